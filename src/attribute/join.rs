@@ -1,0 +1,240 @@
+//! Which entries belong to an access line.
+//!
+//! With `$connection` in the log format the key is (pid, connection, request bytes), and the number of
+//! attempts in `$upstream_addr` says how many entries a request has. Without it, as in `combined`, the key
+//! is (client, request, time): entries of one connection are grouped to requests, and a failed line takes
+//! the group that fits it best. The counts are right either way; only the label can be wrong.
+
+use std::borrow::Cow;
+
+use crate::record::access::{Access, Written};
+use crate::record::stamp::{self, Local};
+
+use super::names::Id;
+use super::pending::{Pending, Says, Waiting};
+use super::vocabulary::is_failed;
+
+/// An entry's sequence number beside a copy of it.
+pub type Candidate = (u64, Waiting);
+
+/// How long before a failed access line its last entry may stand: `lingering_time` delays the line.
+const LINGERING: Local = 30;
+
+/// How long a request may have taken when the log format has no `$request_time`.
+const LONGEST: Local = 600;
+
+/// What the join reads off an access line.
+pub struct Keys<'a> {
+    /// `$status`.
+    pub status: u16,
+    /// End of the request, local seconds.
+    pub end: Local,
+    /// Its beginning: `end` less `$request_time`.
+    pub start: Local,
+    /// The local zone is only assumed, so stamps are compared modulo a quarter of an hour.
+    pub zone_is_assumed: bool,
+    /// `$pid`.
+    pub pid: Option<u64>,
+    /// `$connection`.
+    pub connection: Option<u64>,
+    /// The request line.
+    pub request: Option<Cow<'a, [u8]>>,
+    /// Hash of `$remote_addr`.
+    pub client: Option<u64>,
+    /// How many entries of failed attempts the request can have; `None` when the format does not tell.
+    pub entries: Option<usize>,
+}
+
+impl<'a> Keys<'a> {
+    /// `offset` is the local zone for a line without one; `now` stands in for a missing time.
+    pub fn new(access: &Access<'a>, pending: &Pending, offset: i32, now: Local) -> Self {
+        let written = access.written();
+        let end = written.map_or(now, |w| w.local(offset));
+        let duration = access.duration().map_or(LONGEST, |seconds| seconds.ceil() as Local);
+        Keys {
+            status: access.status(),
+            end,
+            start: end.saturating_sub(duration),
+            zone_is_assumed: !matches!(written, Some(Written::Zoned(_))),
+            pid: access.pid(),
+            connection: access.connection(),
+            request: access.request(),
+            client: access.client().map(|client| pending.hash(client)),
+            entries: entries(access),
+        }
+    }
+
+    /// `METHOD URI`, the part of the request line that PHP-FPM knows.
+    pub fn target(&self) -> &[u8] {
+        let line = self.request.as_deref().unwrap_or_default();
+        match memchr::memmem::rfind(line, b" HTTP/") {
+            Some(at) => &line[..at],
+            None => line,
+        }
+    }
+
+    /// How far an entry's stamp lies behind the end of the request.
+    fn behind(&self, entry: &Waiting) -> Local {
+        let difference = self.end - entry.at;
+        match self.zone_is_assumed {
+            // Zones are multiples of a quarter of an hour. Rounding keeps small differences either way.
+            true if self.connection.is_some() => (difference + 450).rem_euclid(900) - 450,
+            _ => difference,
+        }
+    }
+
+    fn is_in_time(&self, entry: &Waiting) -> bool {
+        let longest = (self.end - self.start + 1).min(if self.zone_is_assumed { 448 } else { Local::MAX });
+        (-1..=longest).contains(&self.behind(entry))
+    }
+}
+
+/// Each failed attempt leaves one entry. A request that never reached a peer (DNS, a bad URL), or that failed
+/// although its peers answered (a redirect cycle, an answer without a status line), leaves one as well.
+fn entries(access: &Access<'_>) -> Option<usize> {
+    let failed = access.failed_attempts()?;
+    let last = access.last_attempt();
+    let answered = last.is_some_and(|attempt| stamp::number(attempt.status) == Some(u64::from(access.status())));
+    Some(if answered { failed } else { failed.max(1) })
+}
+
+/// The entries of one request.
+#[derive(Debug, Default)]
+pub struct Group {
+    /// In order.
+    pub entries: Vec<Candidate>,
+}
+
+impl Group {
+    /// The failure that decided the answer: the last one of the request itself.
+    pub fn decisive(&self) -> Option<&Waiting> {
+        self.entries.iter().rev().map(|(_, entry)| entry).find(|e| is_attempt(e))
+    }
+
+    /// A failed subrequest that can have failed the main request.
+    pub fn subrequest(&self) -> Option<&Waiting> {
+        self.entries.iter().rev().map(|(_, e)| e).find(|e| e.subrequest && matches!(e.says, Says::Failure(_)))
+    }
+
+    /// Whether auth_request announced that it failed the request.
+    pub fn auth_request(&self) -> bool {
+        self.entries.iter().any(|(_, e)| e.says == Says::AuthRequest)
+    }
+
+    /// What PHP said about its own end.
+    pub fn php(&self) -> Option<&Waiting> {
+        self.entries.iter().rev().map(|(_, e)| e).find(|e| matches!(e.says, Says::Php(_)))
+    }
+
+    fn last_at(&self) -> Local {
+        self.entries.last().map_or(Local::MIN, |(_, entry)| entry.at)
+    }
+
+    /// Whether the failure usually leads to this status.
+    fn fits(&self, status: u16) -> bool {
+        match self.decisive().map(|e| e.says) {
+            Some(Says::Failure(cause)) => cause.codes().contains(&status),
+            _ => status == 500,
+        }
+    }
+}
+
+fn is_attempt(entry: &Waiting) -> bool {
+    !entry.subrequest && matches!(entry.says, Says::Failure(_))
+}
+
+/// The entries of an access line that carries `$connection`.
+pub fn exact(pending: &Pending, keys: &Keys<'_>, connection: u64) -> Group {
+    let candidates = pending.of_connection(connection, keys.request.as_deref());
+    let fits = |entry: &Waiting| keys.pid.is_none_or(|pid| pid == entry.pid) && keys.is_in_time(entry);
+    let candidates: Vec<_> = candidates.into_iter().filter(|(_, entry)| fits(entry)).collect();
+    one_request(&candidates, keys.entries)
+}
+
+/// The first request's entries out of those of one connection: attempts up to their number, or, where it
+/// is not known, up to the first peer that comes again; of everything else each only once.
+fn one_request(candidates: &[Candidate], most: Option<usize>) -> Group {
+    let mut group = Group::default();
+    let mut tried = 0;
+    for (seq, entry) in candidates {
+        let repeats = group.entries.iter().any(|(_, taken)| {
+            (taken.says, taken.subrequest, taken.upstream) == (entry.says, entry.subrequest, entry.upstream)
+        });
+        if is_attempt(entry) {
+            let peer_again =
+                group.entries.iter().any(|(_, taken)| is_attempt(taken) && taken.upstream == entry.upstream);
+            if most.map_or(peer_again, |most| tried == most) {
+                break;
+            }
+            tried += 1;
+        } else if repeats {
+            // The next request of a keepalive connection begins.
+            if matches!(entry.says, Says::Php(_)) {
+                break;
+            }
+            continue;
+        }
+        group.entries.push((*seq, *entry));
+    }
+    group
+}
+
+/// The entries that most probably belong to a line without `$connection`.
+pub fn probable(pending: &Pending, keys: &Keys<'_>) -> Group {
+    let Some(request) = keys.request.as_deref() else { return Group::default() };
+    let earliest = if is_failed(keys.status) { keys.start.min(keys.end - LINGERING) } else { keys.start };
+    let in_time = |entry: &Waiting| (earliest - 1..=keys.end + 1).contains(&entry.at);
+    let same_client = |entry: &Waiting| match (entry.client, keys.client) {
+        (Some(a), Some(b)) => a == b,
+        _ => true,
+    };
+    let mut candidates = pending.of_request(request);
+    candidates.retain(|(_, entry)| in_time(entry) && same_client(entry));
+    let groups = requests(candidates, keys.entries);
+    match is_failed(keys.status) {
+        true => best(groups, keys),
+        // The first one that no other success has claimed.
+        false => groups.into_iter().find(|g| !g.entries.iter().any(|(_, e)| e.rescued)).unwrap_or_default(),
+    }
+}
+
+/// Entries with the same request line, taken apart into requests: one connection's after the other.
+fn requests(candidates: Vec<Candidate>, most: Option<usize>) -> Vec<Group> {
+    let mut left = candidates;
+    let mut groups = Vec::new();
+    while let Some((_, first)) = left.first() {
+        let (pid, connection) = (first.pid, first.connection);
+        let same = |entry: &Waiting| (entry.pid, entry.connection) == (pid, connection);
+        let of_connection: Vec<_> = left.iter().filter(|(_, entry)| same(entry)).copied().collect();
+        let group = one_request(&of_connection, most);
+        if group.entries.is_empty() {
+            break;
+        }
+        left.retain(|(seq, _)| !group.entries.iter().any(|(taken, _)| taken == seq));
+        groups.push(group);
+    }
+    groups
+}
+
+/// A failed line is written right after its last failure, and the failure usually shows in its status.
+fn best(groups: Vec<Group>, keys: &Keys<'_>) -> Group {
+    groups
+        .into_iter()
+        .filter(|g| g.last_at() >= keys.end - LINGERING)
+        .min_by_key(|g| {
+            let rescued = g.entries.iter().any(|(_, e)| e.rescued);
+            let late = (keys.end - g.last_at()).abs() > 1;
+            (rescued, late, !g.fits(keys.status))
+        })
+        .unwrap_or_default()
+}
+
+/// The peer of a decisive entry: as the access line names it, when the entry's own is a guess.
+pub fn peer(entry: &Waiting, names: &mut super::Names, last_addr: Option<&[u8]>) -> Id {
+    match last_addr {
+        Some(addr) if (entry.upstream_guessed || entry.upstream == Id::NONE) && !addr.is_empty() && addr != b"-" => {
+            names.upstreams.id(addr)
+        }
+        _ => entry.upstream,
+    }
+}

@@ -1,0 +1,158 @@
+//! An access log: finds its transport and format, and takes the short way for lines that are no failure.
+
+use std::collections::VecDeque;
+
+use crate::record::envelope::Envelope;
+use crate::record::format::Format;
+use crate::record::stamp::Local;
+
+use super::{Attributor, Log, STAMP_TRIES, Sink, Tally, lines, lines_from_end};
+
+/// Formats that one log may mix (its `log_format` was changed, or JSON objects of several shapes).
+const MOST_FORMATS: usize = 8;
+
+/// How long a failed line waits for its entry where the transport may reorder, in seconds.
+const HOLD: Local = 2;
+
+/// Most lines that wait so.
+const MOST_HELD: usize = 4096;
+
+/// One access log.
+#[derive(Debug)]
+pub struct AccessLog {
+    formats: Vec<Format>,
+    /// The format was given, so no other one is guessed.
+    given: bool,
+    current: usize,
+    envelope: Option<Envelope>,
+    held: VecDeque<(Local, Box<[u8]>)>,
+    tally: Tally,
+}
+
+impl AccessLog {
+    /// With a given format, or finding it out.
+    pub fn new(format: Option<Format>) -> Self {
+        Self {
+            given: format.is_some(),
+            formats: format.into_iter().collect(),
+            current: 0,
+            envelope: None,
+            held: VecDeque::new(),
+            tally: Tally::default(),
+        }
+    }
+
+    #[inline]
+    fn line(&mut self, line: &[u8], attributor: &mut Attributor, sink: &mut impl Sink) {
+        if self.envelope == Some(Envelope::Plain)
+            && let Some(format) = self.formats.get(self.current)
+        {
+            if let Some(quick) = format.quick(line)
+                && !attributor.wants_fields(&quick)
+            {
+                self.tally.parsed += 1;
+                return attributor.quick(&quick, sink);
+            }
+            if let Ok(access) = format.access(line) {
+                self.tally.parsed += 1;
+                return attributor.access(&access, sink);
+            }
+        }
+        self.search(line, attributor, sink);
+    }
+
+    /// Any envelope that is possible, any format that fits.
+    #[cold]
+    fn search(&mut self, line: &[u8], attributor: &mut Attributor, sink: &mut impl Sink) {
+        let mut why = None;
+        let known = self.envelope;
+        for envelope in Envelope::ALL.into_iter().filter(|e| known.is_none_or(|known| known == *e)) {
+            let Some(inner) = envelope.open(line) else { continue };
+            match self.fit(&inner) {
+                Ok(current) => {
+                    (self.envelope, self.current) = (Some(envelope), current);
+                    self.tally.parsed += 1;
+                    return self.take(&inner, envelope, attributor, sink);
+                }
+                Err(mismatch) => why = why.or(Some((envelope, mismatch))),
+            }
+        }
+        self.tally.reject(line, || match why {
+            Some((Envelope::Plain, mismatch)) => mismatch,
+            Some((envelope, mismatch)) => format!("inside its {envelope:?} envelope, {mismatch}"),
+            None => format!("it does not come in the {known:?} envelope of the lines before it"),
+        });
+    }
+
+    /// A format that fits the line.
+    fn fit(&mut self, line: &[u8]) -> Result<usize, String> {
+        let describe = |mismatch: crate::record::format::Mismatch| {
+            format!("at column {} it should have {}", mismatch.column, mismatch.wanted)
+        };
+        let mut closest = None;
+        for (i, format) in self.formats.iter().enumerate() {
+            match format.access(line) {
+                Ok(_) => return Ok(i),
+                Err(mismatch) => closest = closest.or(Some(mismatch)),
+            }
+        }
+        if self.given || self.formats.len() >= MOST_FORMATS {
+            return Err(closest.map_or_else(String::new, describe));
+        }
+        let format = Format::detect(line).map_err(|mismatch| {
+            format!("it fits no format known by name; the nearest breaks: {}", describe(mismatch))
+        })?;
+        self.formats.push(format);
+        Ok(self.formats.len() - 1)
+    }
+
+    fn take(&mut self, line: &[u8], envelope: Envelope, attributor: &mut Attributor, sink: &mut impl Sink) {
+        let Some(Ok(access)) = self.formats.get(self.current).map(|format| format.access(line)) else { return };
+        if !envelope.reorders() {
+            return attributor.access(&access, sink);
+        }
+        if !attributor.access_or_wait(&access, sink) {
+            self.held.push_back((attributor.now() + HOLD, line.into()));
+        }
+    }
+
+    /// Judges lines that have waited long enough for their entry.
+    pub fn release(&mut self, all: bool, attributor: &mut Attributor, sink: &mut impl Sink) {
+        while let Some((until, _)) = self.held.front()
+            && (all || *until <= attributor.now() || self.held.len() > MOST_HELD)
+            && let Some((_, line)) = self.held.pop_front()
+        {
+            if let Some(access) = self.formats.iter().find_map(|format| format.access(&line).ok()) {
+                attributor.access(&access, sink);
+            }
+        }
+    }
+}
+
+impl Log for AccessLog {
+    fn block(&mut self, block: &[u8], attributor: &mut Attributor, sink: &mut impl Sink) {
+        for line in lines(block) {
+            self.line(line, attributor, sink);
+        }
+        self.release(false, attributor, sink);
+    }
+
+    fn flush(&mut self, attributor: &mut Attributor, sink: &mut impl Sink) {
+        self.release(true, attributor, sink);
+    }
+
+    fn last_time(&mut self, block: &[u8], offset: i32) -> Option<Local> {
+        lines_from_end(block).take(STAMP_TRIES).find_map(|line| {
+            let known = self.envelope;
+            let envelopes = Envelope::ALL.into_iter().filter(|e| known.is_none_or(|known| known == *e));
+            envelopes.filter_map(|e| e.open(line)).find_map(|inner| {
+                let i = self.fit(&inner).ok()?;
+                self.formats[i].access(&inner).ok()?.written().map(|w| w.local(offset))
+            })
+        })
+    }
+
+    fn tally(&self) -> &Tally {
+        &self.tally
+    }
+}

@@ -1,0 +1,109 @@
+//! One log's lines into the attribution: transport, format and counts of what could be read.
+
+mod access;
+mod error;
+mod fpm;
+
+pub use access::AccessLog;
+pub use error::ErrorLog;
+pub use fpm::FpmLog;
+
+use crate::record::stamp::Local;
+
+use super::{Attributor, Sink};
+
+/// How many lines of a log could be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Lines that were understood, continuations included.
+    pub parsed: u64,
+    /// Lines that were not.
+    pub unparsed: u64,
+    /// The first line that was not.
+    pub example: Option<Example>,
+}
+
+/// A line that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Example {
+    /// The line, repaired to UTF-8 and cut to a bearable length.
+    pub line: String,
+    /// What was wrong with it: a byte column and what was wanted there.
+    pub why: String,
+}
+
+impl Tally {
+    const SHOWN: usize = 300;
+
+    fn reject(&mut self, line: &[u8], why: impl FnOnce() -> String) {
+        self.unparsed += 1;
+        if self.example.is_none() {
+            let mut text = String::from_utf8_lossy(&line[..line.len().min(Self::SHOWN)]).into_owned();
+            if line.len() > Self::SHOWN {
+                text.push('…');
+            }
+            self.example = Some(Example { line: text, why: why() });
+        }
+    }
+
+    /// Whether so much cannot be read that the format is probably another one: more than half of the
+    /// first lines, or of all.
+    pub fn is_suspicious(&self) -> bool {
+        self.unparsed >= 10 && self.unparsed > self.parsed
+    }
+}
+
+/// A log of some kind.
+pub trait Log {
+    /// Takes a block of whole lines.
+    fn block(&mut self, block: &[u8], attributor: &mut Attributor, sink: &mut impl Sink);
+    /// The log is at its end, or quiet: gives what is still open.
+    fn flush(&mut self, attributor: &mut Attributor, sink: &mut impl Sink);
+    /// Local time of the last line in the block that has one.
+    fn last_time(&mut self, block: &[u8], offset: i32) -> Option<Local>;
+    /// What could be read so far.
+    fn tally(&self) -> &Tally;
+}
+
+/// Each line of a block, without its newline.
+fn lines(block: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = block;
+    std::iter::from_fn(move || {
+        let end = memchr::memchr(b'\n', rest)?;
+        let line = &rest[..end];
+        rest = &rest[end + 1..];
+        Some(line)
+    })
+}
+
+/// The last lines of a block, the very last first.
+fn lines_from_end(block: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = block.strip_suffix(b"\n").unwrap_or(block);
+    let mut done = block.is_empty();
+    std::iter::from_fn(move || {
+        if done {
+            return None;
+        }
+        let start = memchr::memrchr(b'\n', rest).map(|at| at + 1);
+        let line = &rest[start.unwrap_or(0)..];
+        done = start.is_none();
+        rest = &rest[..start.unwrap_or(1) - 1];
+        Some(line)
+    })
+}
+
+/// Lines looked at, from a block's end, for a time stamp.
+const STAMP_TRIES: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_fall_into_lines_both_ways() {
+        assert_eq!(lines(b"a\n\nb\n").collect::<Vec<_>>(), [&b"a"[..], b"", b"b"]);
+        assert_eq!(lines_from_end(b"a\n\nb\n").collect::<Vec<_>>(), [&b"b"[..], b"", b"a"]);
+        assert_eq!(lines_from_end(b"\n").collect::<Vec<_>>(), [&b""[..]]);
+        assert_eq!(lines_from_end(b"").count(), 0);
+    }
+}

@@ -1,0 +1,408 @@
+//! Records in, one verdict for each failed response out. Pure: time is told, nothing is read.
+//!
+//! The access log is the only source of counts: each of its failed lines gives exactly one
+//! [`Sink::error`]. Entries of the error log choose the label of that line; an entry that finds no line
+//! is an unmatched failure, never a response.
+
+mod decide;
+pub mod join;
+pub mod logs;
+pub mod message;
+pub mod names;
+pub mod pending;
+pub mod root;
+pub mod vocabulary;
+
+use crate::record::access::{Access, Written};
+use crate::record::entries::Entry;
+use crate::record::format::Quick;
+use crate::record::fpm;
+use crate::record::list;
+use crate::record::stamp::{self, Local};
+
+use decide::Decision;
+use join::{Group, Keys};
+use message::Meaning;
+pub use names::{Id, Names};
+use pending::{Pending, Says, Waiting};
+use root::{Question, Roots};
+use vocabulary::{Cause, ExitReason, Outcome, Phase, RootCause, is_failed};
+
+/// The verdict on one failed response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// `$status`.
+    pub status: u16,
+    /// Why.
+    pub cause: Cause,
+    /// Its `server_name`.
+    pub server: Id,
+    /// The peer that decided.
+    pub upstream: Id,
+    /// End of the request.
+    pub at: Local,
+}
+
+/// Who wants to know.
+pub trait Sink {
+    /// A line of an access log.
+    fn response(&mut self, server: Id, status: u16);
+    /// A failed response and its cause: once for each.
+    fn error(&mut self, verdict: &Verdict);
+    /// The root cause of a failed response: once for each, up to [`root::GRACE`] seconds later.
+    fn root(&mut self, verdict: &Verdict, root: RootCause);
+    /// A failed attempt and what became of it.
+    fn failure(&mut self, upstream: Id, cause: Cause, outcome: Outcome);
+    /// The end of a PHP-FPM worker.
+    fn exit(&mut self, pool: Id, reason: ExitReason);
+    /// How long an attempt took, in seconds.
+    fn seconds(&mut self, upstream: Id, phase: Phase, seconds: f64);
+    /// A server and an upstream belong together: their series may start at 0.
+    fn pair(&mut self, server: Id, upstream: Id);
+}
+
+/// What the attribution is told about its world.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The logs are followed while they grow: the clock is the wall's. Else it is the logs' own.
+    pub live: bool,
+    /// There is an access log. Without one every failure is unmatched at once.
+    pub access_log: bool,
+    /// Seconds that an entry waits for its access line before it counts as unmatched.
+    pub window: Local,
+    /// There is an error log: a missing entry means something.
+    pub error_log: bool,
+    /// There is a PHP-FPM log: a root cause may still come.
+    pub fpm_log: bool,
+    /// Every line's upstream times and pairs are wanted, not only the failures.
+    pub timings: bool,
+    /// Local zone of the logs, seconds east of UTC, until the logs themselves tell it.
+    pub offset: i32,
+}
+
+/// Joins the logs.
+#[derive(Debug)]
+pub struct Attributor {
+    /// Label values.
+    pub names: Names,
+    options: Options,
+    pending: Pending,
+    roots: Roots,
+    now: Local,
+    offset: i32,
+    offset_known: bool,
+}
+
+impl Attributor {
+    /// Starts with nothing seen.
+    pub fn new(options: Options) -> Self {
+        Self {
+            names: Names::default(),
+            options,
+            pending: Pending::default(),
+            roots: Roots::default(),
+            now: Local::MIN / 2,
+            offset: options.offset,
+            offset_known: false,
+        }
+    }
+
+    /// The clock, as [`Attributor::advance`] set it.
+    pub fn now(&self) -> Local {
+        self.now
+    }
+
+    /// Seconds east of UTC of the logs' local time, as far as known.
+    pub fn offset(&self) -> i32 {
+        self.offset
+    }
+
+    /// Whether a line must be read whole, or its status is all that matters.
+    #[inline]
+    pub fn wants_fields(&self, quick: &Quick<'_>) -> bool {
+        self.options.timings || self.pending.uncounted() > 0 || is_failed(quick.status)
+    }
+
+    /// Counts a line that is no failure and that no entry can belong to.
+    #[inline]
+    pub fn quick(&mut self, quick: &Quick<'_>, sink: &mut impl Sink) {
+        let server = if quick.server == b"-" { Id::NONE } else { self.names.servers.id(quick.server) };
+        sink.response(server, quick.status);
+    }
+
+    /// A line of an access log.
+    pub fn access(&mut self, access: &Access<'_>, sink: &mut impl Sink) {
+        let keys = self.keys(access);
+        let group = self.group(&keys);
+        self.judge(access, keys, group, sink);
+    }
+
+    /// The same for a line that may be read before its entries are (a transport that reorders). A failed
+    /// line without an entry is not judged but handed back: judge it a little later.
+    pub fn access_or_wait(&mut self, access: &Access<'_>, sink: &mut impl Sink) -> bool {
+        let keys = self.keys(access);
+        let group = self.group(&keys);
+        let own_answer = matches!(
+            decide::decide(access, &Group::default(), false),
+            Decision::Line { cause: Cause::UpstreamStatus | Cause::CachedError, .. }
+        );
+        if is_failed(keys.status) && group.entries.is_empty() && !own_answer && self.options.error_log {
+            return false;
+        }
+        self.judge(access, keys, group, sink);
+        true
+    }
+
+    fn keys<'a>(&mut self, access: &Access<'a>) -> Keys<'a> {
+        if let Some(Written::Zoned(zoned)) = access.written() {
+            (self.offset, self.offset_known) = (zoned.offset, true);
+        }
+        Keys::new(access, &self.pending, self.offset, self.now)
+    }
+
+    fn group(&self, keys: &Keys<'_>) -> Group {
+        match keys.connection {
+            _ if self.pending.uncounted() == 0 && !is_failed(keys.status) => Group::default(),
+            Some(connection) => join::exact(&self.pending, keys, connection),
+            None => join::probable(&self.pending, keys),
+        }
+    }
+
+    fn judge(&mut self, access: &Access<'_>, keys: Keys<'_>, group: Group, sink: &mut impl Sink) {
+        self.learn_offset(access, &group);
+        let server = match access.server() {
+            Some(name) => self.names.servers.id(&name),
+            None => group.entries.first().map_or(Id::NONE, |(_, entry)| entry.server),
+        };
+        sink.response(server, keys.status);
+        if self.options.timings {
+            self.timings(access, server, sink);
+        }
+        if is_failed(keys.status) {
+            self.failed(access, &keys, &group, server, sink);
+        } else {
+            self.succeeded(&keys, &group, sink);
+        }
+    }
+
+    /// `$msec` has no zone and the error log no epoch: one request that is in both tells the difference.
+    fn learn_offset(&mut self, access: &Access<'_>, group: &Group) {
+        if let (false, Some(Written::Epoch(millis)), Some((_, entry))) =
+            (self.offset_known, access.written(), group.entries.last())
+            && access.connection().is_some()
+        {
+            let difference = entry.at - millis.div_euclid(1000);
+            let quarters = (difference + 450).div_euclid(900) * 900;
+            if quarters.abs() <= 86_400 {
+                self.offset = quarters as i32;
+            }
+        }
+    }
+
+    fn failed(&mut self, access: &Access<'_>, keys: &Keys<'_>, group: &Group, server: Id, sink: &mut impl Sink) {
+        let decision = decide::decide(access, group, self.options.error_log);
+        let last = access.last_attempt();
+        let last_addr = last.map(|attempt| attempt.addr).filter(|addr| !list::missing(addr));
+        let entry = match decision {
+            Decision::Attempt => group.decisive(),
+            Decision::Subrequest => group.subrequest(),
+            Decision::Line { .. } => None,
+        };
+        let (cause, upstream, root, fastcgi) = match (decision, entry) {
+            (_, Some(entry)) => {
+                let cause = if let Says::Failure(cause) = entry.says { cause } else { Cause::Unknown };
+                (cause, join::peer(entry, &mut self.names, last_addr), entry.root, entry.fastcgi)
+            }
+            (Decision::Line { cause, root }, None) => {
+                let upstream = last_addr.map_or(Id::NONE, |addr| self.names.upstreams.id(addr));
+                (cause, upstream, root, None)
+            }
+            (_, None) => (Cause::Unknown, Id::NONE, None, None),
+        };
+        let verdict = Verdict { status: keys.status, cause, server, upstream, at: keys.end };
+        sink.pair(server, upstream);
+        sink.error(&verdict);
+        let decided_by = entry.copied();
+        self.explain(verdict, root, fastcgi, entry.map_or(keys.end, |e| e.at), keys.target(), sink);
+        for (seq, entry) in &group.entries {
+            let Says::Failure(cause) = entry.says else {
+                self.pending.take(*seq);
+                continue;
+            };
+            let decided = decided_by.is_some_and(|d| d.subrequest && d.at == entry.at && d.upstream == entry.upstream);
+            let outcome = if entry.subrequest && !decided { Outcome::Background } else { Outcome::Failed };
+            if self.pending.take(*seq) {
+                sink.failure(join::peer(entry, &mut self.names, last_addr), cause, outcome);
+            }
+        }
+    }
+
+    /// The root cause: at once where only the cause can tell, else when FPM's log had its time.
+    fn explain(
+        &mut self,
+        verdict: Verdict,
+        root: Option<RootCause>,
+        fastcgi: Option<bool>,
+        at: Local,
+        target: &[u8],
+        sink: &mut impl Sink,
+    ) {
+        let otherwise = root.unwrap_or_else(|| verdict.cause.own_root(self.names.upstreams.text(verdict.upstream)));
+        let may_come = self.options.fpm_log && fastcgi != Some(false) && root::is_explained_by_fpm(verdict.cause);
+        if !may_come {
+            return sink.root(&verdict, otherwise);
+        }
+        let question = Question { verdict: Some(verdict), at, target: target.into(), otherwise };
+        if let Some(Question { verdict: Some(oldest), otherwise, .. }) = self.roots.ask(question) {
+            sink.root(&oldest, otherwise);
+        }
+    }
+
+    fn succeeded(&mut self, keys: &Keys<'_>, group: &Group, sink: &mut impl Sink) {
+        // 499: the client left after the attempt had failed; nothing saved it.
+        let outcome = if keys.status == 499 { Outcome::Failed } else { Outcome::Rescued };
+        for (seq, entry) in &group.entries {
+            match entry.says {
+                Says::Failure(cause) if keys.connection.is_some() || entry.subrequest => {
+                    let outcome = if entry.subrequest { Outcome::Background } else { outcome };
+                    if self.pending.take(*seq) {
+                        sink.failure(entry.upstream, cause, outcome);
+                    }
+                }
+                // Only probable: a failed line of the same client and request may still come.
+                Says::Failure(_) => {
+                    if let Some(entry) = self.pending.get_mut(*seq) {
+                        entry.rescued = true;
+                    }
+                }
+                Says::Php(_) | Says::AuthRequest => {
+                    self.pending.take(*seq);
+                }
+            }
+        }
+    }
+
+    fn timings(&mut self, access: &Access<'_>, server: Id, sink: &mut impl Sink) {
+        for attempt in access.each_attempt() {
+            if list::missing(attempt.addr) {
+                continue;
+            }
+            let upstream = self.names.upstreams.id(attempt.addr);
+            sink.pair(server, upstream);
+            for (phase, text) in
+                [(Phase::Connect, attempt.connect), (Phase::Header, attempt.header), (Phase::Response, attempt.response)]
+            {
+                if let Some(seconds) = text.and_then(stamp::duration) {
+                    sink.seconds(upstream, phase, seconds);
+                }
+            }
+        }
+    }
+
+    /// An entry of an error log. Gives its meaning.
+    pub fn entry(&mut self, entry: &Entry<'_>, sink: &mut impl Sink) -> Meaning {
+        let head = &entry.head;
+        if !message::may_matter(head.level, head.body) {
+            return Meaning::Nothing;
+        }
+        let context = entry.context();
+        let meaning = message::meaning(head.level, head.connection.is_some(), &context, head.body);
+        let says = match meaning {
+            Meaning::Failure(failure) => Says::Failure(failure.cause),
+            Meaning::Stderr => match message::php_root(context.message) {
+                Some(root) => Says::Php(root),
+                None => return meaning,
+            },
+            Meaning::AuthRequest => Says::AuthRequest,
+            Meaning::Nothing => return meaning,
+        };
+        let upstream = context.upstream.map_or(Id::NONE, |peer| self.names.upstreams.id(peer.address));
+        let fastcgi = context.upstream.filter(|peer| !peer.schema.is_empty()).map(|peer| peer.schema == b"fastcgi");
+        let Some(connection) = head.connection else {
+            // Outside of a connection: the resolver of an upstream zone.
+            if let Says::Failure(cause) = says {
+                sink.failure(upstream, cause, Outcome::Background);
+            }
+            return meaning;
+        };
+        if let Meaning::Failure(failure) = meaning
+            && context.action.after_header()
+            && matches!(failure.cause, Cause::ResponseTruncated | Cause::NginxResources)
+        {
+            sink.failure(upstream, failure.cause, Outcome::Truncated);
+            if self.options.fpm_log && fastcgi != Some(false) {
+                let target = Box::default();
+                self.roots.ask(Question { verdict: None, at: head.at, target, otherwise: RootCause::Unknown });
+            }
+            return meaning;
+        }
+        if let (Says::Failure(cause), false) = (says, self.options.access_log) {
+            sink.failure(upstream, cause, Outcome::Unmatched);
+            return meaning;
+        }
+        let request = if entry.is_ambiguous() { None } else { context.request };
+        let waiting = Waiting {
+            at: head.at,
+            arrived: if self.options.live { self.now } else { head.at },
+            pid: head.pid,
+            connection,
+            request: request.map(|request| self.pending.request_key(request)),
+            client: context.client.map(|client| self.pending.hash(client)),
+            server: context.server.map_or(Id::NONE, |server| self.names.servers.id(server)),
+            upstream,
+            upstream_guessed: context.upstream.is_none_or(|peer| peer.guessed),
+            fastcgi,
+            subrequest: context.subrequest,
+            says,
+            root: if let Meaning::Failure(failure) = meaning { failure.root } else { None },
+            rescued: false,
+            // Evidence has no outcome of its own.
+            counted: !matches!(says, Says::Failure(_)),
+            taken: false,
+        };
+        if let Some(oldest) = self.pending.push(waiting) {
+            settle(&oldest, sink);
+        }
+        meaning
+    }
+
+    /// A line of a PHP-FPM log.
+    pub fn fpm(&mut self, line: &fpm::Line<'_>, sink: &mut impl Sink) {
+        let Some(event) = line.event else { return };
+        let pool = if let fpm::Event::Exited { pool, .. } = event { self.names.pools.id(pool) } else { Id::NONE };
+        if let Some(reason) = self.roots.event(line.at, event) {
+            sink.exit(pool, reason);
+        }
+    }
+
+    /// Moves the clock: the local time that the logs have reached, or the wall clock when they are followed
+    /// live. What has waited long enough is counted.
+    pub fn advance(&mut self, now: Local, sink: &mut impl Sink) {
+        if now <= self.now {
+            return;
+        }
+        self.now = now;
+        self.pending.settle(now.saturating_sub(self.options.window), |entry| settle(entry, sink));
+        self.roots.answer(now.saturating_sub(root::GRACE), |verdict, root| sink.root(&verdict, root));
+    }
+
+    /// An access log has come to this time: the clock of logs that are not followed live.
+    pub fn reached(&mut self, at: Local, sink: &mut impl Sink) {
+        if !self.options.live {
+            self.advance(at, sink);
+        }
+    }
+
+    /// The logs are at their end: everything that waits is counted.
+    pub fn finish(&mut self, sink: &mut impl Sink) {
+        self.pending.settle(Local::MAX, |entry| settle(entry, sink));
+        self.roots.answer(Local::MAX, |verdict, root| sink.root(&verdict, root));
+    }
+}
+
+fn settle(entry: &Waiting, sink: &mut impl Sink) {
+    if let Says::Failure(cause) = entry.says {
+        let outcome = if entry.rescued { Outcome::Rescued } else { Outcome::Unmatched };
+        sink.failure(entry.upstream, cause, outcome);
+    }
+}

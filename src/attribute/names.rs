@@ -1,0 +1,124 @@
+//! Label values, interned: small numbers on the hot path, text only when a series is rendered.
+//!
+//! Each kind of name is capped, so that a name nobody configured (a variable in `proxy_pass`, a forged
+//! line) can never grow memory or the page without bound; what is above the cap counts as `other`.
+
+use std::collections::HashMap;
+
+/// A name within its [`Interner`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id(u32);
+
+impl Id {
+    /// The empty name: there was none, or the log does not tell.
+    pub const NONE: Id = Id(0);
+    /// All names above the cap.
+    pub const OTHER: Id = Id(1);
+
+    /// As an index.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Names of one kind.
+#[derive(Debug)]
+pub struct Interner {
+    ids: HashMap<Box<[u8]>, Id>,
+    texts: Vec<Box<str>>,
+    cap: usize,
+    overflowed: u64,
+    /// The last name and its id: neighbouring lines mostly share it.
+    last: (Vec<u8>, Id),
+}
+
+impl Interner {
+    /// At most `cap` names, `""` and `other` not counted.
+    pub fn new(cap: usize) -> Self {
+        let texts = vec!["".into(), "other".into()];
+        // A server that is really called `other` shares the overflow's series rather than doubling it.
+        let ids = HashMap::from([((*b"").into(), Id::NONE), ((*b"other").into(), Id::OTHER)]);
+        Self { ids, texts, cap, overflowed: 0, last: (Vec::new(), Id::NONE) }
+    }
+
+    /// The id of a name; invalid UTF-8 is repaired when the name is new.
+    pub fn id(&mut self, name: &[u8]) -> Id {
+        if name == self.last.0 {
+            return self.last.1;
+        }
+        let id = match self.ids.get(name) {
+            Some(id) => *id,
+            None => self.create(name),
+        };
+        if id != Id::OTHER {
+            self.last.0.clear();
+            self.last.0.extend_from_slice(name);
+            self.last.1 = id;
+        }
+        id
+    }
+
+    fn create(&mut self, name: &[u8]) -> Id {
+        let text = String::from_utf8_lossy(name);
+        // Two byte strings that repair to the same text are one series.
+        if let Some(id) = self.ids.get(text.as_bytes()) {
+            return *id;
+        }
+        if self.texts.len() >= self.cap + 2 {
+            self.overflowed += 1;
+            return Id::OTHER;
+        }
+        let id = Id(u32::try_from(self.texts.len()).unwrap_or(Id::OTHER.0));
+        self.texts.push(text.as_ref().into());
+        self.ids.insert(text.as_bytes().into(), id);
+        id
+    }
+
+    /// The text of an id.
+    pub fn text(&self, id: Id) -> &str {
+        self.texts.get(id.index()).map_or("", |text| text)
+    }
+
+    /// How often a name was counted as `other`.
+    pub fn overflowed(&self) -> u64 {
+        self.overflowed
+    }
+}
+
+/// All names that label something.
+#[derive(Debug)]
+pub struct Names {
+    /// `server_name`s.
+    pub servers: Interner,
+    /// Upstream addresses and group names.
+    pub upstreams: Interner,
+    /// PHP-FPM pools.
+    pub pools: Interner,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self { servers: Interner::new(1000), upstreams: Interner::new(1000), pools: Interner::new(1000) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_capped_repaired_and_stable() {
+        let mut names = Interner::new(2);
+        let a = names.id(b"a");
+        assert_eq!(names.id(b""), Id::NONE);
+        assert_eq!(names.id(b"a"), a);
+        let bad = names.id(b"\xff");
+        assert_eq!(names.text(bad), "\u{fffd}");
+        assert_eq!(names.id(b"\xfe"), bad);
+        assert_eq!(names.id(b"c"), Id::OTHER);
+        assert_eq!(names.id(b"c"), Id::OTHER);
+        assert_eq!(names.overflowed(), 2);
+        assert_eq!(names.text(Id::OTHER), "other");
+        assert_eq!(names.id(b"a"), a);
+    }
+}

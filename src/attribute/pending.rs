@@ -1,0 +1,290 @@
+//! Failure entries of the error log that wait for their access line.
+//!
+//! nginx writes the entry at once and the access line at the end of the request, later still with
+//! `access_log … buffer=`. So an entry stays here, first to be matched, then (when its outcome was
+//! counted as unmatched) still to give a late access line its label. Memory is bounded by [`CAPACITY`].
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher, RandomState};
+
+use crate::record::error::Request;
+use crate::record::stamp::Local;
+
+use super::names::Id;
+use super::vocabulary::{Cause, RootCause};
+
+/// Most entries that wait at a time.
+pub const CAPACITY: usize = 32_768;
+
+/// Bytes of a request line that find its candidates. An entry that nginx cut inside the request still has
+/// many more than these.
+const HEAD: usize = 128;
+
+/// A request line, as far as two of them must be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestKey {
+    head: u64,
+    whole: u64,
+    length: usize,
+    cut: bool,
+}
+
+/// What an entry says about its request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Says {
+    /// An attempt failed.
+    Failure(Cause),
+    /// A script died with a fatal error.
+    Php(RootCause),
+    /// The auth_request subrequest decided.
+    AuthRequest,
+}
+
+/// An entry that waits.
+#[derive(Clone, Copy, Debug)]
+pub struct Waiting {
+    /// Its time stamp.
+    pub at: Local,
+    /// When it arrived, on the clock that [`super::Attributor::advance`] moves.
+    pub arrived: Local,
+    /// Worker.
+    pub pid: u64,
+    /// Connection number.
+    pub connection: u64,
+    /// Request line, if the entry still had it.
+    pub request: Option<RequestKey>,
+    /// Hash of the client's address.
+    pub client: Option<u64>,
+    /// Server block.
+    pub server: Id,
+    /// Peer.
+    pub upstream: Id,
+    /// The peer's address was cut by guess: the access line knows it better.
+    pub upstream_guessed: bool,
+    /// Whether the peer speaks FastCGI; `None` when the entry lost it.
+    pub fastcgi: Option<bool>,
+    /// A subrequest failed, not the request itself.
+    pub subrequest: bool,
+    /// What it says.
+    pub says: Says,
+    /// A root cause that the message itself names.
+    pub root: Option<RootCause>,
+    /// A success of the same client and request was seen (formats without a connection number only):
+    /// probably a retry saved it.
+    pub rescued: bool,
+    /// Its outcome was counted; it may still label.
+    pub counted: bool,
+    /// Taken by an access line.
+    pub taken: bool,
+}
+
+/// The entries in order of arrival, with two ways in.
+#[derive(Debug, Default)]
+pub struct Pending {
+    entries: VecDeque<Link>,
+    /// Sequence number of the first entry.
+    base: u64,
+    by_connection: HashMap<u64, Chain>,
+    by_request: HashMap<u64, Chain>,
+    /// Entries whose outcome is not counted yet.
+    uncounted: usize,
+    /// Everything before this sequence number is counted or taken.
+    settled: u64,
+    hash: RandomState,
+}
+
+#[derive(Debug)]
+struct Link {
+    entry: Waiting,
+    next_of_connection: Option<u64>,
+    next_of_request: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Chain {
+    first: u64,
+    last: u64,
+}
+
+impl Pending {
+    /// A key for bytes that are only compared.
+    pub fn hash(&self, bytes: &[u8]) -> u64 {
+        self.hash.hash_one(bytes)
+    }
+
+    /// A key for a request line.
+    pub fn request_key(&self, request: Request<'_>) -> RequestKey {
+        let line = request.line;
+        RequestKey {
+            head: self.hash(&line[..line.len().min(HEAD)]),
+            whole: self.hash(line),
+            length: line.len(),
+            cut: request.cut,
+        }
+    }
+
+    /// Whether an entry's request is this request line.
+    fn same_request(&self, key: RequestKey, line: &[u8]) -> bool {
+        match key.cut {
+            true => line.len() >= key.length && self.hash(&line[..key.length]) == key.whole,
+            false => line.len() == key.length && self.hash(line) == key.whole,
+        }
+    }
+
+    /// How many entries have no outcome yet.
+    pub fn uncounted(&self) -> usize {
+        self.uncounted
+    }
+
+    /// Adds an entry. Gives back the oldest one, when there are too many, if its outcome is not counted.
+    pub fn push(&mut self, entry: Waiting) -> Option<Waiting> {
+        let seq = self.base + self.entries.len() as u64;
+        link(&mut self.by_connection, entry.connection, seq, |at| {
+            if let Some(before) = self.entries.get_mut((at - self.base) as usize) {
+                before.next_of_connection = Some(seq);
+            }
+        });
+        if let Some(request) = entry.request {
+            link(&mut self.by_request, request.head, seq, |at| {
+                if let Some(before) = self.entries.get_mut((at - self.base) as usize) {
+                    before.next_of_request = Some(seq);
+                }
+            });
+        }
+        self.uncounted += usize::from(!entry.counted);
+        self.entries.push_back(Link { entry, next_of_connection: None, next_of_request: None });
+        if self.entries.len() <= CAPACITY {
+            return None;
+        }
+        let oldest = self.pop()?;
+        (!oldest.counted && !oldest.taken).then_some(oldest)
+    }
+
+    fn pop(&mut self) -> Option<Waiting> {
+        let Link { entry, next_of_connection, next_of_request } = self.entries.pop_front()?;
+        unlink(&mut self.by_connection, entry.connection, self.base, next_of_connection);
+        if let Some(request) = entry.request {
+            unlink(&mut self.by_request, request.head, self.base, next_of_request);
+        }
+        self.base += 1;
+        if !entry.counted && !entry.taken {
+            self.uncounted -= 1;
+        }
+        Some(entry)
+    }
+
+    /// Entries of a connection that no access line has taken, in order.
+    pub fn of_connection(&self, connection: u64, line: Option<&[u8]>) -> Vec<(u64, Waiting)> {
+        self.walk(self.by_connection.get(&connection), |link| link.next_of_connection, |entry| {
+            match (entry.request, line) {
+                (Some(key), Some(line)) => self.same_request(key, line),
+                _ => true,
+            }
+        })
+    }
+
+    /// Entries with this request line that no access line has taken, in order.
+    pub fn of_request(&self, line: &[u8]) -> Vec<(u64, Waiting)> {
+        let head = self.hash(&line[..line.len().min(HEAD)]);
+        self.walk(self.by_request.get(&head), |link| link.next_of_request, |entry| {
+            entry.request.is_some_and(|key| self.same_request(key, line))
+        })
+    }
+
+    fn walk(
+        &self,
+        chain: Option<&Chain>,
+        next: impl Fn(&Link) -> Option<u64>,
+        wanted: impl Fn(&Waiting) -> bool,
+    ) -> Vec<(u64, Waiting)> {
+        let mut found = Vec::new();
+        let mut at = chain.map(|chain| chain.first.max(self.base));
+        while let Some(seq) = at
+            && let Some(link) = self.entries.get((seq - self.base) as usize)
+        {
+            if !link.entry.taken && wanted(&link.entry) {
+                found.push((seq, link.entry));
+            }
+            at = next(link);
+        }
+        found
+    }
+
+    /// An entry, to be changed.
+    pub fn get_mut(&mut self, seq: u64) -> Option<&mut Waiting> {
+        let at = seq.checked_sub(self.base)?;
+        self.entries.get_mut(at as usize).map(|link| &mut link.entry)
+    }
+
+    /// Takes an entry out of the wait. True: its outcome is still to be counted.
+    pub fn take(&mut self, seq: u64) -> bool {
+        let Some(entry) = self.get_mut(seq) else { return false };
+        let uncounted = !entry.counted && !entry.taken;
+        entry.taken = true;
+        entry.counted = true;
+        let (connection, request) = (entry.connection, entry.request);
+        self.uncounted -= usize::from(uncounted);
+        self.shorten(connection, request);
+        uncounted
+    }
+
+    /// Moves the heads of two chains past entries that are taken, so that a long keepalive connection
+    /// with many failures is not walked from its beginning each time.
+    fn shorten(&mut self, connection: u64, request: Option<RequestKey>) {
+        let skip = |chain: Option<&mut Chain>, next: fn(&Link) -> Option<u64>| {
+            let Some(chain) = chain else { return };
+            chain.first = chain.first.max(self.base);
+            while chain.first < chain.last
+                && let Some(link) = self.entries.get((chain.first - self.base) as usize)
+                && link.entry.taken
+                && let Some(after) = next(link)
+            {
+                chain.first = after;
+            }
+        };
+        skip(self.by_connection.get_mut(&connection), |link| link.next_of_connection);
+        if let Some(request) = request {
+            skip(self.by_request.get_mut(&request.head), |link| link.next_of_request);
+        }
+    }
+
+    /// Counts the outcome of every entry that arrived before `deadline` and found no access line.
+    pub fn settle(&mut self, deadline: Local, mut each: impl FnMut(&Waiting)) {
+        let mut at = self.settled.max(self.base);
+        while let Some(link) = self.entries.get_mut((at - self.base) as usize) {
+            let entry = &mut link.entry;
+            if !entry.counted {
+                if entry.arrived >= deadline {
+                    break;
+                }
+                entry.counted = true;
+                self.uncounted -= 1;
+                each(entry);
+            }
+            at += 1;
+        }
+        self.settled = at;
+    }
+}
+
+fn link(chains: &mut HashMap<u64, Chain>, key: u64, seq: u64, append: impl FnOnce(u64)) {
+    match chains.get_mut(&key) {
+        Some(chain) => {
+            append(chain.last);
+            chain.last = seq;
+        }
+        None => {
+            chains.insert(key, Chain { first: seq, last: seq });
+        }
+    }
+}
+
+fn unlink(chains: &mut HashMap<u64, Chain>, key: u64, gone: u64, next: Option<u64>) {
+    match (chains.get_mut(&key), next) {
+        (Some(chain), Some(next)) => chain.first = chain.first.max(next),
+        (Some(chain), None) if chain.last == gone => {
+            chains.remove(&key);
+        }
+        _ => {}
+    }
+}

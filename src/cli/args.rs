@@ -1,0 +1,170 @@
+//! What can be typed. Flags follow the names of Prometheus' own exporters.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::logging;
+use crate::record::format;
+
+/// Tells why nginx answers 502 Bad Gateway, while it happens.
+#[derive(Debug, Parser)]
+#[command(
+    name = "badgateway",
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = "Without a command, `serve` is run. Start here:\n  \
+        badgateway explain --access-log /var/log/nginx/access.log --error-log /var/log/nginx/error.log"
+)]
+pub struct Cli {
+    /// What to do; `serve` when nothing is said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// `serve`'s flags, when no command is given.
+    #[command(flatten)]
+    pub serve: ServeArgs,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Follow the logs and serve Prometheus metrics (the default)
+    Serve(ServeArgs),
+    /// Read log files once and say what failed, why, and what to do first
+    Explain(ExplainArgs),
+}
+
+/// Which logs.
+#[derive(Debug, Args, Clone)]
+pub struct LogArgs {
+    /// An access log of nginx; may be given several times
+    #[arg(long = "access-log", value_name = "FILE")]
+    pub access: Vec<String>,
+
+    /// An error log of nginx; may be given several times
+    #[arg(long = "error-log", value_name = "FILE")]
+    pub error: Vec<String>,
+
+    /// A log of PHP-FPM (its `error_log`), which tells what killed a worker; may be given several times
+    #[arg(long = "fpm-log", value_name = "FILE")]
+    pub fpm: Vec<String>,
+
+    /// The access logs' log_format: a name or the format string. Without it the format is recognised
+    /// from the lines (combined, main, badgateway, ingress-nginx, and JSON whose keys are nginx's variables)
+    #[arg(id = "access-format", long = "log-format", value_name = "NAME|STRING", value_parser = parse_format)]
+    pub format: Option<format::Format>,
+}
+
+fn parse_format(text: &str) -> Result<format::Format, format::FormatError> {
+    format::Format::new(text)
+}
+
+/// `explain`
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The logs; `.gz` is read too, and `-` is standard input.
+    #[command(flatten)]
+    pub logs: LogArgs,
+
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub format: Output,
+
+    /// Print one JSON line for each entry of the error logs instead: its line number, cause, errno,
+    /// upstream and level
+    #[arg(long, conflicts_with = "format")]
+    pub lines: bool,
+}
+
+/// `--format`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// A table for people
+    Text,
+    /// One object for programs
+    Json,
+}
+
+/// Where a log begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Begin {
+    /// With what is in the file already
+    Start,
+    /// With the next line written to it
+    #[default]
+    End,
+}
+
+/// `serve`
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// The logs; each may be a glob such as '/var/log/nginx/*access.log', and `-` is standard input.
+    #[command(flatten)]
+    pub logs: LogArgs,
+
+    /// Where a log begins when Badgateway starts
+    #[arg(long, value_enum, default_value_t)]
+    pub read_from: Begin,
+
+    /// Seconds that an error-log entry waits for its access line before it counts as unmatched. Give more
+    /// if requests take longer, or `access_log … flush=` is longer
+    #[arg(long, value_name = "SECONDS", default_value = "90", value_parser = parse_seconds)]
+    pub join_window: i64,
+
+    /// Address to serve on; port 0 takes any free one
+    #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10502")]
+    pub listen: String,
+
+    /// Path of the metrics
+    #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics")]
+    pub telemetry_path: String,
+
+    /// Least severe message of Badgateway's own log
+    #[arg(long = "log.level", value_enum, default_value_t)]
+    pub log_level: logging::Level,
+
+    /// Format of Badgateway's own log
+    #[arg(id = "own-log-format", long = "log.format", value_enum, default_value_t)]
+    pub log_format: logging::Format,
+
+    /// Where procfs is mounted
+    #[arg(long = "path.procfs", value_name = "DIR", default_value = "/proc")]
+    pub procfs: PathBuf,
+}
+
+/// `90`, `90s` or `2m`.
+fn parse_seconds(text: &str) -> Result<i64, String> {
+    let (number, unit) = match text.trim_end_matches(|c: char| c.is_ascii_alphabetic()) {
+        number if number.len() == text.len() => (number, 1),
+        number => match &text[number.len()..] {
+            "s" => (number, 1),
+            "m" => (number, 60),
+            "h" => (number, 3600),
+            unit => return Err(format!("{unit:?} is no unit: write seconds (90), 90s, 2m or 1h")),
+        },
+    };
+    match number.parse::<i64>() {
+        Ok(n) if (1..=86_400).contains(&(n * unit)) => Ok(n * unit),
+        _ => Err("give a whole number of seconds from 1 to 86400".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn seconds_have_units() {
+        assert_eq!(parse_seconds("90"), Ok(90));
+        assert_eq!(parse_seconds("2m"), Ok(120));
+        assert!(parse_seconds("2x").is_err());
+        assert!(parse_seconds("0").is_err());
+        assert!(parse_seconds("999999999999h").is_err());
+    }
+}

@@ -1,0 +1,175 @@
+//! Several logs in the order of time, a block at a time.
+//!
+//! An access line can only be judged when its error entries have been read, and a log that is read far
+//! ahead of the others would fill the join with entries that wait. So before a block of an access log is
+//! taken, the error and PHP-FPM logs are read up to the time of its last line. Live logs are read to
+//! their end, mark first: what nginx wrote before an access line is then always in.
+
+use crate::attribute::logs::{AccessLog, ErrorLog, FpmLog, Log};
+use crate::attribute::{Attributor, Sink, root};
+use crate::record::stamp::Local;
+use crate::source::{Buffer, Follower, Offline, ReadError, Upto};
+
+/// A log's bytes.
+pub trait Blocks {
+    /// The next block of whole lines; `None` at the (present) end.
+    ///
+    /// # Errors
+    /// When reading fails.
+    fn next<'b>(&mut self, buffer: &'b mut Buffer) -> Result<Option<&'b [u8]>, ReadError>;
+}
+
+impl Blocks for Offline {
+    fn next<'b>(&mut self, buffer: &'b mut Buffer) -> Result<Option<&'b [u8]>, ReadError> {
+        self.read_block(buffer)
+    }
+}
+
+/// A followed log up to a mark or to its end.
+pub struct Live<'a> {
+    /// The log.
+    pub follower: &'a mut Follower,
+    /// How far.
+    pub upto: Upto,
+}
+
+impl Blocks for Live<'_> {
+    fn next<'b>(&mut self, buffer: &'b mut Buffer) -> Result<Option<&'b [u8]>, ReadError> {
+        self.follower.read_block(buffer, self.upto)
+    }
+}
+
+/// One log: where its bytes come from, what reads them, and how far in time it has come.
+pub struct Stream<'a, L> {
+    source: &'a mut dyn Blocks,
+    log: &'a mut L,
+    reached: Local,
+    ended: bool,
+}
+
+impl<'a, L: Log> Stream<'a, L> {
+    /// At its beginning.
+    pub fn new(source: &'a mut dyn Blocks, log: &'a mut L) -> Self {
+        Self { source, log, reached: Local::MIN, ended: false }
+    }
+
+    /// Reads and takes one block.
+    fn step(&mut self, buffer: &mut Buffer, attributor: &mut Attributor, sink: &mut impl Sink) -> Result<(), ReadError> {
+        match self.source.next(buffer) {
+            Ok(Some(block)) => {
+                if let Some(at) = self.log.last_time(block, attributor.offset()) {
+                    self.reached = at;
+                }
+                self.log.block(block, attributor, sink);
+                Ok(())
+            }
+            Ok(None) => {
+                self.ended = true;
+                Ok(())
+            }
+            Err(error) => {
+                self.ended = true;
+                Err(error)
+            }
+        }
+    }
+}
+
+/// The logs of one run.
+#[derive(Default)]
+pub struct Streams<'a> {
+    /// Access logs.
+    pub access: Vec<Stream<'a, AccessLog>>,
+    /// Error logs.
+    pub error: Vec<Stream<'a, ErrorLog>>,
+    /// PHP-FPM logs.
+    pub fpm: Vec<Stream<'a, FpmLog>>,
+}
+
+/// Two buffers: one block of an access log waits while the others catch up.
+pub struct Buffers {
+    access: Buffer,
+    other: Buffer,
+}
+
+impl Default for Buffers {
+    fn default() -> Self {
+        Self { access: Buffer::new(), other: Buffer::new() }
+    }
+}
+
+impl Streams<'_> {
+    /// Reads everything there is. `go_on` is asked after each block; when it says no, the rest stays
+    /// unread. Gives the errors met; a log that fails is left where it is.
+    pub fn pump(
+        &mut self,
+        buffers: &mut Buffers,
+        attributor: &mut Attributor,
+        sink: &mut impl Sink,
+        go_on: &mut dyn FnMut() -> bool,
+    ) -> Vec<ReadError> {
+        let mut errors = Vec::new();
+        while let Some(stream) = self.access.iter_mut().filter(|s| !s.ended).min_by_key(|s| s.reached) {
+            let block = match stream.source.next(&mut buffers.access) {
+                Ok(Some(block)) => block,
+                Ok(None) => {
+                    stream.ended = true;
+                    continue;
+                }
+                Err(error) => {
+                    errors.push(error);
+                    stream.ended = true;
+                    continue;
+                }
+            };
+            let last = stream.log.last_time(block, attributor.offset());
+            let until = last.map_or(Local::MAX, |at| at.saturating_add(root::GRACE));
+            // Evidence is a little later than the response it explains.
+            catch_up(&mut self.error, until, &mut buffers.other, attributor, sink, &mut errors);
+            catch_up(&mut self.fpm, until, &mut buffers.other, attributor, sink, &mut errors);
+            stream.log.block(block, attributor, sink);
+            if let Some(at) = last {
+                stream.reached = at;
+                attributor.reached(at, sink);
+            }
+            if !go_on() {
+                return errors;
+            }
+        }
+        loop {
+            let error = next_of(&mut self.error);
+            let done = match (error, next_of(&mut self.fpm)) {
+                (Some(stream), _) => stream.step(&mut buffers.other, attributor, sink),
+                (None, Some(stream)) => stream.step(&mut buffers.other, attributor, sink),
+                (None, None) => return errors,
+            };
+            errors.extend(done.err());
+            if !go_on() {
+                return errors;
+            }
+        }
+    }
+
+    /// The logs are at their end for good: what is still open in them is given.
+    pub fn flush(&mut self, attributor: &mut Attributor, sink: &mut impl Sink) {
+        self.error.iter_mut().for_each(|stream| stream.log.flush(attributor, sink));
+        self.access.iter_mut().for_each(|stream| stream.log.flush(attributor, sink));
+    }
+}
+
+fn next_of<'s, 'a, L: Log>(streams: &'s mut [Stream<'a, L>]) -> Option<&'s mut Stream<'a, L>> {
+    streams.iter_mut().filter(|stream| !stream.ended).min_by_key(|stream| stream.reached)
+}
+
+fn catch_up<L: Log>(
+    streams: &mut [Stream<'_, L>],
+    until: Local,
+    buffer: &mut Buffer,
+    attributor: &mut Attributor,
+    sink: &mut impl Sink,
+    errors: &mut Vec<ReadError>,
+) {
+    while let Some(stream) = next_of(streams).filter(|stream| stream.reached <= until) {
+        errors.extend(stream.step(buffer, attributor, sink).err());
+    }
+}

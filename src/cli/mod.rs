@@ -1,0 +1,29 @@
+//! The commands: each puts the modules together and talks to a person.
+
+mod args;
+mod explain;
+mod logging;
+mod merge;
+mod zone;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+
+/// Runs the command line and gives the exit code: 0 done, 1 it failed, 2 it was asked wrongly.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Some(Command::Explain(args)) => explain::run(&args),
+        _ => Ok(()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("badgateway: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

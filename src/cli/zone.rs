@@ -1,0 +1,32 @@
+//! The machine's time zone, and times as people and programs read them.
+
+use jiff::Timestamp;
+use jiff::tz::{Offset, TimeZone};
+
+use crate::record::stamp::Local;
+
+/// Seconds east of UTC at this machine, now.
+pub fn here() -> i32 {
+    TimeZone::system().to_offset(Timestamp::now()).seconds()
+}
+
+/// RFC 3339 in the logs' own zone.
+pub fn rfc3339(at: Local, offset: i32) -> String {
+    let zone = Offset::from_seconds(offset).unwrap_or(Offset::UTC);
+    match Timestamp::from_second(at - i64::from(zone.seconds())) {
+        Ok(moment) => moment.display_with_offset(zone).to_string(),
+        Err(_) => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_carry_their_zone() {
+        assert_eq!(rfc3339(1_795_187_308, 0), "2026-11-20T15:08:28+00:00");
+        assert_eq!(rfc3339(1_795_187_308, -19_800), "2026-11-20T15:08:28-05:30");
+        assert_eq!(rfc3339(Local::MIN / 2, 0), "");
+    }
+}

@@ -1,0 +1,16 @@
+//! Badgateway tells why nginx answers 502.
+//!
+//! Data flows one way; no module imports one that comes after it in this list:
+//!
+//! - [`source`]: files, rotation, offsets; yields blocks of whole lines as bytes and knows no meaning.
+//! - [`record`]: pure; bytes to typed records, one file for each grammar.
+//! - [`attribute`]: pure; records in, one verdict for each failed response out.
+//! - [`ledger`]: counters and their label sets, rendered in Prometheus' text format.
+//! - [`http`]: serves what the ledger holds.
+//!
+//! `cli` puts them together for each command.
+
+pub mod attribute;
+pub mod cli;
+pub mod record;
+pub mod source;

@@ -1,0 +1,7 @@
+//! The `badgateway` binary: everything of substance is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    badgateway::cli::main()
+}

@@ -1,0 +1,179 @@
+//! One access-log line, as far as the attribution reads it.
+
+use std::borrow::Cow;
+
+use super::escape::Escape;
+use super::format::{Field, Values};
+use super::list;
+use super::stamp::{self, Local};
+
+/// A parsed line. Accessors give `None` when the format does not carry the field.
+#[derive(Clone, Debug)]
+pub struct Access<'a> {
+    values: Values<'a>,
+    escape: Escape,
+}
+
+/// When a line was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// Local time with its zone; one second of resolution.
+    Zoned(stamp::Zoned),
+    /// Milliseconds since the epoch.
+    Epoch(i64),
+}
+
+/// One attempt of `$upstream_addr` and its siblings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Attempt<'a> {
+    /// The peer, or the group's name when no peer was left; empty when none was reached.
+    pub addr: &'a [u8],
+    /// What the peer answered, or the 502/504 that nginx put there itself.
+    pub status: &'a [u8],
+    /// Seconds to connect; `-` when the request was never written.
+    pub connect: Option<&'a [u8]>,
+    /// Seconds to a complete header; `-` on every answer that nginx made itself.
+    pub header: Option<&'a [u8]>,
+    /// Seconds to the end.
+    pub response: Option<&'a [u8]>,
+    /// Bytes the peer sent.
+    pub bytes: Option<&'a [u8]>,
+}
+
+impl<'a> Access<'a> {
+    pub(super) fn new(values: Values<'a>, escape: Escape) -> Self {
+        Self { values, escape }
+    }
+
+    /// The raw value of a field.
+    pub fn field(&self, field: Field) -> Option<&'a [u8]> {
+        self.values[field as usize]
+    }
+
+    fn number(&self, field: Field) -> Option<u64> {
+        self.field(field).and_then(stamp::number)
+    }
+
+    /// `$status`, 0 to 999.
+    pub fn status(&self) -> u16 {
+        self.number(Field::Status).and_then(|n| u16::try_from(n).ok()).unwrap_or_default()
+    }
+
+    /// When nginx wrote the line: the end of the request. A zone is preferred to milliseconds.
+    pub fn written(&self) -> Option<Written> {
+        let zoned = self.field(Field::TimeLocal).and_then(stamp::time_local);
+        let zoned = zoned.or_else(|| self.field(Field::TimeIso8601).and_then(stamp::time_iso8601));
+        zoned.map(Written::Zoned).or_else(|| self.field(Field::Msec).and_then(stamp::msec).map(Written::Epoch))
+    }
+
+    /// `$request_time` in seconds.
+    pub fn duration(&self) -> Option<f64> {
+        self.field(Field::RequestTime).and_then(stamp::duration)
+    }
+
+    /// `$pid`.
+    pub fn pid(&self) -> Option<u64> {
+        self.number(Field::Pid)
+    }
+
+    /// `$connection`, the `*N` of the error log.
+    pub fn connection(&self) -> Option<u64> {
+        self.number(Field::Connection)
+    }
+
+    /// The request line, decoded: `$request`, or put together from its parts.
+    pub fn request(&self) -> Option<Cow<'a, [u8]>> {
+        if let Some(request) = self.field(Field::Request) {
+            return Some(self.escape.decode(request));
+        }
+        let part = |field| self.field(field).map(|value| self.escape.decode(value));
+        let (method, uri) = (part(Field::RequestMethod)?, part(Field::RequestUri)?);
+        let mut line = [&*method, b" ", &*uri].concat();
+        if let Some(protocol) = part(Field::ServerProtocol) {
+            line.push(b' ');
+            line.extend_from_slice(&protocol);
+        }
+        Some(Cow::Owned(line))
+    }
+
+    /// `$remote_addr`, the `client:` of the error log.
+    pub fn client(&self) -> Option<&'a [u8]> {
+        self.field(Field::RemoteAddr)
+    }
+
+    /// `$server_name`, decoded.
+    pub fn server(&self) -> Option<Cow<'a, [u8]>> {
+        let value = self.field(Field::ServerName)?;
+        // A server block without server_name logs `-` here and nothing in the error log.
+        Some(if value == b"-" { Cow::Borrowed(&[]) } else { self.escape.decode(value) })
+    }
+
+    /// Whether the format tells about upstreams at all.
+    pub fn knows_upstream(&self) -> bool {
+        self.field(Field::UpstreamStatus).is_some() || self.field(Field::UpstreamAddr).is_some()
+    }
+
+    /// How many attempts there were; `None` when the format does not tell.
+    pub fn attempts(&self) -> Option<usize> {
+        let of = |field| self.field(field).map(list::attempts);
+        // EMFILE leaves an empty address beside a status of `-`: an attempt all the same.
+        of(Field::UpstreamAddr).max(of(Field::UpstreamResponseTime)).or_else(|| of(Field::UpstreamStatus))
+    }
+
+    /// The attempts in order.
+    pub fn each_attempt(&self) -> impl Iterator<Item = Attempt<'a>> + use<'a> {
+        let lists = [
+            Field::UpstreamAddr,
+            Field::UpstreamStatus,
+            Field::UpstreamConnectTime,
+            Field::UpstreamHeaderTime,
+            Field::UpstreamResponseTime,
+            Field::UpstreamBytesReceived,
+        ]
+        .map(|field| self.field(field));
+        let mut elements = lists.map(|list| list.map(list::elements));
+        let count = self.attempts().unwrap_or_default();
+        (0..count).map(move |_| {
+            let mut next = |i: usize| elements[i].as_mut().map(|list| list.next().unwrap_or_default());
+            Attempt {
+                addr: next(0).unwrap_or_default(),
+                status: next(1).unwrap_or_default(),
+                connect: next(2),
+                header: next(3),
+                response: next(4),
+                bytes: next(5),
+            }
+        })
+    }
+
+    /// How many attempts failed in nginx's eyes: those that left no complete header. `None` when the format
+    /// does not tell.
+    pub fn failed_attempts(&self) -> Option<usize> {
+        self.attempts()?;
+        let failed = |attempt: &Attempt<'_>| match attempt.header {
+            Some(header) => list::missing(header),
+            None => matches!(attempt.status, b"502" | b"504" | b"-" | b""),
+        };
+        Some(self.each_attempt().filter(failed).count())
+    }
+
+    /// The attempt that decided the answer.
+    pub fn last_attempt(&self) -> Option<Attempt<'a>> {
+        self.each_attempt().last()
+    }
+
+    /// `$upstream_cache_status`.
+    pub fn cache(&self) -> Option<&'a [u8]> {
+        self.field(Field::UpstreamCacheStatus).filter(|value| !list::missing(value))
+    }
+}
+
+impl Written {
+    /// Whole local seconds; `offset` is the local zone (seconds east of UTC) for a line without one.
+    pub fn local(self, offset: i32) -> Local {
+        match self {
+            Written::Zoned(zoned) => zoned.local,
+            Written::Epoch(millis) => millis.div_euclid(1000) + i64::from(offset),
+        }
+    }
+}

@@ -1,0 +1,403 @@
+//! The grammar of nginx's error log (`ngx_log_error_core`, `ngx_http_log_error_handler`).
+//!
+//! ```text
+//! YYYY/MM/DD HH:MM:SS [level] pid#tid: *connection message (errno: text) while action, client: …,
+//!   server: …, request: "…", subrequest: "…", upstream: "…", host: "…", referrer: "…"
+//! ```
+//!
+//! nginx escapes nothing here, a client can put quotes into its URI and anything into its Referer, and a
+//! script's words arrive raw. So a line is read from the left, each field where the one before it ended,
+//! and never searched from the right. The same grammar is written by OpenResty, Tengine, Angie and
+//! ingress-nginx, on every libc: numbers are read, texts are not.
+
+use memchr::memmem;
+
+use super::stamp::{self, Local};
+
+/// `NGX_MAX_ERROR_STR`: nginx cuts an error entry here, newline included.
+pub const MAX_ENTRY: usize = 2048;
+/// The same limit in OpenResty.
+pub const MAX_ENTRY_OPENRESTY: usize = 4096;
+
+/// Severity, mildest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum Level {
+    Debug,
+    Info,
+    Notice,
+    Warn,
+    Error,
+    Crit,
+    Alert,
+    Emerg,
+}
+
+impl Level {
+    const NAMES: [(&'static str, Level); 8] = [
+        ("error", Level::Error),
+        ("crit", Level::Crit),
+        ("warn", Level::Warn),
+        ("info", Level::Info),
+        ("notice", Level::Notice),
+        ("alert", Level::Alert),
+        ("emerg", Level::Emerg),
+        ("debug", Level::Debug),
+    ];
+
+    /// As nginx writes it.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, level)| *level == self).map_or("", |(name, _)| name)
+    }
+}
+
+/// The fixed head of an entry, and all that follows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head<'a> {
+    /// When, in nginx's local time; one second of resolution.
+    pub at: Local,
+    /// Severity.
+    pub level: Level,
+    /// The worker process.
+    pub pid: u64,
+    /// `*N`, the number of the client's connection; absent outside of a connection.
+    pub connection: Option<u64>,
+    /// Message and context, to the end of the line.
+    pub body: &'a [u8],
+}
+
+/// Reads the head. `None`: not the start of an entry, so a continuation of the one before, or no error
+/// log at all.
+pub fn head(line: &[u8]) -> Option<Head<'_>> {
+    let at = stamp::error_log(line)?;
+    let rest = line.get(19..)?.strip_prefix(b" [")?;
+    let (level, rest) = Level::NAMES.iter().find_map(|(name, level)| {
+        let rest = rest.strip_prefix(name.as_bytes())?.strip_prefix(b"] ")?;
+        Some((*level, rest))
+    })?;
+    let (pid, rest) = digits(rest)?;
+    let (_tid, rest) = digits(rest.strip_prefix(b"#")?)?;
+    let rest = rest.strip_prefix(b": ")?;
+    let (connection, body) = match rest.strip_prefix(b"*").and_then(digits) {
+        Some((number, tail)) => (Some(number), tail.strip_prefix(b" ").unwrap_or(tail)),
+        None => (None, rest),
+    };
+    Some(Head { at, level, pid, connection, body })
+}
+
+fn digits(text: &[u8]) -> Option<(u64, &[u8])> {
+    let end = text.iter().position(|b| !b.is_ascii_digit()).unwrap_or(text.len());
+    Some((stamp::number(&text[..end])?, &text[end..]))
+}
+
+/// What nginx was doing (`log->action`) on the path of a request to its upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// No ` while …`: phases before the upstream, such as resolving or limiting.
+    None,
+    /// `connecting to upstream`
+    Connecting,
+    /// `SSL handshaking to upstream`
+    TlsHandshaking,
+    /// `sending request to upstream`
+    SendingRequest,
+    /// `reading response header from upstream`
+    ReadingHeader,
+    /// `reading upstream`: the body; the status is already sent.
+    ReadingBody,
+    /// `sending to client`: an unbuffered body, or what is left after the answer.
+    SendingToClient,
+    /// `proxying upgraded connection`
+    Upgraded,
+    /// Anything else: not about an upstream.
+    Other,
+}
+
+impl Action {
+    const NAMES: [(&'static [u8], Action); 7] = [
+        (b"connecting to upstream", Action::Connecting),
+        (b"reading response header from upstream", Action::ReadingHeader),
+        (b"reading upstream", Action::ReadingBody),
+        (b"SSL handshaking to upstream", Action::TlsHandshaking),
+        (b"sending request to upstream", Action::SendingRequest),
+        (b"sending to client", Action::SendingToClient),
+        (b"proxying upgraded connection", Action::Upgraded),
+    ];
+
+    /// The names of all actions that concern an upstream.
+    pub fn on_upstream() -> impl Iterator<Item = &'static [u8]> {
+        Self::NAMES.iter().map(|(name, _)| *name)
+    }
+
+    fn of(text: &[u8]) -> Action {
+        Self::NAMES.iter().find(|(name, _)| *name == text).map_or(Action::Other, |(_, action)| *action)
+    }
+
+    /// Whether the response header was out already, so that the failure can no longer change the status.
+    pub fn after_header(self) -> bool {
+        matches!(self, Action::ReadingBody | Action::SendingToClient | Action::Upgraded)
+    }
+}
+
+/// An entry's body, taken apart. Fields are raw bytes; one that nginx cut off is absent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Context<'a> {
+    /// The message without errno and action.
+    pub message: &'a [u8],
+    /// The number in ` (N: text)` at the end of the message. The resolver uses the same form for its own
+    /// codes, so it means errno only for messages that carry one.
+    pub number: Option<i32>,
+    /// What nginx was doing.
+    pub action: Action,
+    /// Address of the client, after realip.
+    pub client: Option<&'a [u8]>,
+    /// First `server_name` of the server block; may be empty.
+    pub server: Option<&'a [u8]>,
+    /// The request line, unescaped.
+    pub request: Option<Request<'a>>,
+    /// Whether a subrequest (auth_request, mirror, SSI, background update) failed.
+    pub subrequest: bool,
+    /// `upstream: "…"`, from its schema on.
+    pub upstream: Option<Upstream<'a>>,
+}
+
+/// A request line in an error entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request<'a> {
+    /// Its bytes.
+    pub line: &'a [u8],
+    /// Whether nginx cut the entry inside it, so that only a prefix is known.
+    pub cut: bool,
+}
+
+/// The peer named by `upstream: "schema://address…"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Upstream<'a> {
+    /// `fastcgi`, `http`, `https`, `grpc`, …; empty when nginx cut the entry before it.
+    pub schema: &'a [u8],
+    /// `127.0.0.1:9000`, `[::1]:80`, `unix:/run/x.sock` or, without a live peer, the group's name.
+    pub address: &'a [u8],
+    /// The address is a unix path with a URI glued to it (nginx drops the colon between them when the
+    /// peer was freed, as in timeouts), so `address` was cut by guess.
+    pub guessed: bool,
+}
+
+/// Takes a body apart. `cut`: the entry has nginx's maximal length, so its last field may be incomplete.
+pub fn context(body: &[u8], cut: bool) -> Context<'_> {
+    let (said, fields) = match memmem::find(body, b", client: ") {
+        Some(at) => (&body[..at], Some(&body[at + 10..])),
+        None => (body, None),
+    };
+    let (message, action) = match memmem::rfind(said, b" while ") {
+        Some(at) => (&said[..at], Action::of(&said[at + 7..])),
+        None => (said, Action::None),
+    };
+    let (message, number) = split_number(message);
+    let mut context = Context {
+        message,
+        number,
+        action,
+        client: None,
+        server: None,
+        request: None,
+        subrequest: false,
+        upstream: None,
+    };
+    if let Some(fields) = fields {
+        context.read_fields(fields, cut);
+    }
+    if context.upstream.is_none() {
+        // A long URI pushes `upstream:` over nginx's limit, but this message names the peer itself.
+        let address = message.strip_prefix(b"connect() to ").and_then(|rest| rest.strip_suffix(b" failed"));
+        context.upstream = address.map(|address| Upstream { schema: b"", address, guessed: false });
+    }
+    context
+}
+
+/// ` (111: Connection refused)` off the end of a message.
+fn split_number(message: &[u8]) -> (&[u8], Option<i32>) {
+    let mut end = message.len();
+    while let Some(at) = memmem::rfind(&message[..end], b" (") {
+        if let Some((number, rest)) = digits(&message[at + 2..])
+            && rest.starts_with(b":")
+            && let Ok(number) = i32::try_from(number)
+        {
+            return (&message[..at], Some(number));
+        }
+        end = at;
+    }
+    (message, None)
+}
+
+impl<'a> Context<'a> {
+    fn read_fields(&mut self, fields: &'a [u8], cut: bool) {
+        let Some((client, rest)) = split(fields, b", server: ") else {
+            self.client = (!cut).then_some(fields);
+            return;
+        };
+        self.client = Some(client);
+        let Some((server, rest)) = split(rest, b", request: \"") else {
+            self.server = (!cut).then_some(rest);
+            return;
+        };
+        self.server = Some(server);
+        let (request, rest) = request(rest, cut);
+        self.request = Some(request);
+        let mut rest = rest;
+        if rest.starts_with(b", subrequest: \"") {
+            self.subrequest = true;
+            // A subrequest's URI is decoded: quotes, spaces and newlines get in. Its end is the next
+            // field that nginx writes.
+            rest = [&b"\", upstream: \""[..], b"\", host: \""]
+                .iter()
+                .find_map(|next| memmem::find(rest, next).map(|at| &rest[at + 1..]))
+                .unwrap_or_default();
+        }
+        if let Some(value) = rest.strip_prefix(b", upstream: \"") {
+            self.upstream = upstream(value);
+        }
+    }
+}
+
+fn split<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let at = memmem::find(text, separator)?;
+    Some((&text[..at], &text[at + separator.len()..]))
+}
+
+/// The request line after its opening quote. A raw quote may stand in the URI, a space cannot (nginx
+/// answers 400 without an upstream), so the line is `METHOD SP URI [SP HTTP/v]` and its end is found by
+/// counting spaces, not quotes.
+fn request(text: &[u8], cut: bool) -> (Request<'_>, &[u8]) {
+    let whole = |end: usize| (Request { line: &text[..end], cut: false }, text.get(end + 1..).unwrap_or_default());
+    let mut from = 0;
+    for _ in 0..3 {
+        let space = memchr::memchr(b' ', &text[from..]).map_or(text.len(), |at| from + at);
+        // The word that ends the line is followed by `", ` or by `"` and the end.
+        let word = &text[from..space];
+        if word.ends_with(b"\",") && space < text.len() {
+            let next = &text[space + 1..];
+            if [&b"subrequest: \""[..], b"upstream: \"", b"host: \"", b"referrer: \""].iter().any(|f| next.starts_with(f)) {
+                return whole(space - 2);
+            }
+        }
+        if space == text.len() {
+            return match word.ends_with(b"\"") && !cut {
+                true => whole(text.len() - 1),
+                false => (Request { line: text, cut }, &[]),
+            };
+        }
+        from = space + 1;
+    }
+    // More spaces than a request line has: garbage that nginx refused. Its end cannot be told.
+    (Request { line: text, cut: true }, &[])
+}
+
+fn upstream(value: &[u8]) -> Option<Upstream<'_>> {
+    let (schema, rest) = split(value, b"://")?;
+    if schema.is_empty() || !schema.iter().all(u8::is_ascii_alphanumeric) {
+        return None;
+    }
+    let (address, guessed) = match rest.strip_prefix(b"unix:") {
+        Some(path) => {
+            let end = memchr::memchr2(b':', b'"', path);
+            let (mut length, colon) = match end {
+                Some(at) => (at, path[at] == b':'),
+                None => (path.len(), false),
+            };
+            // `http://unix:/run/x.sock/uri"`: without the colon the path runs into the URI.
+            let glued = if colon { None } else { memmem::find(&path[..length], b".sock/") };
+            if let Some(at) = glued {
+                length = at + 5;
+            }
+            (&rest[..5 + length], glued.is_some() || end.is_none())
+        }
+        None => {
+            let end = rest.iter().position(|b| matches!(b, b'/' | b'"' | b'?' | b' ')).unwrap_or(rest.len());
+            (&rest[..end], end == rest.len())
+        }
+    };
+    (!address.is_empty()).then_some(Upstream { schema, address, guessed })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REFUSED: &[u8] = b"2026/11/20 15:03:27 [error] 28133#28133: *278 connect() failed (111: Connection refused) while connecting to upstream, client: 127.0.0.1, server: lab.test, request: \"GET /a\"b HTTP/1.1\", upstream: \"http://127.0.0.1:19391/a\"b\", host: \"lab.test\", referrer: \"q\", upstream: \"http://evil:9/\", host: \"h\"";
+
+    #[test]
+    fn fields_are_read_from_the_left() {
+        let head = head(REFUSED).unwrap();
+        assert_eq!((head.level, head.pid, head.connection), (Level::Error, 28133, Some(278)));
+        let context = context(head.body, false);
+        assert_eq!(context.message, b"connect() failed");
+        assert_eq!(context.number, Some(111));
+        assert_eq!(context.action, Action::Connecting);
+        assert_eq!(context.client, Some(&b"127.0.0.1"[..]));
+        assert_eq!(context.request.unwrap().line, b"GET /a\"b HTTP/1.1");
+        assert_eq!(context.upstream.unwrap().address, b"127.0.0.1:19391");
+        assert!(!context.subrequest);
+    }
+
+    #[test]
+    fn a_head_needs_every_part() {
+        for bad in [
+            &b"2026/11/20 15:03:27 [error] 28133: *278 x"[..],
+            b"2026/11/20 15:03:27 [loud] 1#1: x",
+            b"tail of the message\" while reading",
+            b"",
+            b"\xff\xfe\x00",
+        ] {
+            assert_eq!(head(bad), None);
+        }
+        assert_eq!(head(b"2026/11/20 15:03:27 [notice] 1#0: exit").unwrap().connection, None);
+    }
+
+    #[test]
+    fn the_unix_colon_trap() {
+        let address = |text: &str| {
+            let up = upstream(text.as_bytes()).unwrap();
+            (String::from_utf8(up.address.to_vec()).unwrap(), up.guessed)
+        };
+        let sock = "unix:/run/php/x.sock".to_owned();
+        assert_eq!(address("fastcgi://unix:/run/php/x.sock:\", host: \"h\""), (sock.clone(), false));
+        assert_eq!(address("fastcgi://unix:/run/php/x.sock\", host: \"h\""), (sock.clone(), false));
+        assert_eq!(address("http://unix:/run/php/x.sock:/uri:1\", host: \"h\""), (sock.clone(), false));
+        assert_eq!(address("http://unix:/run/php/x.sock/uri\", host: \"h\""), (sock, true));
+        assert_eq!(address("http://[::1]:8080/x\""), ("[::1]:8080".to_owned(), false));
+        assert_eq!(address("fastcgi://mixed\""), ("mixed".to_owned(), false));
+    }
+
+    #[test]
+    fn cut_entries_keep_what_is_certain() {
+        let body = b"connect() to unix:/x failed (2: No such file or directory) while connecting to upstream, client: ::1, server: , request: \"GET /long?q=uuu";
+        let context = context(body, true);
+        assert_eq!(context.server, Some(&b""[..]));
+        assert_eq!(context.request, Some(Request { line: b"GET /long?q=uuu", cut: true }));
+        assert_eq!(context.upstream, Some(Upstream { schema: b"", address: b"unix:/x", guessed: false }));
+        assert_eq!(context.number, Some(2));
+    }
+
+    #[test]
+    fn http_09_and_subrequests() {
+        let old = context(b"x, client: 1.1.1.1, server: s, request: \"GET /old\", upstream: \"fastcgi://a:1\"", false);
+        assert_eq!(old.request.unwrap().line, b"GET /old");
+        assert_eq!(old.upstream.unwrap().address, b"a:1");
+        let sub = context(
+            b"x while connecting to upstream, client: 1.1.1.1, server: s, request: \"GET / HTTP/1.1\", subrequest: \"/_a\"\nb c\", upstream: \"http://b:2/_a\", host: \"h\"",
+            false,
+        );
+        assert!(sub.subrequest);
+        assert_eq!(sub.upstream.unwrap().address, b"b:2");
+    }
+
+    #[test]
+    fn nothing_panics_on_any_prefix() {
+        for end in 0..REFUSED.len() {
+            if let Some(head) = head(&REFUSED[..end]) {
+                context(head.body, true);
+                context(head.body, false);
+            }
+        }
+    }
+}

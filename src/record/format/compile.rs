@@ -1,0 +1,209 @@
+//! Text of a `log_format` to its parts.
+
+use super::field::{Field, Shape, shape_of_other};
+use super::{Format, Part, builtin, quick};
+use crate::record::escape::Escape;
+
+/// Why a `log_format` cannot be used. Columns count characters of the given text from 1.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum FormatError {
+    #[error("the log format is empty: give a name ({names}) or the string of a log_format directive", names = builtin::NAMES.join(", "))]
+    Empty,
+    #[error(
+        "no log format is called {0:?}: known are {names}; or give the string of your log_format directive, which holds at least $status",
+        names = builtin::NAMES.join(", ")
+    )]
+    UnknownName(String),
+    #[error("the log format has no $status, so no failed response could be seen: add $status to it")]
+    NoStatus,
+    #[error("column {0}: a $ must be followed by the name of a variable, as in $status or ${{status}}")]
+    BadVariable(usize),
+    #[error(
+        "column {column}: nothing stands between ${first} and the variable after it, so their values could not be told apart: put a space or a quote between them"
+    )]
+    Adjacent { column: usize, first: String },
+    #[error("escape={0} is not known to nginx: it has escape=default, escape=json and escape=none")]
+    UnknownEscape(String),
+    #[error("$status stands twice in the log format: keep one of them")]
+    TwoStatus,
+    #[error("the log_format directive is not complete: after its name a quoted string must follow")]
+    Directive,
+}
+
+pub(super) fn format(text: &str) -> Result<Format, FormatError> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(FormatError::Empty);
+    }
+    if let Some(known) = builtin::by_name(text) {
+        return format(known);
+    }
+    if !text.contains('$') && !text.contains(char::is_whitespace) {
+        return Err(FormatError::UnknownName(text.to_owned()));
+    }
+    let pasted;
+    let text = match text.strip_prefix("log_format") {
+        Some(rest) if rest.starts_with(char::is_whitespace) => {
+            pasted = directive(rest)?;
+            &pasted
+        }
+        _ => text,
+    };
+    let (escape, text) = escape(text)?;
+    let joined;
+    let text = match text.starts_with(['\'', '"']) {
+        true => {
+            joined = unquote(text).unwrap_or_else(|| text.to_owned());
+            &joined
+        }
+        false => text,
+    };
+    assemble(parts(text)?, escape)
+}
+
+pub(super) fn assemble(parts: Vec<Part>, escape: Escape) -> Result<Format, FormatError> {
+    let mut fields = [false; Field::COUNT];
+    for part in &parts {
+        if let Part::Variable { field: Some(field), .. } = part {
+            if *field == Field::Status && fields[*field as usize] {
+                return Err(FormatError::TwoStatus);
+            }
+            fields[*field as usize] = true;
+        }
+    }
+    if !fields[Field::Status as usize] {
+        return Err(FormatError::NoStatus);
+    }
+    let quick = quick::Plan::new(&parts, escape);
+    Ok(Format { parts, escape, quick, fields })
+}
+
+/// `name [escape=…] 'string' 'string' …;` after the word `log_format`.
+fn directive(rest: &str) -> Result<String, FormatError> {
+    let rest = rest.trim().trim_end_matches(';').trim_end();
+    let (_name, rest) = rest.split_once(char::is_whitespace).ok_or(FormatError::Directive)?;
+    Ok(rest.trim_start().to_owned())
+}
+
+fn escape(text: &str) -> Result<(Escape, &str), FormatError> {
+    let Some(rest) = text.strip_prefix("escape=") else { return Ok((Escape::Default, text)) };
+    let (name, rest) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    let escape = match name {
+        "default" => Escape::Default,
+        "json" => Escape::Json,
+        "none" => Escape::None,
+        _ => return Err(FormatError::UnknownEscape(name.to_owned())),
+    };
+    Ok((escape, rest.trim_start()))
+}
+
+/// Joins nginx's quoted strings: `'a' "b"` is `ab`, and a backslash keeps the quote after it. `None`: it
+/// is not a sequence of quoted strings, but a format that happens to begin with a quote.
+fn unquote(text: &str) -> Option<String> {
+    let mut out = String::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let quote = rest.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+        let mut chars = rest.char_indices().skip(1);
+        let end = loop {
+            match chars.next()? {
+                (at, c) if c == quote => break at,
+                (_, '\\') => match chars.next()?.1 {
+                    c @ ('\'' | '"' | '\\') => out.push(c),
+                    c => out.extend(['\\', c]),
+                },
+                (_, c) => out.push(c),
+            }
+        };
+        rest = &rest[end + 1..];
+        let spaces = rest.len() - rest.trim_start().len();
+        if spaces == 0 && !rest.is_empty() {
+            return None;
+        }
+        rest = rest.trim_start();
+    }
+    Some(out)
+}
+
+fn parts(text: &str) -> Result<Vec<Part>, FormatError> {
+    let mut parts: Vec<Part> = Vec::new();
+    let mut literal = String::new();
+    let mut rest = text;
+    let mut last_variable: Option<String> = None;
+    while let Some(c) = rest.chars().next() {
+        let column = text[..text.len() - rest.len()].chars().count() + 1;
+        if c != '$' {
+            literal.push(c);
+            rest = &rest[c.len_utf8()..];
+            continue;
+        }
+        let (name, tail) = variable(&rest[1..]).ok_or(FormatError::BadVariable(column))?;
+        if !literal.is_empty() {
+            parts.push(Part::Literal(std::mem::take(&mut literal).into_bytes().into()));
+        } else if let Some(first) = last_variable {
+            return Err(FormatError::Adjacent { column, first });
+        }
+        parts.push(variable_part(name));
+        last_variable = Some(name.to_owned());
+        rest = tail;
+    }
+    if !literal.is_empty() {
+        parts.push(Part::Literal(literal.into_bytes().into()));
+    }
+    Ok(parts)
+}
+
+pub(super) fn variable_part(name: &str) -> Part {
+    let field = Field::of_variable(name);
+    Part::Variable { shape: field.map_or_else(|| shape_of_other(name), Field::shape), field }
+}
+
+pub(super) fn json_part(field: Option<Field>) -> Part {
+    Part::Variable { shape: field.map_or(Shape::Any, Field::shape), field }
+}
+
+fn variable(text: &str) -> Option<(&str, &str)> {
+    let name_end = |t: &str| t.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(t.len());
+    let (name, tail) = match text.strip_prefix('{') {
+        Some(inner) => {
+            let end = name_end(inner);
+            (&inner[..end], inner[end..].strip_prefix('}')?)
+        }
+        None => text.split_at(name_end(text)),
+    };
+    (!name.is_empty()).then_some((name, tail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_strings_and_pasted_directives() {
+        assert!(Format::new("combined").is_ok());
+        assert!(Format::new("$status").is_ok());
+        let pasted = "log_format mine escape=json\n  '{\"s\":\"$status\",'\n  '\"a\":\"${upstream_addr}\"}';";
+        let format = Format::new(pasted).unwrap();
+        assert!(format.has(Field::UpstreamAddr));
+        let access = format.access(br#"{"s":"502","a":"unix:/x"}"#).unwrap();
+        assert_eq!(access.status(), 502);
+    }
+
+    #[test]
+    fn what_cannot_work_is_said() {
+        let error = |text: &str| Format::new(text).unwrap_err();
+        assert_eq!(error(""), FormatError::Empty);
+        assert_eq!(error("$request $body_bytes_sent"), FormatError::NoStatus);
+        assert_eq!(error("combined2"), FormatError::UnknownName("combined2".into()));
+        assert_eq!(error("$status $"), FormatError::BadVariable(9));
+        assert_eq!(error("$status ${request"), FormatError::BadVariable(9));
+        assert_eq!(error("é $request$status"), FormatError::Adjacent { column: 11, first: "request".into() });
+        assert_eq!(error("escape=xml $status"), FormatError::UnknownEscape("xml".into()));
+        assert_eq!(error("$status $status"), FormatError::TwoStatus);
+        assert_eq!(error("log_format main;"), FormatError::Directive);
+        for error in [error("nope"), error("$a $"), error("$request$status")] {
+            assert!(!error.to_string().is_empty());
+        }
+    }
+}

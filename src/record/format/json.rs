@@ -1,0 +1,134 @@
+//! JSON access logs that describe themselves: keys named like nginx's variables.
+//!
+//! The first line is turned into a format of literals and variables, so that the lines after it are
+//! matched as fast as those of a format that was given. nginx writes raw bytes above 0x7f into JSON
+//! strings, so a strict parser would refuse real lines.
+
+use super::compile::{assemble, json_part};
+use super::field::Field;
+use super::{Format, Part};
+use crate::record::escape::Escape;
+use crate::record::stamp;
+
+/// Keys in common use that are not the variable's own name.
+const ALIASES: &[(&str, Field)] = &[
+    ("client", Field::RemoteAddr),
+    ("client_ip", Field::RemoteAddr),
+    ("clientip", Field::RemoteAddr),
+    ("remote_ip", Field::RemoteAddr),
+    ("method", Field::RequestMethod),
+    ("vhost", Field::ServerName),
+    ("server", Field::ServerName),
+    ("status_code", Field::Status),
+    ("upstream", Field::UpstreamAddr),
+    ("worker_pid", Field::Pid),
+];
+
+/// A format from one line; `None` when it is no JSON object or no key is known to hold the status.
+pub(super) fn derive(line: &[u8]) -> Option<Format> {
+    if line.first() != Some(&b'{') || line.last() != Some(&b'}') {
+        return None;
+    }
+    let mut parts = Vec::new();
+    let mut seen = [false; Field::COUNT];
+    let (mut at, mut literal_from) = (0, 0);
+    let mut key: Option<&[u8]> = None;
+    let mut value_next = false;
+    while at < line.len() {
+        match line[at] {
+            b'"' => {
+                let end = string_end(line, at + 1)?;
+                if value_next {
+                    push(&mut parts, &mut seen, &line[literal_from..=at], key, &line[at + 1..end]);
+                    literal_from = end;
+                } else {
+                    key = Some(&line[at + 1..end]);
+                }
+                value_next = false;
+                at = end + 1;
+            }
+            b':' => {
+                value_next = true;
+                at += 1;
+            }
+            b',' | b'{' | b'}' | b'[' | b']' | b' ' => {
+                value_next &= line[at] == b' ';
+                at += 1;
+            }
+            _ if value_next => {
+                let end = at + line[at..].iter().position(|b| matches!(b, b',' | b'}' | b']' | b' '))?;
+                push(&mut parts, &mut seen, &line[literal_from..at], key, &line[at..end]);
+                literal_from = end;
+                value_next = false;
+                at = end;
+            }
+            _ => return None,
+        }
+    }
+    parts.push(Part::Literal(line[literal_from..].into()));
+    assemble(parts, Escape::Json).ok()
+}
+
+fn push(parts: &mut Vec<Part>, seen: &mut [bool; Field::COUNT], literal: &[u8], key: Option<&[u8]>, value: &[u8]) {
+    parts.push(Part::Literal(literal.into()));
+    let field = key.and_then(|key| field(key, value)).filter(|field| !seen[*field as usize]);
+    if let Some(field) = field {
+        seen[field as usize] = true;
+    }
+    parts.push(json_part(field));
+}
+
+fn field(key: &[u8], value: &[u8]) -> Option<Field> {
+    let key = std::str::from_utf8(key).ok()?.to_ascii_lowercase();
+    if let Some(field) = Field::of_variable(&key) {
+        return Some(field);
+    }
+    if let Some((_, field)) = ALIASES.iter().find(|(alias, _)| *alias == key) {
+        return Some(*field);
+    }
+    // `time`, `ts`, `@timestamp`: the value tells which of nginx's clocks it is.
+    let named_time = key.contains("time") && !key.ends_with("_time") || matches!(key.as_str(), "ts" | "date");
+    match () {
+        () if !named_time => None,
+        () if stamp::time_iso8601(value).is_some() => Some(Field::TimeIso8601),
+        () if stamp::time_local(value).is_some() => Some(Field::TimeLocal),
+        () if stamp::msec(value).is_some() => Some(Field::Msec),
+        () => None,
+    }
+}
+
+fn string_end(line: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    loop {
+        at += memchr::memchr2(b'"', b'\\', line.get(at..)?)?;
+        if line[at] == b'"' {
+            return Some(at);
+        }
+        at += 2;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_tell_the_fields() {
+        let line = br#"{"time": "2026-11-20T15:08:28+00:00", "status": 502, "n":{"upstream_addr":"a:1, b:2"}, "request":"GET /\"x\" HTTP/1.1"}"#;
+        let format = derive(line).unwrap();
+        let access = format.access(line).unwrap();
+        assert_eq!(access.status(), 502);
+        assert_eq!(access.field(Field::UpstreamAddr), Some(&b"a:1, b:2"[..]));
+        assert_eq!(access.request().as_deref(), Some(&b"GET /\"x\" HTTP/1.1"[..]));
+        assert!(format.has(Field::TimeIso8601));
+        let other = br#"{"time": "2026-11-20T15:08:29+00:00", "status": 200, "n":{"upstream_addr":""}, "request":"\u0016"}"#;
+        assert_eq!(format.access(other).unwrap().status(), 200);
+    }
+
+    #[test]
+    fn what_is_no_log_line_is_none() {
+        for bad in [&b"{"[..], b"{}", br#"{"a":"b"}"#, br#"{"status":"x"#, b"[1]", b"\xff{}"] {
+            assert!(derive(bad).is_none());
+        }
+    }
+}

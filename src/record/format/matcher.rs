@@ -1,0 +1,200 @@
+//! A line against a format, from the left.
+
+use memchr::memmem;
+
+use super::field::Shape;
+use super::{Format, Mismatch, Part, Values};
+
+/// How often a wrong guess about where a value ends may be taken back in one line. Bounds the work on
+/// hostile lines; real formats need none or a few.
+const RETRIES: usize = 64;
+
+impl Format {
+    /// Fills `values`; says where it broke.
+    pub(super) fn matches<'a>(&self, line: &'a [u8], values: &mut Values<'a>) -> Result<(), Mismatch> {
+        let mut walk = Walk { format: self, line, furthest: 0, wanted: 0, choices: Vec::new() };
+        walk.run(values).map_err(|()| walk.mismatch())
+    }
+}
+
+struct Walk<'f, 'a> {
+    format: &'f Format,
+    line: &'a [u8],
+    furthest: usize,
+    wanted: usize,
+    /// Values whose end was a guess: part, start of the value, where to look for the next end.
+    choices: Vec<(usize, usize, usize)>,
+}
+
+impl<'a> Walk<'_, 'a> {
+    fn run(&mut self, values: &mut Values<'a>) -> Result<(), ()> {
+        let (mut part, mut at, mut look_from) = (0, 0, None);
+        let mut retries = 0;
+        loop {
+            match self.step(part, at, look_from.take(), values) {
+                Ok(next) if part + 1 == self.format.parts.len() => {
+                    if next == self.line.len() {
+                        return Ok(());
+                    }
+                    let _ = self.fail(part + 1, next);
+                }
+                Ok(next) => {
+                    (part, at) = (part + 1, next);
+                    continue;
+                }
+                Err(()) => {}
+            }
+            let Some((guess, start, from)) = self.choices.pop() else { return Err(()) };
+            retries += 1;
+            if retries > RETRIES {
+                return Err(());
+            }
+            (part, at, look_from) = (guess, start, Some(from));
+        }
+    }
+
+    /// Matches one part at a position; gives the position behind it.
+    fn step(&mut self, part: usize, at: usize, look_from: Option<usize>, values: &mut Values<'a>) -> Result<usize, ()> {
+        match &self.format.parts[part] {
+            Part::Literal(text) => {
+                if self.line[at..].starts_with(text) {
+                    return Ok(at + text.len());
+                }
+                let common = self.line[at..].iter().zip(text.iter()).take_while(|(a, b)| a == b).count();
+                self.fail(part, at + common)
+            }
+            Part::Variable { shape, field } => {
+                let next = match self.format.parts.get(part + 1) {
+                    Some(Part::Literal(text)) => Some(&**text),
+                    _ => None,
+                };
+                let Some(end) = value_end(self.line, at, *shape, next, look_from.unwrap_or(at)) else {
+                    return self.fail(part, at);
+                };
+                // Only a value that may hold its own terminator can have been ended too early. A quote
+                // never stands in an escaped value.
+                if let (Shape::Any, Some([first, ..])) = (shape, next)
+                    && *first != b'"'
+                {
+                    self.choices.push((part, at, end + 1));
+                }
+                if let Some(field) = field {
+                    values[*field as usize] = Some(&self.line[at..end]);
+                }
+                Ok(end)
+            }
+        }
+    }
+
+    fn fail(&mut self, part: usize, at: usize) -> Result<usize, ()> {
+        if at >= self.furthest {
+            (self.furthest, self.wanted) = (at, part);
+        }
+        Err(())
+    }
+
+    fn mismatch(&self) -> Mismatch {
+        let wanted = match self.format.parts.get(self.wanted) {
+            Some(Part::Literal(text)) => format!("{:?}", String::from_utf8_lossy(text)),
+            Some(Part::Variable { field: Some(field), .. }) => format!("${}", field.name()),
+            Some(Part::Variable { .. }) => "the value of a variable".to_owned(),
+            None => "the end of the line".to_owned(),
+        };
+        Mismatch { column: self.furthest + 1, wanted }
+    }
+}
+
+/// Where the value that starts at `at` ends; `look_from` is where its terminator may begin.
+#[inline]
+pub(super) fn value_end(line: &[u8], at: usize, shape: Shape, next: Option<&[u8]>, look_from: usize) -> Option<usize> {
+    let Some(next) = next else {
+        let value = line.get(at..)?;
+        return match shape {
+            Shape::Status if !is_status(value) => None,
+            _ => Some(line.len()),
+        };
+    };
+    match shape {
+        Shape::Status => {
+            let value = line.get(at..at + 3)?;
+            (is_status(value) && line[at + 3..].starts_with(next)).then_some(at + 3)
+        }
+        Shape::Word => {
+            let end = find(line, look_from, next)?;
+            (memchr::memchr(b' ', &line[at..end]).is_none()).then_some(end)
+        }
+        Shape::TimeLocal if next[0] == b' ' => (line.get(at + 26) == Some(&b' ')).then_some(at + 26),
+        Shape::Any | Shape::TimeLocal => find(line, look_from, next),
+        Shape::List => {
+            let mut from = look_from;
+            loop {
+                let end = find(line, from, next)?;
+                if next[0] != b' ' || !is_separator(line, end) {
+                    return Some(end);
+                }
+                from = end + 1;
+            }
+        }
+    }
+}
+
+fn is_status(value: &[u8]) -> bool {
+    value.len() == 3 && value.iter().all(u8::is_ascii_digit)
+}
+
+/// Whether the space at a position belongs to `, ` or ` : ` of an upstream list.
+fn is_separator(line: &[u8], space: usize) -> bool {
+    let before = |n: usize| space.checked_sub(n).map(|at| line[at]);
+    before(1) == Some(b',')
+        || line[space..].starts_with(b" : ")
+        || (before(1) == Some(b':') && before(2) == Some(b' '))
+}
+
+#[inline]
+fn find(line: &[u8], from: usize, needle: &[u8]) -> Option<usize> {
+    let text = line.get(from..)?;
+    // Terminators are one to a few bytes and near: memchr on the first byte beats a searcher's set-up.
+    let mut at = 0;
+    while let Some(found) = memchr::memchr(needle[0], &text[at..]) {
+        at += found;
+        if text[at..].starts_with(needle) {
+            return Some(from + at);
+        }
+        at += 1;
+        if at > 512 {
+            return memmem::find(&text[at..], needle).map(|found| from + at + found);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Field, Format};
+
+    #[test]
+    fn lists_without_quotes_and_users_with_brackets() {
+        let format = Format::new("$remote_addr - $remote_user [$time_local] $upstream_addr $upstream_status $status x").unwrap();
+        let access = format
+            .access(b"1.2.3.4 - a [b] [20/Nov/2026:15:08:28 +0000] unix:/a, 1.1.1.1:80 : mixed 502, 504 : 502 502 x")
+            .unwrap();
+        assert_eq!(access.field(Field::UpstreamAddr), Some(&b"unix:/a, 1.1.1.1:80 : mixed"[..]));
+        assert_eq!(access.field(Field::UpstreamStatus), Some(&b"502, 504 : 502"[..]));
+        assert_eq!(access.status(), 502);
+    }
+
+    #[test]
+    fn a_mismatch_names_its_column() {
+        let format = Format::new("combined").unwrap();
+        let mismatch = format.access(b"127.0.0.1 - - [20/Nov/2026:15:08:28 +0000] \"GET / HTTP/1.1\" abc 157").unwrap_err();
+        assert_eq!((mismatch.column, mismatch.wanted.as_str()), (61, "$status"));
+        assert_eq!(format.access(b"").unwrap_err().column, 1);
+    }
+
+    #[test]
+    fn hostile_lines_end_quickly() {
+        let format = Format::new("$a $b $c $d $e $f [$status]").unwrap();
+        let line = b"x ".repeat(50_000);
+        assert!(format.access(&line).is_err());
+    }
+}

@@ -1,0 +1,151 @@
+//! The hot path: status and server name of a line without walking the fields in front of them.
+
+use memchr::memmem::Finder;
+
+use super::field::Field;
+use super::matcher::value_end;
+use super::{Format, Part};
+use crate::record::escape::Escape;
+
+/// What every line is counted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quick<'a> {
+    /// `$status`, 0 to 999 (`009` is 9).
+    pub status: u16,
+    /// `$server_name`, escaped as logged; empty when the format does not have it.
+    pub server: &'a [u8],
+}
+
+/// How to get to a value.
+#[derive(Clone, Debug)]
+enum Jump {
+    /// To the only place where the literal before it can stand: it holds a quote, which no escaped value
+    /// has, and a letter, which tells it from the other quotes of the format.
+    Literal(Box<Finder<'static>>),
+    /// To the n-th quote of the line, at which the literal before the value begins.
+    Quote(usize),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    status: Option<Target>,
+    server: Option<Target>,
+    /// The format has a server name that cannot be jumped to: every line is walked.
+    walk: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Target {
+    part: usize,
+    jump: Jump,
+    literal: Box<[u8]>,
+}
+
+impl Plan {
+    pub(super) fn new(parts: &[Part], escape: Escape) -> Plan {
+        let target = |field| target(parts, escape, field);
+        let server = target(Field::ServerName);
+        let has_server =
+            parts.iter().any(|p| matches!(p, Part::Variable { field: Some(Field::ServerName), .. }));
+        Plan { status: target(Field::Status), walk: has_server && server.is_none(), server }
+    }
+
+    #[inline]
+    pub(super) fn read<'a>(&self, format: &Format, line: &'a [u8]) -> Option<Quick<'a>> {
+        if self.walk {
+            return None;
+        }
+        let status = self.status.as_ref()?.value(format, line)?;
+        let [a, b, c] = *status else { return None };
+        let digit = |d: u8| u16::from(d.wrapping_sub(b'0'));
+        let status = digit(a) * 100 + digit(b) * 10 + digit(c);
+        let server = match &self.server {
+            Some(target) => target.value(format, line)?,
+            None => b"",
+        };
+        Some(Quick { status, server })
+    }
+}
+
+impl Target {
+    #[inline]
+    fn value<'a>(&self, format: &Format, line: &'a [u8]) -> Option<&'a [u8]> {
+        let at = match &self.jump {
+            Jump::Literal(finder) => finder.find(line)?,
+            Jump::Quote(n) => nth_quote(line, *n)?,
+        };
+        if !line[at..].starts_with(&self.literal) {
+            return None;
+        }
+        let at = at + self.literal.len();
+        let Part::Variable { shape, .. } = &format.parts[self.part] else { return None };
+        let next = match format.parts.get(self.part + 1) {
+            Some(Part::Literal(text)) => Some(&**text),
+            _ => None,
+        };
+        let end = value_end(line, at, *shape, next, at)?;
+        Some(&line[at..end])
+    }
+}
+
+#[inline]
+fn nth_quote(line: &[u8], n: usize) -> Option<usize> {
+    let mut at = memchr::memchr(b'"', line)?;
+    for _ in 1..n {
+        at += 1 + memchr::memchr(b'"', &line[at + 1..])?;
+    }
+    Some(at)
+}
+
+fn target(parts: &[Part], escape: Escape, field: Field) -> Option<Target> {
+    // Raw values may hold quotes: nothing can be jumped to.
+    if escape == Escape::None {
+        return None;
+    }
+    let part = parts.iter().position(|p| matches!(p, Part::Variable { field: Some(f), .. } if *f == field))?;
+    let Part::Literal(literal) = parts.get(part.checked_sub(1)?)? else { return None };
+    let literals = parts.iter().filter_map(|p| match p {
+        Part::Literal(text) => Some(text),
+        Part::Variable { .. } => None,
+    });
+    let named = literal.contains(&b'"') && literal.iter().any(u8::is_ascii_alphabetic);
+    let finder = Finder::new(literal).into_owned();
+    if named && literals.clone().filter(|text| finder.find(text).is_some()).count() == 1 {
+        return Some(Target { part, jump: Jump::Literal(Box::new(finder)), literal: literal.clone() });
+    }
+    if literal.first() != Some(&b'"') {
+        return None;
+    }
+    let quotes = |text: &[u8]| memchr::memchr_iter(b'"', text).count();
+    let before: usize = parts[..part - 1].iter().map(|p| if let Part::Literal(text) = p { quotes(text) } else { 0 }).sum();
+    Some(Target { part, jump: Jump::Quote(before + 1), literal: literal.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn both(name: &str, line: &[u8]) -> (Option<Quick<'static>>, Option<u16>) {
+        let format = Format::new(name).unwrap();
+        let quick = format.quick(line).map(|q| Quick { status: q.status, server: if q.server.is_empty() { b"" } else { b"s" } });
+        (quick, format.access(line).ok().map(|a| a.status()))
+    }
+
+    #[test]
+    fn the_quick_status_is_the_walked_status() {
+        let line = b"127.0.0.1 - - [20/Nov/2026:15:08:28 +0000] \"GET /a?\\x22 502 x HTTP/1.1\" 009 157 \"-\" \"c\"";
+        assert_eq!(both("combined", line), (Some(Quick { status: 9, server: b"" }), Some(9)));
+        // A request that begins with a space and looks like the rest of a line.
+        let forged = b"127.0.0.1 - - [20/Nov/2026:15:08:28 +0000] \" 502 9 \\x22\" 400 157 \"-\" \"c\"";
+        assert_eq!(both("combined", forged), (Some(Quick { status: 400, server: b"" }), Some(400)));
+        let json = br#"{"r":"\",\"status\":\"502","status":"200","server_name":"s"}"#;
+        let format = r#"escape=json {"r":"$request","status":"$status","server_name":"$server_name"}"#;
+        assert_eq!(both(format, json), (Some(Quick { status: 200, server: b"s" }), Some(200)));
+    }
+
+    #[test]
+    fn raw_values_are_never_jumped_over() {
+        let format = "escape=none \"$request\" $status";
+        assert_eq!(both(format, b"\"a\" 502 \" 200").0, None);
+    }
+}

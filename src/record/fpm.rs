@@ -1,0 +1,169 @@
+//! The grammar of PHP-FPM's own log (`zlog.c`), as far as it says why a request died.
+//!
+//! Worker output that FPM passes on (`said into stderr: "…"`) is a script's words and never an event.
+
+use std::sync::LazyLock;
+
+use regex::bytes::Regex;
+
+use super::stamp::{self, Local};
+
+/// How a worker ended (`fpm_children_bury`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// `exited on signal N`.
+    Signal(u32),
+    /// `exited with code N`.
+    Code(u32),
+}
+
+/// What a line tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// A worker ended.
+    Exited {
+        /// Its pool.
+        pool: &'a [u8],
+        /// Its process id.
+        child: u64,
+        /// How.
+        how: Exit,
+    },
+    /// `request_terminate_timeout` struck: FPM sends SIGTERM to the worker.
+    Terminating {
+        /// Its pool.
+        pool: &'a [u8],
+        /// Its process id.
+        child: u64,
+        /// `METHOD URI` as FPM saw it: the URI cut at 128 bytes, the query at 512.
+        request: &'a [u8],
+    },
+    /// `Reloading in progress` or an emergency restart.
+    Reloading,
+    /// `Terminating ...` or `Finishing ...`: the master stops.
+    Stopping,
+    /// `ready to handle connections`.
+    Ready,
+}
+
+/// One line of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line<'a> {
+    /// When, in FPM's local time.
+    pub at: Local,
+    /// What it tells, if that is of use.
+    pub event: Option<Event<'a>>,
+}
+
+#[allow(clippy::expect_used, reason = "constant patterns; a unit test compiles them")]
+static EXITED: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?-u)^\[pool ([^\]]+)\] child (\d+) exited (?:on signal (\d+) |with code (\d+) after )").expect("regex")
+});
+#[allow(clippy::expect_used, reason = "constant patterns; a unit test compiles them")]
+static TERMINATING: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r#"(?s-u)^\[pool ([^\]]+)\] child (\d+), script '.*' \(request: "(.*)"\) execution timed out \([\d.]+ sec\), terminating"#,
+    )
+    .expect("regex")
+});
+
+/// Reads a line. `None`: no FPM log line (a continuation, or another log).
+pub fn line(text: &[u8]) -> Option<Line<'_>> {
+    let rest = text.strip_prefix(b"[")?;
+    let at = stamp::fpm_log(rest)?;
+    let close = memchr::memchr(b']', rest)?;
+    let rest = rest[close + 1..].strip_prefix(b" ")?;
+    let colon = memchr::memchr(b':', rest)?;
+    if !matches!(&rest[..colon], b"DEBUG" | b"NOTICE" | b"WARNING" | b"ERROR" | b"ALERT") {
+        return None;
+    }
+    let message = rest[colon + 1..].strip_prefix(b" ")?;
+    Some(Line { at, event: event(skip_debug_origin(message)) })
+}
+
+/// `log_level = debug` writes `pid N, function(), line N: ` in front of each message.
+fn skip_debug_origin(message: &[u8]) -> &[u8] {
+    match message.strip_prefix(b"pid ").and_then(|_| memchr::memmem::find(message, b": ")) {
+        Some(at) => &message[at + 2..],
+        None => message,
+    }
+}
+
+fn event(message: &[u8]) -> Option<Event<'_>> {
+    // Two letters tell nearly all lines apart before a regex runs.
+    if message.starts_with(b"[pool ") {
+        if let Some(found) = EXITED.captures(message) {
+            let number = |i| found.get(i).and_then(|m| stamp::number(m.as_bytes()));
+            let how = match number(3) {
+                Some(signal) => Exit::Signal(u32::try_from(signal).ok()?),
+                None => Exit::Code(u32::try_from(number(4)?).ok()?),
+            };
+            return Some(Event::Exited { pool: found.get(1)?.as_bytes(), child: number(2)?, how });
+        }
+        let found = TERMINATING.captures(message)?;
+        let child = stamp::number(found.get(2)?.as_bytes())?;
+        return Some(Event::Terminating { pool: found.get(1)?.as_bytes(), child, request: found.get(3)?.as_bytes() });
+    }
+    match message {
+        b"ready to handle connections" => Some(Event::Ready),
+        _ if message.starts_with(b"Reloading in progress") => Some(Event::Reloading),
+        _ if message.starts_with(b"failed processes threshold") => Some(Event::Reloading),
+        _ if message.starts_with(b"Terminating ...") || message.starts_with(b"Finishing ...") => Some(Event::Stopping),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Option<Event<'_>> {
+        line(text.as_bytes()).and_then(|l| l.event)
+    }
+
+    #[test]
+    fn exits_name_pool_child_and_reason() {
+        assert_eq!(
+            of("[20-Nov-2026 15:00:02] WARNING: [pool www] child 24163 exited on signal 9 (SIGKILL) after 2.489389 seconds from start"),
+            Some(Event::Exited { pool: b"www", child: 24163, how: Exit::Signal(9) })
+        );
+        assert_eq!(
+            of("[20-Nov-2026 15:00:02] WARNING: [pool www] child 7 exited on signal 11 (SIGSEGV - core dumped) after 2.4 seconds from start"),
+            Some(Event::Exited { pool: b"www", child: 7, how: Exit::Signal(11) })
+        );
+        assert_eq!(
+            of("[20-Nov-2026 15:00:02.123456] NOTICE: pid 9, fpm_children_bury(), line 262: [pool a b] child 8 exited with code 0 after 1.0 seconds from start"),
+            Some(Event::Exited { pool: b"a b", child: 8, how: Exit::Code(0) })
+        );
+    }
+
+    #[test]
+    fn a_termination_names_its_request() {
+        assert_eq!(
+            of("[20-Nov-2026 15:00:09] WARNING: [pool rtt] child 21812, script '/p/slow.php' (request: \"GET /rtt/slow.php?s=6\") execution timed out (2.170570 sec), terminating"),
+            Some(Event::Terminating { pool: b"rtt", child: 21812, request: b"GET /rtt/slow.php?s=6" })
+        );
+    }
+
+    #[test]
+    fn what_workers_say_is_no_event() {
+        for text in [
+            "[20-Nov-2026 15:00:18] WARNING: [pool catch] child 21822 said into stderr: \"[pool www] child 1 exited on signal 9 (SIGKILL) after 1 seconds\"",
+            "[20-Nov-2026 15:00:18] NOTICE: [pool www] child 24212 started",
+            "[20-Nov-2026 15:00:18] WARNING: [pool rtt] child 1, script 's' (request: \"GET /\") executing too slow (1.1 sec), logging",
+        ] {
+            assert_eq!(of(text), None, "{text}");
+            assert!(line(text.as_bytes()).is_some());
+        }
+        assert_eq!(line(b"2026/11/20 15:00:18 [error] 1#1: x"), None);
+        assert_eq!(line(b"\xff["), None);
+    }
+
+    #[test]
+    fn the_master_s_life() {
+        assert_eq!(of("[20-Nov-2026 15:05:52] NOTICE: Reloading in progress ..."), Some(Event::Reloading));
+        assert_eq!(of("[20-Nov-2026 15:05:52] NOTICE: Terminating ..."), Some(Event::Stopping));
+        assert_eq!(of("[20-Nov-2026 15:05:52] NOTICE: Finishing ..."), Some(Event::Stopping));
+        assert_eq!(of("[20-Nov-2026 15:05:52] NOTICE: ready to handle connections"), Some(Event::Ready));
+    }
+}

@@ -1,0 +1,15 @@
+//! Bytes to typed records. Pure: no I/O, no clock, no allocation on the hot path.
+//!
+//! One file for each grammar. Everything here borrows from the line it was given; a value that a client
+//! or a script can write is never searched for structure, only stepped over (the grammars are anchored
+//! from the left, because nginx escapes nothing in its error log).
+
+pub mod access;
+pub mod envelope;
+pub mod entries;
+pub mod error;
+pub mod escape;
+pub mod format;
+pub mod fpm;
+pub mod list;
+pub mod stamp;
