@@ -12,5 +12,7 @@
 
 pub mod attribute;
 pub mod cli;
+pub mod http;
+pub mod ledger;
 pub mod record;
 pub mod source;

@@ -112,6 +112,12 @@ impl Attributor {
         self.now
     }
 
+    /// The moment on the clock that waiting is measured by: for followed logs one that runs evenly, so that
+    /// a jump of the wall clock settles nothing too early; for files that of the lines.
+    fn clock(&self, at: Local) -> Local {
+        if self.options.live { self.now } else { at }
+    }
+
     /// Seconds east of UTC of the logs' local time, as far as known.
     pub fn offset(&self) -> i32 {
         self.offset
@@ -252,7 +258,8 @@ impl Attributor {
         if !may_come {
             return sink.root(&verdict, otherwise);
         }
-        let question = Question { verdict: Some(verdict), at, target: target.into(), otherwise };
+        let asked = self.clock(at);
+        let question = Question { verdict: Some(verdict), at, asked, target: target.into(), otherwise };
         if let Some(Question { verdict: Some(oldest), otherwise, .. }) = self.roots.ask(question) {
             sink.root(&oldest, otherwise);
         }
@@ -331,8 +338,8 @@ impl Attributor {
         {
             sink.failure(upstream, failure.cause, Outcome::Truncated);
             if self.options.fpm_log && fastcgi != Some(false) {
-                let target = Box::default();
-                self.roots.ask(Question { verdict: None, at: head.at, target, otherwise: RootCause::Unknown });
+                let (at, asked, target) = (head.at, self.clock(head.at), Box::default());
+                self.roots.ask(Question { verdict: None, at, asked, target, otherwise: RootCause::Unknown });
             }
             return meaning;
         }
@@ -343,7 +350,7 @@ impl Attributor {
         let request = if entry.is_ambiguous() { None } else { context.request };
         let waiting = Waiting {
             at: head.at,
-            arrived: if self.options.live { self.now } else { head.at },
+            arrived: self.clock(head.at),
             pid: head.pid,
             connection,
             request: request.map(|request| self.pending.request_key(request)),

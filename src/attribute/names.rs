@@ -74,6 +74,11 @@ impl Interner {
         id
     }
 
+    /// All ids, in order.
+    pub fn ids(&self) -> impl Iterator<Item = Id> + use<> {
+        (0..u32::try_from(self.texts.len()).unwrap_or(u32::MAX)).map(Id)
+    }
+
     /// The text of an id.
     pub fn text(&self, id: Id) -> &str {
         self.texts.get(id.index()).map_or("", |text| text)

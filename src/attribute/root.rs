@@ -32,6 +32,8 @@ pub struct Question {
     pub verdict: Option<Verdict>,
     /// When it failed.
     pub at: Local,
+    /// When it was asked, on the clock of [`Roots::answer`]: the logs' own, or one that runs evenly.
+    pub asked: Local,
     /// `METHOD URI`.
     pub target: Box<[u8]>,
     /// The answer when FPM's log has none.
@@ -132,12 +134,12 @@ impl Roots {
         (self.questions.len() > CAPACITY).then(|| self.questions.pop_front()).flatten()
     }
 
-    /// Answers all responses that failed before `deadline`.
+    /// Answers all responses that were asked about before `deadline`.
     pub fn answer(&mut self, deadline: Local, mut each: impl FnMut(Verdict, RootCause)) {
-        if !self.questions.iter().any(|q| q.at < deadline) {
+        if !self.questions.iter().any(|q| q.asked < deadline) {
             return;
         }
-        let (mut ready, waiting): (Vec<_>, Vec<_>) = self.questions.drain(..).partition(|q| q.at < deadline);
+        let (mut ready, waiting): (Vec<_>, Vec<_>) = self.questions.drain(..).partition(|q| q.asked < deadline);
         self.questions = waiting.into();
         ready.sort_by_key(|q| q.at);
         let mut answers: Vec<Option<RootCause>> = ready.iter().map(|q| self.terminated(q)).collect();
@@ -155,7 +157,9 @@ impl Roots {
             let root = answer.or_else(|| self.absent(question.at)).unwrap_or(question.otherwise);
             each(verdict, root);
         }
-        self.forget(deadline);
+        if let Some(last) = ready.last() {
+            self.forget(last.at);
+        }
     }
 
     fn terminated(&mut self, question: &Question) -> Option<RootCause> {
@@ -196,8 +200,8 @@ impl Roots {
     }
 
     /// Drops what can explain nothing any more.
-    fn forget(&mut self, deadline: Local) {
-        let old = deadline - 60;
+    fn forget(&mut self, answered: Local) {
+        let old = answered.saturating_sub(60);
         self.terminations.retain(|t| t.at >= old);
         self.deaths.retain(|d| d.at >= old);
         self.absences.retain(|a| a.to.is_none_or(|to| to >= old));

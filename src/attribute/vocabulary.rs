@@ -124,31 +124,31 @@ words! {
 }
 
 words! {
-    /// What broke it.
-    RootCause { meaning: &'static str, fix: &'static str }
+    /// What broke it. `codes` are the statuses it usually leads to.
+    RootCause { codes: &'static [u16], meaning: &'static str, fix: &'static str }
 
-    FpmNotRunning "fpm_not_running" { "PHP-FPM is not running", "systemctl start php8.2-fpm; then journalctl -u 'php*-fpm' -n 50" }
-    WrongAddress "wrong_address" { "nginx connects to another address than the one meant", "make fastcgi_pass and the pool's listen the same" }
-    SocketPermissions "socket_permissions" { "the socket's owner, group or mode keeps nginx out", "listen.owner = www-data, listen.group = www-data, listen.mode = 0660" }
-    PoolSaturated "pool_saturated" { "all workers of the pool are busy", "find the slow requests, then raise pm.max_children within memory" }
-    WorkerOomKilled "worker_oom_killed" { "the kernel's OOM killer ended the worker", "lower pm.max_children or memory_limit, or give more memory" }
-    WorkerKilled "worker_killed" { "a worker was ended by a signal from outside", "look who sent it: dmesg for the OOM killer, deploy scripts, monitoring" }
-    WorkerCrashed "worker_crashed" { "a worker crashed", "update PHP and its extensions; get a core dump (rlimit_core) for the stack" }
-    RequestTerminated "request_terminated" { "request_terminate_timeout ended the request", "speed the script up, or raise request_terminate_timeout" }
-    SlowRequest "slow_request" { "the script is slower than nginx's timeout", "slowlog shows where; then the timeouts" }
-    FpmReloaded "fpm_reloaded" { "PHP-FPM was reloaded and dropped running requests", "set process_control_timeout = 10s so that a reload waits" }
-    FpmStopped "fpm_stopped" { "PHP-FPM was stopped or restarted", "start it; reload instead of restart in deploys" }
-    ClientNotAllowed "client_not_allowed" { "listen.allowed_clients refuses nginx's address", "add nginx's address to listen.allowed_clients" }
-    PhpMemoryLimit "php_memory_limit" { "a script used more than memory_limit", "find the script in error.log; raise memory_limit if it needs it" }
-    PhpFatal "php_fatal" { "a PHP fatal error", "read the message in error.log and repair the code" }
-    PhpTimeLimit "php_time_limit" { "a script ran longer than max_execution_time", "speed it up, or raise max_execution_time" }
-    StaleKeepalive "stale_keepalive" { "a kept connection had been closed by the upstream", "let the upstream keep connections longer than nginx does" }
-    Application "application" { "the application answered with an error", "read its log" }
-    BuffersTooSmall "buffers_too_small" { "nginx's buffers are smaller than the header", "raise fastcgi_buffer_size / proxy_buffer_size" }
-    Tls "tls" { "TLS between nginx and the upstream", "certificate, name, protocol versions" }
-    Network "network" { "the network between nginx and the upstream", "routes, firewall, DNS" }
-    Nginx "nginx" { "nginx's own configuration or limits", "nginx -T" }
-    Unknown "unknown" { "no evidence", "give Badgateway PHP-FPM's log" }
+    FpmNotRunning "fpm_not_running" { &[502], "PHP-FPM is not running", "systemctl start php8.2-fpm; then journalctl -u 'php*-fpm' -n 50" }
+    WrongAddress "wrong_address" { &[502, 9], "nginx connects to another address than the one meant", "make fastcgi_pass and the pool's listen the same" }
+    SocketPermissions "socket_permissions" { &[502], "the socket's owner, group or mode keeps nginx out", "listen.owner = www-data, listen.group = www-data, listen.mode = 0660" }
+    PoolSaturated "pool_saturated" { &[502, 504], "all workers of the pool are busy", "find the slow requests, then raise pm.max_children within memory" }
+    WorkerOomKilled "worker_oom_killed" { &[502], "the kernel's OOM killer ended the worker", "lower pm.max_children or memory_limit, or give more memory" }
+    WorkerKilled "worker_killed" { &[502], "a worker was ended by a signal from outside", "look who sent it: dmesg for the OOM killer, deploy scripts, monitoring" }
+    WorkerCrashed "worker_crashed" { &[502], "a worker crashed", "update PHP and its extensions; get a core dump (rlimit_core) for the stack" }
+    RequestTerminated "request_terminated" { &[502], "request_terminate_timeout ended the request", "speed the script up, or raise request_terminate_timeout" }
+    SlowRequest "slow_request" { &[504], "the script is slower than nginx's timeout", "slowlog shows where; then the timeouts" }
+    FpmReloaded "fpm_reloaded" { &[502], "PHP-FPM was reloaded and dropped running requests", "set process_control_timeout = 10s so that a reload waits" }
+    FpmStopped "fpm_stopped" { &[502], "PHP-FPM was stopped or restarted", "start it; reload instead of restart in deploys" }
+    ClientNotAllowed "client_not_allowed" { &[502], "listen.allowed_clients refuses nginx's address", "add nginx's address to listen.allowed_clients" }
+    PhpMemoryLimit "php_memory_limit" { &[500], "a script used more than memory_limit", "find the script in error.log; raise memory_limit if it needs it" }
+    PhpFatal "php_fatal" { &[500], "a PHP fatal error", "read the message in error.log and repair the code" }
+    PhpTimeLimit "php_time_limit" { &[500], "a script ran longer than max_execution_time", "speed it up, or raise max_execution_time" }
+    StaleKeepalive "stale_keepalive" { &[502], "a kept connection had been closed by the upstream", "let the upstream keep connections longer than nginx does" }
+    Application "application" { &[500, 502, 503, 504], "the application answered with an error", "read its log" }
+    BuffersTooSmall "buffers_too_small" { &[502], "nginx's buffers are smaller than the header", "raise fastcgi_buffer_size / proxy_buffer_size" }
+    Tls "tls" { &[502, 504], "TLS between nginx and the upstream", "certificate, name, protocol versions" }
+    Network "network" { &[502, 504], "the network between nginx and the upstream", "routes, firewall, DNS" }
+    Nginx "nginx" { &[500, 502, 503, 504], "nginx's own configuration or limits", "nginx -T" }
+    Unknown "unknown" { &FAILED_CODES, "no evidence", "give Badgateway PHP-FPM's log" }
 }
 
 words! {

@@ -8,7 +8,7 @@
 use crate::attribute::logs::{AccessLog, ErrorLog, FpmLog, Log};
 use crate::attribute::{Attributor, Sink, root};
 use crate::record::stamp::Local;
-use crate::source::{Buffer, Follower, Offline, ReadError, Upto};
+use crate::source::{Buffer, Follower, Offline, ReadError, Stdin, Upto};
 
 /// A log's bytes.
 pub trait Blocks {
@@ -16,11 +16,11 @@ pub trait Blocks {
     ///
     /// # Errors
     /// When reading fails.
-    fn next<'b>(&mut self, buffer: &'b mut Buffer) -> Result<Option<&'b [u8]>, ReadError>;
+    fn next<'b>(&'b mut self, buffer: &'b mut Buffer) -> Result<Option<&'b [u8]>, ReadError>;
 }
 
 impl Blocks for Offline {
-    fn next<'b>(&mut self, buffer: &'b mut Buffer) -> Result<Option<&'b [u8]>, ReadError> {
+    fn next<'b>(&'b mut self, buffer: &'b mut Buffer) -> Result<Option<&'b [u8]>, ReadError> {
         self.read_block(buffer)
     }
 }
@@ -34,8 +34,14 @@ pub struct Live<'a> {
 }
 
 impl Blocks for Live<'_> {
-    fn next<'b>(&mut self, buffer: &'b mut Buffer) -> Result<Option<&'b [u8]>, ReadError> {
+    fn next<'b>(&'b mut self, buffer: &'b mut Buffer) -> Result<Option<&'b [u8]>, ReadError> {
         self.follower.read_block(buffer, self.upto)
+    }
+}
+
+impl Blocks for Stdin {
+    fn next<'b>(&'b mut self, _: &'b mut Buffer) -> Result<Option<&'b [u8]>, ReadError> {
+        Ok(self.read_block())
     }
 }
 

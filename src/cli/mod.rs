@@ -4,6 +4,7 @@ mod args;
 mod explain;
 mod logging;
 mod merge;
+mod serve;
 mod zone;
 
 use std::process::ExitCode;
@@ -16,8 +17,9 @@ use args::{Cli, Command};
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
-        Some(Command::Explain(args)) => explain::run(&args),
-        _ => Ok(()),
+        Some(Command::Explain(args)) => explain::run(&args).map_err(|error| error.to_string()),
+        Some(Command::Serve(args)) => serve::run(&args).map_err(|error| error.to_string()),
+        None => serve::run(&cli.serve).map_err(|error| error.to_string()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -25,18 +25,22 @@ pub struct AccessLog {
     given: bool,
     current: usize,
     envelope: Option<Envelope>,
+    /// The error log comes another way than this one, so its entries may come later.
+    unordered: bool,
     held: VecDeque<(Local, Box<[u8]>)>,
     tally: Tally,
 }
 
 impl AccessLog {
-    /// With a given format, or finding it out.
-    pub fn new(format: Option<Format>) -> Self {
+    /// With a given format, or finding it out. `unordered`: an entry of the error log may be read later than
+    /// the line it explains.
+    pub fn new(format: Option<Format>, unordered: bool) -> Self {
         Self {
             given: format.is_some(),
             formats: format.into_iter().collect(),
             current: 0,
             envelope: None,
+            unordered,
             held: VecDeque::new(),
             tally: Tally::default(),
         }
@@ -45,6 +49,7 @@ impl AccessLog {
     #[inline]
     fn line(&mut self, line: &[u8], attributor: &mut Attributor, sink: &mut impl Sink) {
         if self.envelope == Some(Envelope::Plain)
+            && !self.unordered
             && let Some(format) = self.formats.get(self.current)
         {
             if let Some(quick) = format.quick(line)
@@ -108,7 +113,7 @@ impl AccessLog {
 
     fn take(&mut self, line: &[u8], envelope: Envelope, attributor: &mut Attributor, sink: &mut impl Sink) {
         let Some(Ok(access)) = self.formats.get(self.current).map(|format| format.access(line)) else { return };
-        if !envelope.reorders() {
+        if !envelope.reorders() && !self.unordered {
             return attributor.access(&access, sink);
         }
         if !attributor.access_or_wait(&access, sink) {

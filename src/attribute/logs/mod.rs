@@ -49,7 +49,7 @@ impl Tally {
     /// Whether so much cannot be read that the format is probably another one: more than half of the
     /// first lines, or of all.
     pub fn is_suspicious(&self) -> bool {
-        self.unparsed >= 10 && self.unparsed > self.parsed
+        (self.unparsed >= 3 && self.parsed == 0) || (self.unparsed >= 10 && self.unparsed > self.parsed)
     }
 }
 

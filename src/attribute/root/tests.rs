@@ -9,7 +9,7 @@ fn reset(at: Local) -> Question {
 
 fn question(at: Local, cause: Cause, target: &[u8]) -> Question {
     let verdict = Verdict { status: 502, cause, server: Id::NONE, upstream: Id::NONE, at };
-    Question { verdict: Some(verdict), at, target: target.into(), otherwise: RootCause::Unknown }
+    Question { verdict: Some(verdict), at, asked: at, target: target.into(), otherwise: RootCause::Unknown }
 }
 
 fn exit(roots: &mut Roots, at: Local, child: u64, signal: u32) -> Option<ExitReason> {

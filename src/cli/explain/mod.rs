@@ -14,7 +14,6 @@ use super::merge::{Blocks, Buffers, Stream, Streams};
 use super::zone;
 use crate::attribute::logs::{AccessLog, ErrorLog, FpmLog};
 use crate::attribute::{Attributor, Options};
-use crate::record::format::Format;
 use crate::source::{Buffer, Offline, OpenError, ReadError};
 use progress::Progress;
 use report::{LogState, Report};
@@ -46,7 +45,7 @@ struct Source {
 }
 
 impl Blocks for Source {
-    fn next<'b>(&mut self, buffer: &'b mut Buffer) -> Result<Option<&'b [u8]>, ReadError> {
+    fn next<'b>(&'b mut self, buffer: &'b mut Buffer) -> Result<Option<&'b [u8]>, ReadError> {
         let position = self.offline.position();
         self.progress.add(position - self.shown);
         self.shown = position;
@@ -108,7 +107,7 @@ fn explain(logs: &LogArgs) -> Result<(Report, Attributor), ExplainError> {
     });
     let mut report = Report::default();
     let mut readers = (
-        readers(&access, || AccessLog::new(logs.format.clone() as Option<Format>)),
+        readers(&access, || AccessLog::new(logs.format.clone(), false)),
         readers(&error, ErrorLog::default),
         readers(&fpm, FpmLog::default),
     );

@@ -1,0 +1,112 @@
+//! `badgateway serve`: follow the logs, serve the metrics.
+//!
+//! Two threads: one reads and counts (the engine), one serves. Nothing on the data path waits for the
+//! server; the server asks the engine for a snapshot, which drains the logs first.
+
+mod engine;
+mod input;
+
+use std::io::Write;
+use std::sync::mpsc::{Sender, channel};
+use std::time::Instant;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+
+use super::args::{Begin, ServeArgs};
+use super::{logging, zone};
+use crate::attribute::Options;
+use crate::http::{self, App, ServerError};
+use crate::ledger::Snapshot;
+use crate::source::{OpenError, ReadFrom};
+use engine::Engine;
+use input::Inputs;
+
+/// What the engine is asked.
+pub enum Message {
+    /// A log moved: look now.
+    Wake,
+    /// Drain, then give the numbers.
+    Snapshot(oneshot::Sender<Snapshot>),
+    /// End.
+    Stop,
+}
+
+/// Why `serve` could not start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error(
+        "no log is given: name nginx's logs with --access-log and --error-log, for example --access-log /var/log/nginx/access.log --error-log /var/log/nginx/error.log"
+    )]
+    NoLog,
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    #[error("cannot start: {0}")]
+    Start(#[source] std::io::Error),
+}
+
+/// Runs it until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When a log can never be read, or the address cannot be listened on.
+pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
+    logging::start(args.log_level, args.log_format);
+    let logs = &args.logs;
+    if logs.access.is_empty() && logs.error.is_empty() && logs.fpm.is_empty() {
+        return Err(ServeError::NoLog);
+    }
+    let (send, receive) = channel();
+    let from = match args.read_from {
+        Begin::Start => ReadFrom::Start,
+        Begin::End => ReadFrom::End,
+    };
+    let inputs = Inputs::open(logs, from, Instant::now(), &send)?;
+    let options = Options {
+        live: true,
+        window: args.join_window,
+        access_log: !logs.access.is_empty(),
+        error_log: !logs.error.is_empty(),
+        fpm_log: !logs.fpm.is_empty(),
+        timings: true,
+        offset: zone::here(),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Start)?;
+    // Bound before anything is read: a port that is taken is said at once.
+    let listener = runtime.block_on(http::bind(&args.listen))?;
+    let address = listener.local_addr().map_err(ServeError::Start)?;
+    let app = App::new(ask(send.clone()), &args.telemetry_path, args.procfs.clone());
+    let engine = Engine::new(inputs, options, send.clone());
+    let ready = app.clone();
+    let thread = std::thread::Builder::new()
+        .name("engine".into())
+        .spawn(move || engine.run(&receive, || ready.set_ready()))
+        .map_err(ServeError::Start)?;
+    println!("badgateway {} listens on http://{address}{}", env!("CARGO_PKG_VERSION"), app.telemetry_path());
+    let _ = std::io::stdout().flush();
+    let served = runtime.block_on(async { http::serve(listener, app, stop_signal()?).await.map_err(ServeError::Server) });
+    let _ = send.send(Message::Stop);
+    let _ = thread.join();
+    served
+}
+
+fn ask(engine: Sender<Message>) -> http::Ask {
+    Box::new(move || {
+        let (send, receive) = oneshot::channel();
+        // An engine that is gone drops the question, and the answer fails at once.
+        let _ = engine.send(Message::Snapshot(send));
+        receive
+    })
+}
+
+fn stop_signal() -> Result<impl Future<Output = ()>, ServeError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Start)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Start)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

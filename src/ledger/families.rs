@@ -1,0 +1,129 @@
+//! Every metric family, as one table: the registry, `docs/metrics.md` and the tests read it here.
+
+/// A kind of metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+/// One family. Names and labels never change their meaning within a major version.
+#[derive(Clone, Copy, Debug)]
+pub struct Family {
+    /// Name with the prefix.
+    pub name: &'static str,
+    /// Kind.
+    pub kind: Kind,
+    /// Label names, in the order of the values.
+    pub labels: &'static [&'static str],
+    /// What it counts, and where the number comes from.
+    pub help: &'static str,
+}
+
+macro_rules! families {
+    ($($constant:ident $kind:ident $name:literal [$($label:literal),*] $help:literal)*) => {
+        $(
+            #[doc = $help]
+            pub const $constant: Family = Family {
+                name: concat!("badgateway_", $name),
+                kind: Kind::$kind,
+                labels: &[$($label),*],
+                help: $help,
+            };
+        )*
+        /// All, in the order of the documentation.
+        pub const ALL: &[Family] = &[$($constant),*];
+    };
+}
+
+families! {
+    HTTP_RESPONSES Counter "http_responses_total" ["server", "code"]
+        "Lines of nginx's access logs by $server_name and $status."
+    HTTP_ERRORS Counter "http_errors_total" ["server", "upstream", "code", "cause"]
+        "Failed responses (500, 502, 503, 504, 009) by what nginx saw, each once."
+    HTTP_ROOT_CAUSES Counter "http_root_causes_total" ["upstream", "code", "root_cause"]
+        "The same failed responses by what broke them, a few seconds later; same sum."
+    UPSTREAM_FAILURES Counter "upstream_failures_total" ["upstream", "cause", "outcome"]
+        "Failed attempts in nginx's error logs by what became of the request: failed, rescued, truncated, background or unmatched."
+    UPSTREAM_SECONDS Histogram "upstream_seconds" ["upstream", "phase"]
+        "Time of each attempt from nginx's $upstream_connect_time, $upstream_header_time and $upstream_response_time."
+    FPM_WORKER_EXITS Counter "fpm_worker_exits_total" ["pool", "reason"]
+        "Ends of PHP-FPM workers in PHP-FPM's log."
+    LOG_LINES Counter "log_lines_total" ["log", "result"]
+        "Lines read: parsed, unparsed (no line of this kind of log, or of its log_format) or oversized (skipped for their length)."
+    LOG_BYTES_UNREAD Gauge "log_bytes_unread" ["log"]
+        "Bytes that are in the log and were not read yet."
+    LOG_BYTES_LOST Counter "log_bytes_lost_total" ["log"]
+        "Bytes known to have been written that can never be read: truncated away or on a failing disk."
+    LOG_LAST_READ Gauge "log_last_read_timestamp_seconds" ["log"]
+        "When a line of the log was last read, in Unix time; 0 when none was."
+    LOG_READABLE Gauge "log_readable" ["log"]
+        "Whether the log can be opened and read at present."
+    LABEL_OVERFLOW Counter "label_overflow_total" ["label"]
+        "How often a label value was counted as `other` because there were too many."
+    BUILD_INFO Gauge "build_info" ["version"]
+        "Always 1; the version of Badgateway is in the label."
+}
+
+/// `docs/metrics.md`.
+pub fn markdown() -> String {
+    let mut out = String::from(
+        "# Metrics\n\nGenerated from `src/ledger/families.rs` by `make docs`; a test keeps it in step.\n\n\
+         Counters never go down while Badgateway runs. Every known cause of an upstream starts at 0 as soon as the \
+         upstream is seen in the access log, so that `increase()` sees the first failure. `upstream` is an address \
+         without path (`unix:/run/php/php8.2-fpm.sock`, `127.0.0.1:9000`) or, when no server of a group was left, \
+         the group's name; `server` is `$server_name`. Both are empty when there was none or the logs do not tell, \
+         and `other` above 1000 different values. Nothing that a client sends is ever a label.\n",
+    );
+    for family in ALL {
+        let kind = match family.kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
+        };
+        let labels: Vec<_> = family.labels.iter().map(|label| format!("`{label}`")).collect();
+        let labels = if labels.is_empty() { String::new() } else { format!(", labels {}", labels.join(", ")) };
+        out.push_str(&format!("\n## `{}`\n\n{kind}{labels}\n\n{}\n", family.name, family.help));
+    }
+    out.push_str(
+        "\n## `process_*`\n\nBadgateway's own process, read from `/proc/self` under the names that Prometheus' client \
+         libraries use: `process_cpu_seconds_total`, `process_resident_memory_bytes`, `process_virtual_memory_bytes`, \
+         `process_open_fds`, `process_max_fds`, `process_threads`, `process_start_time_seconds`.\n",
+    );
+    out.push_str(&words());
+    out
+}
+
+fn words() -> String {
+    use crate::attribute::vocabulary::{Cause, ExitReason, Outcome, Phase, RootCause, code};
+    let mut out = String::from("\n## Label values\n");
+    out.push_str("\n### `cause`\n\n| cause | usual code | what nginx saw | first fix |\n|---|---|---|---|\n");
+    for cause in Cause::ALL {
+        let codes: Vec<_> = cause.codes().iter().map(|c| code(*c)).collect();
+        let codes = if codes.is_empty() { "mostly 200".to_owned() } else { codes.join(", ") };
+        out.push_str(&format!("| `{}` | {codes} | {} | {} |\n", cause.word(), cause.meaning(), cell(cause.fix())));
+    }
+    out.push_str("\n### `root_cause`\n\n| root cause | what broke | first fix |\n|---|---|---|\n");
+    for root in RootCause::ALL {
+        out.push_str(&format!("| `{}` | {} | {} |\n", root.word(), root.meaning(), cell(root.fix())));
+    }
+    out.push_str("\n### `outcome`\n\n| outcome | meaning |\n|---|---|\n");
+    for outcome in Outcome::ALL {
+        out.push_str(&format!("| `{}` | {} |\n", outcome.word(), outcome.meaning()));
+    }
+    out.push_str("\n### `reason`\n\n| reason | meaning |\n|---|---|\n");
+    for reason in ExitReason::ALL {
+        out.push_str(&format!("| `{}` | {} |\n", reason.word(), reason.meaning()));
+    }
+    out.push_str("\n### `phase`\n\n| phase | from |\n|---|---|\n");
+    for phase in Phase::ALL {
+        out.push_str(&format!("| `{}` | `{}` |\n", phase.word(), phase.variable()));
+    }
+    out
+}
+
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}

@@ -1,0 +1,172 @@
+//! The counters: what was seen, by label.
+//!
+//! Plain numbers that one thread owns. A [`Ledger::snapshot`] is what is shown: the seam at which counters
+//! and read offsets will be committed together.
+
+pub mod families;
+mod histogram;
+mod snapshot;
+
+use std::collections::HashMap;
+
+use crate::attribute::vocabulary::{Cause, ExitReason, FAILED_CODES, Outcome, Phase, RootCause};
+use crate::attribute::{Id, Names, Sink, Verdict};
+
+use histogram::Histogram;
+pub use snapshot::Snapshot;
+
+/// Most (server, upstream) pairs: each has some 35 series of `http_errors_total`.
+const MOST_PAIRS: usize = 1000;
+
+/// The state of one log, as it is shown.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LogState {
+    /// Its path.
+    pub log: String,
+    /// Lines understood.
+    pub parsed: u64,
+    /// Lines not understood.
+    pub unparsed: u64,
+    /// Lines skipped for their length.
+    pub oversized: u64,
+    /// Bytes not read yet.
+    pub unread: u64,
+    /// Bytes that can never be read.
+    pub lost: u64,
+    /// Unix time of the last read in seconds; 0: never.
+    pub last_read: f64,
+    /// Whether it can be read now.
+    pub readable: bool,
+}
+
+/// All counters.
+#[derive(Debug)]
+pub struct Ledger {
+    /// By server: status and count. A server answers with few codes, so a list beats a map.
+    responses: Vec<Vec<(u16, u64)>>,
+    errors: HashMap<(Id, Id, u16, Cause), u64>,
+    roots: HashMap<(Id, u16, RootCause), u64>,
+    failures: HashMap<(Id, Cause, Outcome), u64>,
+    seconds: HashMap<(Id, Phase), Histogram>,
+    exits: HashMap<(Id, ExitReason), u64>,
+    pairs: HashMap<(Id, Id), ()>,
+    last_pair: (Id, Id),
+    pairs_overflowed: u64,
+    /// The logs, refreshed before each snapshot.
+    pub logs: Vec<LogState>,
+}
+
+impl Default for Ledger {
+    /// The series that need no upstream exist from the start.
+    fn default() -> Self {
+        let mut ledger = Self {
+            responses: Vec::new(),
+            errors: HashMap::new(),
+            roots: HashMap::new(),
+            failures: HashMap::new(),
+            seconds: HashMap::new(),
+            exits: HashMap::new(),
+            pairs: HashMap::new(),
+            last_pair: (Id::OTHER, Id::OTHER),
+            pairs_overflowed: 0,
+            logs: Vec::new(),
+        };
+        ledger.pair(Id::NONE, Id::NONE);
+        ledger
+    }
+}
+
+impl Ledger {
+    /// What is shown, by family.
+    pub fn snapshot(&self, names: &Names) -> Snapshot {
+        snapshot::take(self, names)
+    }
+
+    /// The pair that a new pair is counted as.
+    fn pair_of(&mut self, server: Id, upstream: Id) -> (Id, Id) {
+        let pair = (server, upstream);
+        if pair == self.last_pair || self.pairs.contains_key(&pair) {
+            return pair;
+        }
+        if self.pairs.len() >= MOST_PAIRS {
+            self.pairs_overflowed += 1;
+            return (Id::OTHER, Id::OTHER);
+        }
+        self.pairs.insert(pair, ());
+        self.last_pair = pair;
+        self.start_at_zero(server, upstream);
+        pair
+    }
+
+    fn start_at_zero(&mut self, server: Id, upstream: Id) {
+        for cause in Cause::ALL {
+            for code in cause.codes() {
+                self.errors.entry((server, upstream, *code, *cause)).or_default();
+            }
+            let outcomes: &[Outcome] = match cause {
+                Cause::ResponseTruncated => &[Outcome::Truncated],
+                Cause::UpstreamStatus | Cause::CachedError | Cause::NginxReturn | Cause::Unknown => &[],
+                _ => &[Outcome::Failed, Outcome::Rescued],
+            };
+            for outcome in outcomes {
+                self.failures.entry((upstream, *cause, *outcome)).or_default();
+            }
+        }
+        for root in RootCause::ALL {
+            for code in root.codes() {
+                self.roots.entry((upstream, *code, *root)).or_default();
+            }
+        }
+    }
+
+    fn codes_of(&mut self, server: Id) -> &mut Vec<(u16, u64)> {
+        let at = server.index();
+        if at >= self.responses.len() {
+            self.responses.resize_with(at + 1, Vec::new);
+        }
+        let codes = &mut self.responses[at];
+        if codes.is_empty() {
+            codes.push((200, 0));
+            codes.extend(FAILED_CODES.iter().map(|code| (*code, 0)));
+        }
+        codes
+    }
+}
+
+impl Sink for Ledger {
+    fn response(&mut self, server: Id, status: u16) {
+        let codes = self.codes_of(server);
+        match codes.iter_mut().find(|(code, _)| *code == status) {
+            Some((_, count)) => *count += 1,
+            None => codes.push((status, 1)),
+        }
+    }
+
+    fn error(&mut self, verdict: &Verdict) {
+        let (server, upstream) = self.pair_of(verdict.server, verdict.upstream);
+        *self.errors.entry((server, upstream, verdict.status, verdict.cause)).or_default() += 1;
+    }
+
+    fn root(&mut self, verdict: &Verdict, root: RootCause) {
+        *self.roots.entry((verdict.upstream, verdict.status, root)).or_default() += 1;
+    }
+
+    fn failure(&mut self, upstream: Id, cause: Cause, outcome: Outcome) {
+        *self.failures.entry((upstream, cause, outcome)).or_default() += 1;
+    }
+
+    fn exit(&mut self, pool: Id, reason: ExitReason) {
+        for other in ExitReason::ALL {
+            self.exits.entry((pool, *other)).or_default();
+        }
+        *self.exits.entry((pool, reason)).or_default() += 1;
+    }
+
+    fn seconds(&mut self, upstream: Id, phase: Phase, seconds: f64) {
+        self.seconds.entry((upstream, phase)).or_default().observe(seconds);
+    }
+
+    fn pair(&mut self, server: Id, upstream: Id) {
+        self.pair_of(server, upstream);
+    }
+}

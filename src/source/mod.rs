@@ -1,0 +1,43 @@
+//! Where log lines come from: files, offsets, rotation. Nothing here knows what a line means.
+//!
+//! It exists apart from the parsers because its promise is about bytes alone: every complete line that was
+//! written is yielded exactly once, in order, whatever happens to the file's name in the meantime. Lines are
+//! bytes, since nginx writes what clients send and that need not be UTF-8. Memory is bounded by constants, so
+//! neither a line without an end nor a backlog of gigabytes can grow the process.
+//!
+//! - [`Offline`] reads a file, a gzip or stdin once, for post-mortems.
+//! - [`Follower`] follows one path for ever; [`FollowSet`] follows patterns.
+//! - [`Stdin`] is standard input as a live log.
+//! - [`Waker`] says "look now"; it is a hint, and polling is the truth.
+
+mod buffer;
+mod claims;
+mod error;
+mod follow;
+mod generation;
+mod identity;
+mod offline;
+mod open;
+mod rescue;
+mod set;
+mod status;
+mod stdin;
+mod trouble;
+mod wake;
+
+pub use buffer::{Buffer, Skipped};
+pub use error::{OpenError, ReadError};
+pub use follow::Follower;
+pub use generation::Upto;
+pub use offline::Offline;
+pub use set::{FollowSet, Totals};
+pub use status::{Position, ReadFrom, Status};
+pub use stdin::Stdin;
+pub use wake::Waker;
+
+/// Bytes asked of one `read()`: above 64 KiB the throughput is flat, and it fits the L2 cache.
+pub const BLOCK: usize = 128 * 1024;
+
+/// Bytes of the longest line kept, its newline not counted. Longer ones are skipped to the next newline and
+/// counted in [`Skipped`].
+pub const MAX_LINE: usize = 256 * 1024;

@@ -1,0 +1,52 @@
+//! Standard input as a live log, read by a thread of its own because it blocks.
+
+use std::path::Path;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread;
+
+use super::{Buffer, Offline, OpenError};
+
+/// Blocks that wait between the two threads: enough to keep both busy, too few to grow.
+const DEPTH: usize = 4;
+
+/// What standard input brings.
+pub struct Stdin {
+    blocks: Receiver<Vec<u8>>,
+    block: Vec<u8>,
+}
+
+impl Stdin {
+    /// Starts reading; `wake` is called for each block.
+    ///
+    /// # Errors
+    ///
+    /// When standard input cannot be opened.
+    pub fn start(wake: impl Fn() + Send + 'static) -> Result<Stdin, OpenError> {
+        let source = Offline::open(Path::new("-"))?;
+        let (send, blocks) = sync_channel(DEPTH);
+        let read = move || {
+            let (mut source, mut buffer) = (source, Buffer::new());
+            loop {
+                match source.read_block(&mut buffer) {
+                    Ok(Some(block)) => {
+                        if send.send(block.to_vec()).is_err() {
+                            return;
+                        }
+                        wake();
+                    }
+                    Ok(None) => return tracing::info!("standard input has ended"),
+                    Err(error) => return tracing::error!("standard input cannot be read any more: {error}"),
+                }
+            }
+        };
+        let started = thread::Builder::new().name("stdin".into()).spawn(read);
+        started.map_err(|error| OpenError::from_io(Path::new("-"), "start to read", error))?;
+        Ok(Stdin { blocks, block: Vec::new() })
+    }
+
+    /// The next block of whole lines, if one has arrived.
+    pub fn read_block(&mut self) -> Option<&[u8]> {
+        self.block = self.blocks.try_recv().ok()?;
+        Some(&self.block)
+    }
+}

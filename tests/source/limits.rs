@@ -1,0 +1,107 @@
+//! Memory is bounded, whatever a line is.
+
+use std::fs::File;
+use std::io::Write;
+
+use badgateway::source::{BLOCK, Buffer, Follower, MAX_LINE, ReadFrom, Skipped, Upto};
+
+use crate::support::{Lab, writer};
+
+/// In one piece, and in pieces that end anywhere, a line is kept up to MAX_LINE bytes.
+#[test]
+fn lines_around_the_limit() {
+    for len in [BLOCK - 1, BLOCK, BLOCK + 1, MAX_LINE - 1, MAX_LINE, MAX_LINE + 1] {
+        for piece in [len + 1, 65_537, BLOCK] {
+            let mut lab = Lab::new();
+            let mut log = lab.follow("log", ReadFrom::Start);
+            let mut line = vec![b'x'; len];
+            line.push(b'\n');
+            let mut read = Vec::new();
+            for part in [&b"before\n"[..], &line, b"after\n"].concat().chunks(piece) {
+                lab.append("log", part);
+                log.check(lab.now);
+                read.extend(lab.read_bytes(&mut log, Upto::End));
+            }
+            if len <= MAX_LINE {
+                assert_eq!(read, [&b"before\n"[..], &line, b"after\n"].concat(), "{len} in {piece}");
+                assert_eq!(log.status().skipped, Skipped::default());
+            } else {
+                assert_eq!(read, b"before\nafter\n", "{len} in {piece}");
+                let expected = Skipped { oversized_lines: 1, bytes: len as u64 + 1 };
+                assert_eq!(log.status().skipped, expected);
+            }
+        }
+    }
+}
+
+/// grafana/loki#10393: a long line was an out-of-memory loop, since the position never advanced.
+#[test]
+fn a_line_of_64_mib_is_counted_once_and_the_next_is_right() {
+    const LEN: u64 = 64 * 1024 * 1024;
+    let mut lab = Lab::new();
+    // A hole: it reads as NUL and costs no disk.
+    File::create(lab.path("log")).unwrap().set_len(LEN).unwrap();
+    let mut log = lab.follow("log", ReadFrom::Start);
+    assert_eq!(lab.poll(&mut log), "");
+    assert_eq!(log.status().skipped, Skipped { oversized_lines: 1, bytes: LEN });
+    assert!(log.positions()[0].mid_line);
+    assert_eq!(log.positions()[0].offset, LEN, "the offset advances");
+    lab.append("log", "end of it\nnormal\n");
+    assert_eq!(lab.poll(&mut log), "normal\n");
+    assert_eq!(log.status().skipped, Skipped { oversized_lines: 1, bytes: LEN + 10 });
+    assert!(!log.positions()[0].mid_line);
+}
+
+#[test]
+fn an_unfinished_long_line_at_the_end_is_passed_over_unseen() {
+    let mut lab = Lab::new();
+    lab.append("log", vec![b'x'; 2 * BLOCK]);
+    let mut log = lab.follow("log", ReadFrom::End);
+    lab.append("log", "rest\nnew\n");
+    assert_eq!(lab.poll(&mut log), "new\n");
+}
+
+#[test]
+fn a_file_of_newlines_only() {
+    let mut lab = Lab::new();
+    let newlines = vec![b'\n'; 3 * BLOCK + 1];
+    lab.append("log", &newlines);
+    let mut log = lab.follow("log", ReadFrom::Start);
+    assert_eq!(lab.read_bytes(&mut log, Upto::End), newlines);
+}
+
+/// Alone in its process, so that no other test's memory is measured.
+#[test]
+fn one_gib_without_a_newline_grows_the_process_by_less_than_one_mib() {
+    let child = "limits::child_reads_one_gib";
+    #[allow(clippy::disallowed_methods, reason = "a test may start itself")]
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", child, "--ignored", "--nocapture", "--test-threads=1"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"));
+}
+
+#[test]
+#[ignore = "started by one_gib_without_a_newline_grows_the_process_by_less_than_one_mib"]
+fn child_reads_one_gib() {
+    let lab = Lab::new();
+    let path = lab.path("log");
+    writer(&path).write_all(&b"an ordinary line\n".repeat(100_000)).unwrap();
+    let mut log = Follower::new(path.clone(), ReadFrom::Start, lab.now);
+    let mut buffer = Buffer::new();
+    while log.read_block(&mut buffer, Upto::End).unwrap().is_some() {}
+    let before = peak_rss_kib();
+    File::options().write(true).open(&path).unwrap().set_len(1 << 30).unwrap();
+    assert!(log.read_block(&mut buffer, Upto::End).unwrap().is_none());
+    let growth = peak_rss_kib() - before;
+    assert_eq!(log.status().skipped.oversized_lines, 1);
+    assert!(growth <= 1024, "grew by {growth} KiB");
+}
+
+fn peak_rss_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}

@@ -1,0 +1,15 @@
+//! `source` on real files, one scenario for each test. Time is passed in; nothing sleeps.
+
+#![allow(clippy::unwrap_used, reason = "a test fails loudly, its helpers too")]
+
+mod support;
+
+mod copytruncate;
+mod limits;
+mod live;
+mod mark;
+mod model;
+mod offline;
+mod rotation;
+mod set;
+mod wake;
