@@ -27,6 +27,8 @@ pub(super) enum Shape {
     TimeLocal,
     /// Anything up to the terminator.
     Any,
+    /// All that is left, quotes included: what stands behind a format that is known only in part.
+    Rest,
 }
 
 fields! {
@@ -110,6 +112,7 @@ pub(super) fn shape_of_other(name: &str) -> Shape {
     ];
     match name {
         _ if WORDS.contains(&name) => Shape::Word,
+        "badgateway_rest" => Shape::Rest,
         "upstream_response_length" | "upstream_bytes_sent" | "upstream_queue_time" => Shape::List,
         _ => Shape::Any,
     }

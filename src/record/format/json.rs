@@ -126,6 +126,12 @@ mod tests {
     }
 
     #[test]
+    fn a_line_of_another_shape_does_not_match() {
+        let short = derive(br#"{"status":"502","request":"GET /a HTTP/1.1"}"#).unwrap();
+        assert!(short.access(br#"{"status":"502","request":"GET /b HTTP/1.1","upstream_status":"502"}"#).is_err());
+    }
+
+    #[test]
     fn what_is_no_log_line_is_none() {
         for bad in [&b"{"[..], b"{}", br#"{"a":"b"}"#, br#"{"status":"x"#, b"[1]", b"\xff{}"] {
             assert!(derive(bad).is_none());

@@ -4,6 +4,7 @@ use memchr::memmem;
 
 use super::field::Shape;
 use super::{Format, Mismatch, Part, Values};
+use crate::record::escape::Escape;
 
 /// How often a wrong guess about where a value ends may be taken back in one line. Bounds the work on
 /// hostile lines; real formats need none or a few.
@@ -68,7 +69,7 @@ impl<'a> Walk<'_, 'a> {
                     Some(Part::Literal(text)) => Some(&**text),
                     _ => None,
                 };
-                let Some(end) = value_end(self.line, at, *shape, next, look_from.unwrap_or(at)) else {
+                let Some(end) = self.format.value_end(self.line, at, *shape, next, look_from.unwrap_or(at)) else {
                     return self.fail(part, at);
                 };
                 // Only a value that may hold its own terminator can have been ended too early. A quote
@@ -104,9 +105,51 @@ impl<'a> Walk<'_, 'a> {
     }
 }
 
-/// Where the value that starts at `at` ends; `look_from` is where its terminator may begin.
+impl Format {
+    /// Where the value that starts at `at` ends; `look_from` is where its terminator may begin.
+    ///
+    /// An escaped value holds no quote of its own. Without this rule a value could swallow the fields after it when the
+    /// line is of another format than this one.
+    #[inline]
+    pub(super) fn value_end(
+        &self,
+        line: &[u8],
+        at: usize,
+        shape: Shape,
+        next: Option<&[u8]>,
+        look_from: usize,
+    ) -> Option<usize> {
+        if self.escape == Escape::None || shape == Shape::Rest {
+            return value_end(line, at, shape, next, look_from);
+        }
+        if let (Shape::Any, Some(next @ [b'"', ..])) = (shape, next) {
+            let end = self.quote(line, at)?;
+            return line[end..].starts_with(next).then_some(end);
+        }
+        let end = value_end(line, at, shape, next, look_from)?;
+        self.quote(&line[..end], at).is_none().then_some(end)
+    }
+
+    /// The first quote that is the format's own. `escape=json` writes a value's quotes as `\"`,
+    /// `escape=default` as `\x22`.
+    #[inline]
+    fn quote(&self, line: &[u8], from: usize) -> Option<usize> {
+        if self.escape != Escape::Json {
+            return Some(from + memchr::memchr(b'"', line.get(from..)?)?);
+        }
+        let mut at = from;
+        loop {
+            at += memchr::memchr2(b'"', b'\\', line.get(at..)?)?;
+            if line[at] == b'"' {
+                return Some(at);
+            }
+            at += 2;
+        }
+    }
+}
+
 #[inline]
-pub(super) fn value_end(line: &[u8], at: usize, shape: Shape, next: Option<&[u8]>, look_from: usize) -> Option<usize> {
+fn value_end(line: &[u8], at: usize, shape: Shape, next: Option<&[u8]>, look_from: usize) -> Option<usize> {
     let Some(next) = next else {
         let value = line.get(at..)?;
         return match shape {
@@ -124,7 +167,7 @@ pub(super) fn value_end(line: &[u8], at: usize, shape: Shape, next: Option<&[u8]
             (memchr::memchr(b' ', &line[at..end]).is_none()).then_some(end)
         }
         Shape::TimeLocal if next[0] == b' ' => (line.get(at + 26) == Some(&b' ')).then_some(at + 26),
-        Shape::Any | Shape::TimeLocal => find(line, look_from, next),
+        Shape::Any | Shape::TimeLocal | Shape::Rest => find(line, look_from, next),
         Shape::List => {
             let mut from = look_from;
             loop {

@@ -3,7 +3,6 @@
 use memchr::memmem::Finder;
 
 use super::field::Field;
-use super::matcher::value_end;
 use super::{Format, Part};
 use crate::record::escape::Escape;
 
@@ -22,7 +21,7 @@ enum Jump {
     /// To the only place where the literal before it can stand: it holds a quote, which no escaped value
     /// has, and a letter, which tells it from the other quotes of the format.
     Literal(Box<Finder<'static>>),
-    /// To the n-th quote of the line, at which the literal before the value begins.
+    /// (`escape=default` only) To the n-th quote of the line, at which the literal before the value begins.
     Quote(usize),
 }
 
@@ -83,7 +82,7 @@ impl Target {
             Some(Part::Literal(text)) => Some(&**text),
             _ => None,
         };
-        let end = value_end(line, at, *shape, next, at)?;
+        let end = format.value_end(line, at, *shape, next, at)?;
         Some(&line[at..end])
     }
 }
@@ -113,7 +112,8 @@ fn target(parts: &[Part], escape: Escape, field: Field) -> Option<Target> {
     if named && literals.clone().filter(|text| finder.find(text).is_some()).count() == 1 {
         return Some(Target { part, jump: Jump::Literal(Box::new(finder)), literal: literal.clone() });
     }
-    if literal.first() != Some(&b'"') {
+    // JSON keeps quotes in values, behind a backslash: they cannot be counted without looking at each.
+    if literal.first() != Some(&b'"') || escape != Escape::Default {
         return None;
     }
     let quotes = |text: &[u8]| memchr::memchr_iter(b'"', text).count();
