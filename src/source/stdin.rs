@@ -20,12 +20,16 @@ impl Stdin {
     ///
     /// # Errors
     ///
-    /// When standard input cannot be opened.
+    /// When the thread cannot be started. Standard input that cannot be read is logged.
     pub fn start(wake: impl Fn() + Send + 'static) -> Result<Stdin, OpenError> {
-        let source = Offline::open(Path::new("-"))?;
         let (send, blocks) = sync_channel(DEPTH);
         let read = move || {
-            let (mut source, mut buffer) = (source, Buffer::new());
+            // Opening looks at the first bytes (they may be a gzip's), so it waits for them as well.
+            let mut source = match Offline::open(Path::new("-")) {
+                Ok(source) => source,
+                Err(error) => return tracing::error!("{error}"),
+            };
+            let mut buffer = Buffer::new();
             loop {
                 match source.read_block(&mut buffer) {
                     Ok(Some(block)) => {

@@ -70,7 +70,12 @@ impl<'a> Walk<'_, 'a> {
                     _ => None,
                 };
                 let Some(end) = self.format.value_end(self.line, at, *shape, next, look_from.unwrap_or(at)) else {
-                    return self.fail(part, at);
+                    // A word ends at a space at the latest: there its terminator is missing.
+                    let space = memchr::memchr(b' ', &self.line[at..]).filter(|space| *space > 0);
+                    return match (shape, space) {
+                        (Shape::Word | Shape::List, Some(space)) => self.fail(part + 1, at + space),
+                        _ => self.fail(part, at),
+                    };
                 };
                 // Only a value that may hold its own terminator can have been ended too early. A quote
                 // never stands in an escaped value.

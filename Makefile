@@ -1,0 +1,41 @@
+# The two commands of the README are `make demo` and `make test`; each does its own set-up.
+
+CARGO ?= cargo
+
+.PHONY: help demo test lint fmt docs bench setup-demo setup-test
+
+help:
+	@echo 'make demo    break PHP in seven ways on this machine and watch Badgateway name each'
+	@echo 'make test    everything that must hold: lint, unit, corpus, real servers, docs (about 5 minutes)'
+	@echo 'make lint    rustfmt and clippy, warnings denied'
+	@echo 'make fmt     rewrite the sources as rustfmt wants them'
+	@echo 'make docs    regenerate docs/metrics.md'
+	@echo 'make bench   CPU and memory against wc and mtail (about 4 minutes)'
+
+setup-demo:
+	@sh tests/setup.sh demo
+
+setup-test:
+	@sh tests/setup.sh test
+
+demo: setup-demo
+	$(CARGO) build --locked --release --bin badgateway
+	$(CARGO) run --locked --quiet --example demo -- target/release/badgateway
+
+test: setup-test lint
+	$(CARGO) test --locked
+	$(CARGO) bench --locked --bench logs -- --quick
+
+lint: setup-test
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --quiet
+
+fmt:
+	$(CARGO) fmt --all
+
+docs:
+	BADGATEWAY_WRITE_DOCS=1 $(CARGO) test --locked --test cli the_metrics_page
+
+bench:
+	$(CARGO) bench --locked --bench logs
