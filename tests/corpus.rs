@@ -3,6 +3,7 @@
 //! log of a stock nginx (level error) and from one at level info.
 
 #![allow(clippy::disallowed_methods, reason = "the real binary is run on the real logs")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -55,7 +56,8 @@ fn accept(expected: &Value, got: Rows, wanted: &Rows, columns: &[&str]) -> Rows 
         if !wanted.contains_key(&key) {
             for (at, column) in columns.iter().enumerate() {
                 let Some(alternatives) = expected["also_ok"][*column].as_object() else { continue };
-                let allowed = |list: &Value| list.as_array().is_some_and(|list| list.iter().any(|v| *v == key[at]));
+                let allowed =
+                    |list: &Value| list.as_array().is_some_and(|list| list.iter().any(|v| *v == key[at]));
                 if let Some((instead_of, _)) = alternatives.iter().find(|(_, list)| allowed(list)) {
                     accepted[at] = instead_of.clone();
                 }
@@ -82,12 +84,16 @@ fn judge(case: &Path, expectation: &str, access: &str, faults: &mut Vec<String>)
             if section == "failures" {
                 seen.retain(|key, _| {
                     wanted.contains_key(key)
-                        || !optional.iter().any(|o| o["cause"] == key[0].as_str() && o["outcome"] == key[2].as_str())
+                        || !optional
+                            .iter()
+                            .any(|o| o["cause"] == key[0].as_str() && o["outcome"] == key[2].as_str())
                 });
             }
             if seen != wanted {
                 let name = case.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap().display();
-                faults.push(format!("{name} ({access}, {error}) {section}:\n  want {wanted:?}\n  got  {seen:?}"));
+                faults.push(format!(
+                    "{name} ({access}, {error}) {section}:\n  want {wanted:?}\n  got  {seen:?}"
+                ));
             }
         }
         if got["lines"]["unparsed"] != 0 {

@@ -94,7 +94,8 @@ impl<'a> Keys<'a> {
 fn entries(access: &Access<'_>) -> Option<usize> {
     let failed = access.failed_attempts()?;
     let last = access.last_attempt();
-    let answered = last.is_some_and(|attempt| stamp::number(attempt.status) == Some(u64::from(access.status())));
+    let answered =
+        last.is_some_and(|attempt| stamp::number(attempt.status) == Some(u64::from(access.status())));
     Some(if answered { failed } else { failed.max(1) })
 }
 
@@ -232,7 +233,9 @@ fn best(groups: Vec<Group>, keys: &Keys<'_>) -> Group {
 /// The peer of a decisive entry: as the access line names it, when the entry's own is a guess.
 pub fn peer(entry: &Waiting, names: &mut super::Names, last_addr: Option<&[u8]>) -> Id {
     match last_addr {
-        Some(addr) if (entry.upstream_guessed || entry.upstream == Id::NONE) && !addr.is_empty() && addr != b"-" => {
+        Some(addr)
+            if (entry.upstream_guessed || entry.upstream == Id::NONE) && !addr.is_empty() && addr != b"-" =>
+        {
             names.upstreams.id(addr)
         }
         _ => entry.upstream,

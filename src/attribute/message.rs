@@ -198,8 +198,12 @@ pub fn meaning(level: Level, connected: bool, context: &Context<'_>, body: &[u8]
     }
     match rule {
         Rule::Own(cause) => match cause {
-            Cause::NginxResources if !connected && !body.starts_with(b"cannot add new server") => Meaning::Nothing,
-            Cause::DnsFailure if body.starts_with(b"no resolver") => failure(cause, None, Some(RootCause::Nginx)),
+            Cause::NginxResources if !connected && !body.starts_with(b"cannot add new server") => {
+                Meaning::Nothing
+            }
+            Cause::DnsFailure if body.starts_with(b"no resolver") => {
+                failure(cause, None, Some(RootCause::Nginx))
+            }
             Cause::NginxResources if body.starts_with(b"socket()") => failure(cause, context.number, None),
             _ => failure(cause, None, None),
         },
@@ -211,14 +215,18 @@ pub fn meaning(level: Level, connected: bool, context: &Context<'_>, body: &[u8]
             }
         }
         Rule::Bind if matches!(action, Action::Connecting) => match context.number {
-            Some(errno) if is_one_of(errno, ADDRNOTAVAIL) => failure(Cause::LocalPortsExhausted, Some(errno), None),
+            Some(errno) if is_one_of(errno, ADDRNOTAVAIL) => {
+                failure(Cause::LocalPortsExhausted, Some(errno), None)
+            }
             errno => failure(Cause::NginxConfig, errno, None),
         },
         Rule::Read => match action {
             Action::Connecting | Action::SendingRequest | Action::ReadingHeader | Action::TlsHandshaking => {
                 upstream(Cause::ConnectionReset, context.number)
             }
-            Action::ReadingBody | Action::Upgraded | Action::SendingToClient if context.upstream.is_some() => {
+            Action::ReadingBody | Action::Upgraded | Action::SendingToClient
+                if context.upstream.is_some() =>
+            {
                 upstream(Cause::ConnectionReset, context.number)
             }
             Action::ReadingBody => upstream(Cause::ConnectionReset, context.number),
@@ -235,7 +243,9 @@ pub fn meaning(level: Level, connected: bool, context: &Context<'_>, body: &[u8]
             _ => upstream(Cause::ResponseTimeout, context.number),
         },
         Rule::Tls => match action {
-            Action::TlsHandshaking | Action::Connecting => failure(Cause::TlsFailure, tls_errno(body, context), None),
+            Action::TlsHandshaking | Action::Connecting => {
+                failure(Cause::TlsFailure, tls_errno(body, context), None)
+            }
             _ => Meaning::Nothing,
         },
         Rule::File => file(level, context),

@@ -205,7 +205,14 @@ impl Attributor {
         }
     }
 
-    fn failed(&mut self, access: &Access<'_>, keys: &Keys<'_>, group: &Group, server: Id, sink: &mut impl Sink) {
+    fn failed(
+        &mut self,
+        access: &Access<'_>,
+        keys: &Keys<'_>,
+        group: &Group,
+        server: Id,
+        sink: &mut impl Sink,
+    ) {
         let decision = decide::decide(access, group, self.options.error_log);
         let last = access.last_attempt();
         let last_addr = last.map(|attempt| attempt.addr).filter(|addr| !list::missing(addr));
@@ -235,7 +242,8 @@ impl Attributor {
                 self.pending.take(*seq);
                 continue;
             };
-            let decided = decided_by.is_some_and(|d| d.subrequest && d.at == entry.at && d.upstream == entry.upstream);
+            let decided =
+                decided_by.is_some_and(|d| d.subrequest && d.at == entry.at && d.upstream == entry.upstream);
             let outcome = if entry.subrequest && !decided { Outcome::Background } else { Outcome::Failed };
             if self.pending.take(*seq) {
                 sink.failure(join::peer(entry, &mut self.names, last_addr), cause, outcome);
@@ -253,8 +261,10 @@ impl Attributor {
         target: &[u8],
         sink: &mut impl Sink,
     ) {
-        let otherwise = root.unwrap_or_else(|| verdict.cause.own_root(self.names.upstreams.text(verdict.upstream)));
-        let may_come = self.options.fpm_log && fastcgi != Some(false) && root::is_explained_by_fpm(verdict.cause);
+        let otherwise =
+            root.unwrap_or_else(|| verdict.cause.own_root(self.names.upstreams.text(verdict.upstream)));
+        let may_come =
+            self.options.fpm_log && fastcgi != Some(false) && root::is_explained_by_fpm(verdict.cause);
         if !may_come {
             return sink.root(&verdict, otherwise);
         }
@@ -296,9 +306,11 @@ impl Attributor {
             }
             let upstream = self.names.upstreams.id(attempt.addr);
             sink.pair(server, upstream);
-            for (phase, text) in
-                [(Phase::Connect, attempt.connect), (Phase::Header, attempt.header), (Phase::Response, attempt.response)]
-            {
+            for (phase, text) in [
+                (Phase::Connect, attempt.connect),
+                (Phase::Header, attempt.header),
+                (Phase::Response, attempt.response),
+            ] {
                 if let Some(seconds) = text.and_then(stamp::duration) {
                     sink.seconds(upstream, phase, seconds);
                 }
@@ -324,7 +336,8 @@ impl Attributor {
             Meaning::Nothing => return meaning,
         };
         let upstream = context.upstream.map_or(Id::NONE, |peer| self.names.upstreams.id(peer.address));
-        let fastcgi = context.upstream.filter(|peer| !peer.schema.is_empty()).map(|peer| peer.schema == b"fastcgi");
+        let fastcgi =
+            context.upstream.filter(|peer| !peer.schema.is_empty()).map(|peer| peer.schema == b"fastcgi");
         let Some(connection) = head.connection else {
             // Outside of a connection: the resolver of an upstream zone.
             if let Says::Failure(cause) = says {
@@ -376,7 +389,8 @@ impl Attributor {
     /// A line of a PHP-FPM log.
     pub fn fpm(&mut self, line: &fpm::Line<'_>, sink: &mut impl Sink) {
         let Some(event) = line.event else { return };
-        let pool = if let fpm::Event::Exited { pool, .. } = event { self.names.pools.id(pool) } else { Id::NONE };
+        let pool =
+            if let fpm::Event::Exited { pool, .. } = event { self.names.pools.id(pool) } else { Id::NONE };
         if let Some(reason) = self.roots.event(line.at, event) {
             sink.exit(pool, reason);
         }

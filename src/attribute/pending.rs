@@ -175,20 +175,24 @@ impl Pending {
 
     /// Entries of a connection that no access line has taken, in order.
     pub fn of_connection(&self, connection: u64, line: Option<&[u8]>) -> Vec<(u64, Waiting)> {
-        self.walk(self.by_connection.get(&connection), |link| link.next_of_connection, |entry| {
-            match (entry.request, line) {
+        self.walk(
+            self.by_connection.get(&connection),
+            |link| link.next_of_connection,
+            |entry| match (entry.request, line) {
                 (Some(key), Some(line)) => self.same_request(key, line),
                 _ => true,
-            }
-        })
+            },
+        )
     }
 
     /// Entries with this request line that no access line has taken, in order.
     pub fn of_request(&self, line: &[u8]) -> Vec<(u64, Waiting)> {
         let head = self.hash(&line[..line.len().min(HEAD)]);
-        self.walk(self.by_request.get(&head), |link| link.next_of_request, |entry| {
-            entry.request.is_some_and(|key| self.same_request(key, line))
-        })
+        self.walk(
+            self.by_request.get(&head),
+            |link| link.next_of_request,
+            |entry| entry.request.is_some_and(|key| self.same_request(key, line)),
+        )
     }
 
     fn walk(

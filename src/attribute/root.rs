@@ -112,18 +112,22 @@ impl Roots {
     }
 
     fn death(&mut self, at: Local, child: u64, how: Exit) -> ExitReason {
-        let announced = self.terminations.iter().rev().any(|t| t.child == child && (0..=10).contains(&(at - t.at)));
+        let announced =
+            self.terminations.iter().rev().any(|t| t.child == child && (0..=10).contains(&(at - t.at)));
         let (reason, root) = match how {
             Exit::Signal(9) => (ExitReason::Sigkill, RootCause::WorkerKilled),
             // SIGHUP, SIGINT, SIGQUIT, SIGTERM: sent by somebody, FPM itself when it announced it.
-            Exit::Signal(1 | 2 | 3 | 15) if announced => (ExitReason::Terminated, RootCause::RequestTerminated),
+            Exit::Signal(1 | 2 | 3 | 15) if announced => {
+                (ExitReason::Terminated, RootCause::RequestTerminated)
+            }
             Exit::Signal(1 | 2 | 3 | 15) => (ExitReason::Terminated, RootCause::WorkerKilled),
             Exit::Signal(_) => (ExitReason::Crash, RootCause::WorkerCrashed),
             Exit::Code(0) => return ExitReason::Recycled,
             Exit::Code(_) => (ExitReason::ExitCode, RootCause::WorkerCrashed),
         };
         // A termination whose request was recognised already has explained its response.
-        let used = self.terminations.iter().any(|t| t.child == child && t.used && (0..=10).contains(&(at - t.at)));
+        let used =
+            self.terminations.iter().any(|t| t.child == child && t.used && (0..=10).contains(&(at - t.at)));
         push(&mut self.deaths, Death { at, root, child, used });
         reason
     }
@@ -139,7 +143,8 @@ impl Roots {
         if !self.questions.iter().any(|q| q.asked < deadline) {
             return;
         }
-        let (mut ready, waiting): (Vec<_>, Vec<_>) = self.questions.drain(..).partition(|q| q.asked < deadline);
+        let (mut ready, waiting): (Vec<_>, Vec<_>) =
+            self.questions.drain(..).partition(|q| q.asked < deadline);
         self.questions = waiting.into();
         ready.sort_by_key(|q| q.at);
         let mut answers: Vec<Option<RootCause>> = ready.iter().map(|q| self.terminated(q)).collect();
@@ -173,7 +178,9 @@ impl Roots {
             .find(|t| !t.used && near(t.at) && is_same_target(&t.request, &question.target))?;
         found.used = true;
         let child = found.child;
-        if let Some(death) = self.deaths.iter_mut().find(|d| d.child == child && !d.used && (d.at - question.at).abs() <= 10) {
+        if let Some(death) =
+            self.deaths.iter_mut().find(|d| d.child == child && !d.used && (d.at - question.at).abs() <= 10)
+        {
             death.used = true;
         }
         Some(RootCause::RequestTerminated)
@@ -222,7 +229,9 @@ fn is_same_target(fpm: &[u8], nginx: &[u8]) -> bool {
         None => (text.to_vec(), Vec::new()),
     };
     let ((fpm_uri, fpm_query), (uri, query)) = (split(fpm), split(nginx));
-    let same = |short: &[u8], long: &[u8], cut: usize| short == long || (short.len() >= cut && long.starts_with(short));
+    let same = |short: &[u8], long: &[u8], cut: usize| {
+        short == long || (short.len() >= cut && long.starts_with(short))
+    };
     same(&fpm_uri, &uri, 127) && same(&fpm_query, &query, 511)
 }
 

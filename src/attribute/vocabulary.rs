@@ -201,7 +201,9 @@ impl Cause {
     /// the upstream is no socket file.
     pub fn own_root(self, upstream: &str) -> RootCause {
         match self {
-            Cause::PermissionDenied if !upstream.starts_with("unix:") && !upstream.is_empty() => RootCause::Network,
+            Cause::PermissionDenied if !upstream.starts_with("unix:") && !upstream.is_empty() => {
+                RootCause::Network
+            }
             _ => self.root(),
         }
     }

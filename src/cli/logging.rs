@@ -63,7 +63,12 @@ mod logfmt {
         S: Subscriber + for<'a> LookupSpan<'a>,
         N: for<'a> FormatFields<'a> + 'static,
     {
-        fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        fn format_event(
+            &self,
+            _: &FmtContext<'_, S, N>,
+            mut writer: Writer<'_>,
+            event: &Event<'_>,
+        ) -> fmt::Result {
             let level = event.metadata().level().as_str().to_ascii_lowercase();
             write!(writer, "ts={:.3} level={level}", Timestamp::now())?;
             let mut fields = Fields { text: String::new() };
@@ -79,7 +84,8 @@ mod logfmt {
     impl Fields {
         fn push(&mut self, field: &Field, value: &str) {
             let name = if field.name() == "message" { "msg" } else { field.name() };
-            let plain = !value.is_empty() && value.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'=' | b'\\'));
+            let plain = !value.is_empty()
+                && value.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'=' | b'\\'));
             let _ = match plain {
                 true => write!(self.text, " {name}={value}"),
                 false => write!(self.text, " {name}={value:?}"),

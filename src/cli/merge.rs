@@ -60,7 +60,12 @@ impl<'a, L: Log> Stream<'a, L> {
     }
 
     /// Reads and takes one block.
-    fn step(&mut self, buffer: &mut Buffer, attributor: &mut Attributor, sink: &mut impl Sink) -> Result<(), ReadError> {
+    fn step(
+        &mut self,
+        buffer: &mut Buffer,
+        attributor: &mut Attributor,
+        sink: &mut impl Sink,
+    ) -> Result<(), ReadError> {
         match self.source.next(buffer) {
             Ok(Some(block)) => {
                 if let Some(at) = self.log.last_time(block, attributor.offset()) {

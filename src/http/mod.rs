@@ -41,10 +41,14 @@ pub struct App {
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
     /// The address is no address.
-    #[error("--web.listen-address {0:?} is no address: write HOST:PORT, :PORT for all interfaces, or 127.0.0.1:0 for any free port")]
+    #[error(
+        "--web.listen-address {0:?} is no address: write HOST:PORT, :PORT for all interfaces, or 127.0.0.1:0 for any free port"
+    )]
     Address(String),
     /// It cannot be bound.
-    #[error("cannot listen on {address}: {source}; is another badgateway running? Choose an address with --web.listen-address")]
+    #[error(
+        "cannot listen on {address}: {source}; is another badgateway running? Choose an address with --web.listen-address"
+    )]
     Bind {
         /// What was tried.
         address: String,
@@ -131,7 +135,11 @@ async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let Some(snapshot) = app.snapshot().await else {
         return (StatusCode::SERVICE_UNAVAILABLE, BUSY).into_response();
     };
-    let gzip = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|v| v.to_str().ok()).any(encode::wants_gzip);
+    let gzip = headers
+        .get_all(header::ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|v| v.to_str().ok())
+        .any(encode::wants_gzip);
     match encode::text(snapshot, process::families(&app.procfs), gzip) {
         Ok(body) => {
             let kind = (header::CONTENT_TYPE, prometheus::TEXT_FORMAT);
@@ -142,7 +150,8 @@ async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
         }
         Err(error) => {
             tracing::error!(%error, "cannot encode the metrics");
-            (StatusCode::INTERNAL_SERVER_ERROR, format!("cannot encode the metrics: {error}\n")).into_response()
+            (StatusCode::INTERNAL_SERVER_ERROR, format!("cannot encode the metrics: {error}\n"))
+                .into_response()
         }
     }
 }

@@ -27,14 +27,20 @@ pub(super) fn render(snapshot: &Snapshot, telemetry_path: &str) -> String {
     if rows.is_empty() {
         out.push_str("<p>No failed response since the start.</p>");
     } else {
-        out.push_str("<table><tr><th>count<th>code<th>cause<th>upstream<th>what it means, and what to do first</tr>");
+        out.push_str(
+            "<table><tr><th>count<th>code<th>cause<th>upstream<th>what it means, and what to do first</tr>",
+        );
         for ((code, word, upstream), count) in &rows {
             let cause = Cause::ALL.iter().find(|cause| cause.word() == word);
             let (meaning, fix) = cause.map_or(("", ""), |cause| (cause.meaning(), cause.fix()));
             let _ = write!(
                 out,
                 "<tr><td class=n>{count}<td>{}<td><b>{}</b><td><code>{}</code><td>{}<br><i>{}</i></tr>",
-                escape(code), escape(word), escape(upstream), escape(meaning), escape(fix)
+                escape(code),
+                escape(word),
+                escape(upstream),
+                escape(meaning),
+                escape(fix)
             );
         }
         out.push_str("</table>");

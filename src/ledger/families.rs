@@ -84,7 +84,8 @@ pub fn markdown() -> String {
             Kind::Histogram => "histogram",
         };
         let labels: Vec<_> = family.labels.iter().map(|label| format!("`{label}`")).collect();
-        let labels = if labels.is_empty() { String::new() } else { format!(", labels {}", labels.join(", ")) };
+        let labels =
+            if labels.is_empty() { String::new() } else { format!(", labels {}", labels.join(", ")) };
         out.push_str(&format!("\n## `{}`\n\n{kind}{labels}\n\n{}\n", family.name, family.help));
     }
     out.push_str(
@@ -103,7 +104,12 @@ fn words() -> String {
     for cause in Cause::ALL {
         let codes: Vec<_> = cause.codes().iter().map(|c| code(*c)).collect();
         let codes = if codes.is_empty() { "mostly 200".to_owned() } else { codes.join(", ") };
-        out.push_str(&format!("| `{}` | {codes} | {} | {} |\n", cause.word(), cause.meaning(), cell(cause.fix())));
+        out.push_str(&format!(
+            "| `{}` | {codes} | {} | {} |\n",
+            cause.word(),
+            cause.meaning(),
+            cell(cause.fix())
+        ));
     }
     out.push_str("\n### `root_cause`\n\n| root cause | what broke | first fix |\n|---|---|---|\n");
     for root in RootCause::ALL {

@@ -1,7 +1,8 @@
 //! A histogram of seconds with fixed buckets.
 
 /// Upper bounds in seconds: from a cached answer to nginx's default timeout of 60 s.
-pub(super) const BOUNDS: [f64; 13] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+pub(super) const BOUNDS: [f64; 13] =
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
 /// Counts by bucket, not cumulative.
 #[derive(Clone, Debug, Default)]

@@ -104,7 +104,8 @@ pub(super) fn take(ledger: &Ledger, names: &Names) -> Snapshot {
 
     let mut errors = Filling::new(&families::HTTP_ERRORS);
     for ((server, upstream, status, cause), count) in &ledger.errors {
-        errors.count(&[servers.text(*server), upstreams.text(*upstream), &code(*status), cause.word()], *count);
+        errors
+            .count(&[servers.text(*server), upstreams.text(*upstream), &code(*status), cause.word()], *count);
     }
     errors.finish(&mut out);
 
@@ -145,7 +146,9 @@ fn about_logs(ledger: &Ledger, out: &mut Snapshot) {
     let mut readable = Filling::new(&families::LOG_READABLE);
     for log in &ledger.logs {
         let name = log.log.as_str();
-        for (result, count) in [("parsed", log.parsed), ("unparsed", log.unparsed), ("oversized", log.oversized)] {
+        for (result, count) in
+            [("parsed", log.parsed), ("unparsed", log.unparsed), ("oversized", log.oversized)]
+        {
             lines.count(&[name, result], count);
         }
         unread.count(&[name], log.unread);

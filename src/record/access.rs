@@ -63,7 +63,9 @@ impl<'a> Access<'a> {
     pub fn written(&self) -> Option<Written> {
         let zoned = self.field(Field::TimeLocal).and_then(stamp::time_local);
         let zoned = zoned.or_else(|| self.field(Field::TimeIso8601).and_then(stamp::time_iso8601));
-        zoned.map(Written::Zoned).or_else(|| self.field(Field::Msec).and_then(stamp::msec).map(Written::Epoch))
+        zoned
+            .map(Written::Zoned)
+            .or_else(|| self.field(Field::Msec).and_then(stamp::msec).map(Written::Epoch))
     }
 
     /// `$request_time` in seconds.

@@ -134,7 +134,11 @@ mod tests {
         let mut out = Vec::new();
         let mut each = |entry: Entry<'_>| {
             let context = entry.context();
-            out.push((entry.line, String::from_utf8_lossy(context.message).into_owned(), entry.head.body.len()));
+            out.push((
+                entry.line,
+                String::from_utf8_lossy(context.message).into_owned(),
+                entry.head.body.len(),
+            ));
         };
         for (number, line) in (1..).zip(lines) {
             entries.line(number, line.as_bytes(), &mut each);

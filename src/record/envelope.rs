@@ -34,7 +34,8 @@ static SYSLOG: LazyLock<Regex> = LazyLock::new(|| {
 });
 #[allow(clippy::expect_used, reason = "constant patterns; a unit test compiles them")]
 static CRI: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?-u)^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d) (?:stdout|stderr) [FP] ").expect("regex")
+    Regex::new(r"(?-u)^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d) (?:stdout|stderr) [FP] ")
+        .expect("regex")
 });
 #[allow(clippy::expect_used, reason = "constant patterns; a unit test compiles them")]
 static COMPOSE: LazyLock<Regex> =
@@ -96,7 +97,11 @@ mod tests {
             (Envelope::DockerJson, format!("{{\"log\":\"{line}\\n\",\"stream\":\"stderr\",\"time\":\"x\"}}")),
             (Envelope::Compose, format!("nginx-1  | {line}")),
         ] {
-            assert_eq!(envelope.open(text.as_bytes()).as_deref(), Some(line.as_bytes()), "{envelope:?}: {text}");
+            assert_eq!(
+                envelope.open(text.as_bytes()).as_deref(),
+                Some(line.as_bytes()),
+                "{envelope:?}: {text}"
+            );
         }
     }
 

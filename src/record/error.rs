@@ -268,7 +268,8 @@ fn split<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
 /// answers 400 without an upstream), so the line is `METHOD SP URI [SP HTTP/v]` and its end is found by
 /// counting spaces, not quotes.
 fn request(text: &[u8], cut: bool) -> (Request<'_>, &[u8]) {
-    let whole = |end: usize| (Request { line: &text[..end], cut: false }, text.get(end + 1..).unwrap_or_default());
+    let whole =
+        |end: usize| (Request { line: &text[..end], cut: false }, text.get(end + 1..).unwrap_or_default());
     let mut from = 0;
     for _ in 0..3 {
         let space = memchr::memchr(b' ', &text[from..]).map_or(text.len(), |at| from + at);
@@ -276,7 +277,10 @@ fn request(text: &[u8], cut: bool) -> (Request<'_>, &[u8]) {
         let word = &text[from..space];
         if word.ends_with(b"\",") && space < text.len() {
             let next = &text[space + 1..];
-            if [&b"subrequest: \""[..], b"upstream: \"", b"host: \"", b"referrer: \""].iter().any(|f| next.starts_with(f)) {
+            if [&b"subrequest: \""[..], b"upstream: \"", b"host: \"", b"referrer: \""]
+                .iter()
+                .any(|f| next.starts_with(f))
+            {
                 return whole(space - 2);
             }
         }
@@ -380,7 +384,10 @@ mod tests {
 
     #[test]
     fn http_09_and_subrequests() {
-        let old = context(b"x, client: 1.1.1.1, server: s, request: \"GET /old\", upstream: \"fastcgi://a:1\"", false);
+        let old = context(
+            b"x, client: 1.1.1.1, server: s, request: \"GET /old\", upstream: \"fastcgi://a:1\"",
+            false,
+        );
         assert_eq!(old.request.unwrap().line, b"GET /old");
         assert_eq!(old.upstream.unwrap().address, b"a:1");
         let sub = context(

@@ -57,7 +57,8 @@ pub struct Line<'a> {
 
 #[allow(clippy::expect_used, reason = "constant patterns; a unit test compiles them")]
 static EXITED: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?-u)^\[pool ([^\]]+)\] child (\d+) exited (?:on signal (\d+) |with code (\d+) after )").expect("regex")
+    Regex::new(r"(?-u)^\[pool ([^\]]+)\] child (\d+) exited (?:on signal (\d+) |with code (\d+) after )")
+        .expect("regex")
 });
 #[allow(clippy::expect_used, reason = "constant patterns; a unit test compiles them")]
 static TERMINATING: LazyLock<Regex> = LazyLock::new(|| {
@@ -102,13 +103,19 @@ fn event(message: &[u8]) -> Option<Event<'_>> {
         }
         let found = TERMINATING.captures(message)?;
         let child = stamp::number(found.get(2)?.as_bytes())?;
-        return Some(Event::Terminating { pool: found.get(1)?.as_bytes(), child, request: found.get(3)?.as_bytes() });
+        return Some(Event::Terminating {
+            pool: found.get(1)?.as_bytes(),
+            child,
+            request: found.get(3)?.as_bytes(),
+        });
     }
     match message {
         b"ready to handle connections" => Some(Event::Ready),
         _ if message.starts_with(b"Reloading in progress") => Some(Event::Reloading),
         _ if message.starts_with(b"failed processes threshold") => Some(Event::Reloading),
-        _ if message.starts_with(b"Terminating ...") || message.starts_with(b"Finishing ...") => Some(Event::Stopping),
+        _ if message.starts_with(b"Terminating ...") || message.starts_with(b"Finishing ...") => {
+            Some(Event::Stopping)
+        }
         _ => None,
     }
 }
@@ -124,15 +131,21 @@ mod tests {
     #[test]
     fn exits_name_pool_child_and_reason() {
         assert_eq!(
-            of("[20-Nov-2026 15:00:02] WARNING: [pool www] child 24163 exited on signal 9 (SIGKILL) after 2.489389 seconds from start"),
+            of(
+                "[20-Nov-2026 15:00:02] WARNING: [pool www] child 24163 exited on signal 9 (SIGKILL) after 2.489389 seconds from start"
+            ),
             Some(Event::Exited { pool: b"www", child: 24163, how: Exit::Signal(9) })
         );
         assert_eq!(
-            of("[20-Nov-2026 15:00:02] WARNING: [pool www] child 7 exited on signal 11 (SIGSEGV - core dumped) after 2.4 seconds from start"),
+            of(
+                "[20-Nov-2026 15:00:02] WARNING: [pool www] child 7 exited on signal 11 (SIGSEGV - core dumped) after 2.4 seconds from start"
+            ),
             Some(Event::Exited { pool: b"www", child: 7, how: Exit::Signal(11) })
         );
         assert_eq!(
-            of("[20-Nov-2026 15:00:02.123456] NOTICE: pid 9, fpm_children_bury(), line 262: [pool a b] child 8 exited with code 0 after 1.0 seconds from start"),
+            of(
+                "[20-Nov-2026 15:00:02.123456] NOTICE: pid 9, fpm_children_bury(), line 262: [pool a b] child 8 exited with code 0 after 1.0 seconds from start"
+            ),
             Some(Event::Exited { pool: b"a b", child: 8, how: Exit::Code(0) })
         );
     }
@@ -140,7 +153,9 @@ mod tests {
     #[test]
     fn a_termination_names_its_request() {
         assert_eq!(
-            of("[20-Nov-2026 15:00:09] WARNING: [pool rtt] child 21812, script '/p/slow.php' (request: \"GET /rtt/slow.php?s=6\") execution timed out (2.170570 sec), terminating"),
+            of(
+                "[20-Nov-2026 15:00:09] WARNING: [pool rtt] child 21812, script '/p/slow.php' (request: \"GET /rtt/slow.php?s=6\") execution timed out (2.170570 sec), terminating"
+            ),
             Some(Event::Terminating { pool: b"rtt", child: 21812, request: b"GET /rtt/slow.php?s=6" })
         );
     }

@@ -5,8 +5,8 @@
 //! from the left, because nginx escapes nothing in its error log).
 
 pub mod access;
-pub mod envelope;
 pub mod entries;
+pub mod envelope;
 pub mod error;
 pub mod escape;
 pub mod format;

@@ -95,7 +95,8 @@ pub fn time_local(text: &[u8]) -> Option<Zoned> {
 /// `$time_iso8601`: `2026-11-20T15:08:28+00:00`; `Z` and fractions of a second, as other log shippers
 /// write them, are read too.
 pub fn time_iso8601(text: &[u8]) -> Option<Zoned> {
-    if text.get(4) != Some(&b'-') || text.get(7) != Some(&b'-') || !matches!(text.get(10), Some(b'T' | b' ')) {
+    if text.get(4) != Some(&b'-') || text.get(7) != Some(&b'-') || !matches!(text.get(10), Some(b'T' | b' '))
+    {
         return None;
     }
     let clock = text.get(11..19)?;
@@ -122,9 +123,10 @@ pub fn msec(text: &[u8]) -> Option<i64> {
     if dot > 12 || dot == 0 {
         return None;
     }
-    text[..dot].iter().chain(&millis).try_fold(0_i64, |value, b| {
-        b.is_ascii_digit().then(|| value * 10 + i64::from(b - b'0'))
-    })
+    text[..dot]
+        .iter()
+        .chain(&millis)
+        .try_fold(0_i64, |value, b| b.is_ascii_digit().then(|| value * 10 + i64::from(b - b'0')))
 }
 
 /// A number of seconds with milliseconds as nginx writes durations (`0.002`); `-` and the empty string
@@ -136,9 +138,10 @@ pub fn duration(text: &[u8]) -> Option<f64> {
     if dot == 0 || dot > 9 || text.len() != dot + 4 {
         return None;
     }
-    let millis = text.iter().filter(|b| **b != b'.').try_fold(0_u64, |value, b| {
-        b.is_ascii_digit().then(|| value * 10 + u64::from(b - b'0'))
-    })?;
+    let millis = text
+        .iter()
+        .filter(|b| **b != b'.')
+        .try_fold(0_u64, |value, b| b.is_ascii_digit().then(|| value * 10 + u64::from(b - b'0')))?;
     Some(millis as f64 / 1000.0)
 }
 
@@ -175,7 +178,9 @@ mod tests {
 
     #[test]
     fn what_is_no_stamp_is_none() {
-        for bad in [&b""[..], b"2026/13/20 15:08:28", b"2026-11-20 15:08:28", b"2026/11/20 25:08:28", b"\xff\xfe"] {
+        for bad in
+            [&b""[..], b"2026/13/20 15:08:28", b"2026-11-20 15:08:28", b"2026/11/20 25:08:28", b"\xff\xfe"]
+        {
             assert_eq!(error_log(bad), None);
         }
         assert_eq!(duration(b"-"), None);

@@ -58,7 +58,10 @@ fn a_format_that_does_not_match_is_said_with_line_and_column() {
     std::fs::write(&log, "127.0.0.1 [20/Nov/2026:15:08:28 +0000] 502\n".repeat(5)).unwrap();
     let output = run(&["explain", "--access-log", text(&log), "--log-format", "combined"]);
     let said = String::from_utf8(output.stdout).unwrap();
-    assert!(said.contains("5 of 5 lines") && said.contains("column 10") && said.contains("127.0.0.1 ["), "{said}");
+    assert!(
+        said.contains("5 of 5 lines") && said.contains("column 10") && said.contains("127.0.0.1 ["),
+        "{said}"
+    );
 }
 
 #[test]
@@ -67,10 +70,21 @@ fn binary_garbage_is_counted() {
     let garbage: Vec<u8> = (0..200_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     let path = dir.path().join("garbage");
     std::fs::write(&path, &garbage).unwrap();
-    let args = ["explain", "--format", "json", "--access-log", text(&path), "--error-log", text(&path), "--fpm-log", text(&path)];
+    let args = [
+        "explain",
+        "--format",
+        "json",
+        "--access-log",
+        text(&path),
+        "--error-log",
+        text(&path),
+        "--fpm-log",
+        text(&path),
+    ];
     let report = json(&run(&args));
     assert_eq!(report["lines"]["access"], 0);
-    let lines = garbage.iter().filter(|b| **b == b'\n').count() as u64 + u64::from(garbage.last() != Some(&b'\n'));
+    let lines =
+        garbage.iter().filter(|b| **b == b'\n').count() as u64 + u64::from(garbage.last() != Some(&b'\n'));
     assert_eq!(report["lines"]["unparsed"], 3 * lines);
     let output = run(&["explain", "--lines", "--error-log", text(&path)]);
     assert!(output.status.success() && output.stdout.is_empty());
@@ -84,7 +98,8 @@ fn an_endless_line_is_skipped_and_the_next_is_right() {
     // Sparse: a gigabyte of NUL without a newline costs no disk.
     file.set_len(1 << 30).unwrap();
     std::io::Seek::seek(&mut file, std::io::SeekFrom::End(0)).unwrap();
-    file.write_all(b"\n127.0.0.1 - - [20/Nov/2026:15:08:28 +0000] \"GET / HTTP/1.1\" 502 157 \"-\" \"c\"\n").unwrap();
+    file.write_all(b"\n127.0.0.1 - - [20/Nov/2026:15:08:28 +0000] \"GET / HTTP/1.1\" 502 157 \"-\" \"c\"\n")
+        .unwrap();
     let report = json(&run(&["explain", "--format", "json", "--access-log", text(&path)]));
     assert_eq!(report["lines"]["unparsed"], 1);
     assert_eq!(report["lines"]["access"], 1);
@@ -95,7 +110,11 @@ fn an_endless_line_is_skipped_and_the_next_is_right() {
 fn invalid_utf8_is_just_bytes() {
     let dir = tempfile::tempdir().unwrap();
     let (access, error) = (dir.path().join("a"), dir.path().join("e"));
-    std::fs::write(&access, b"1.2.3.4 - - [20/Nov/2026:15:08:28 +0000] \"GET /caf\\xE9 HTTP/1.1\" 502 1 \"-\" \"\xff\xfe\"\n").unwrap();
+    std::fs::write(
+        &access,
+        b"1.2.3.4 - - [20/Nov/2026:15:08:28 +0000] \"GET /caf\\xE9 HTTP/1.1\" 502 1 \"-\" \"\xff\xfe\"\n",
+    )
+    .unwrap();
     std::fs::write(
         &error,
         b"2026/11/20 15:08:28 [error] 7#7: *9 connect() failed (111: Connection refused) while connecting to upstream, client: 1.2.3.4, server: \xff\xfe, request: \"GET /caf\xe9 HTTP/1.1\", upstream: \"fastcgi://127.0.0.1:9000\", host: \"\xff\"\n",

@@ -16,7 +16,10 @@ fn the_metrics_page_is_the_table() {
     if std::env::var_os("BADGATEWAY_WRITE_DOCS").is_some() {
         std::fs::write(&path, families::markdown()).unwrap();
     }
-    assert!(read("docs/metrics.md") == families::markdown(), "docs/metrics.md is out of step: run `make docs`");
+    assert!(
+        read("docs/metrics.md") == families::markdown(),
+        "docs/metrics.md is out of step: run `make docs`"
+    );
 }
 
 /// Joins nginx's quoted pieces of a `log_format` in the README.
@@ -43,7 +46,11 @@ fn the_readme_lists_every_cause() {
     for cause in Cause::ALL {
         let row = format!("| `{}` |", cause.word());
         assert!(readme.contains(&row), "README has no row for {}", cause.word());
-        assert!(readme.contains(&cause.fix().replace('|', "\\|")), "README's fix of {} is another", cause.word());
+        assert!(
+            readme.contains(&cause.fix().replace('|', "\\|")),
+            "README's fix of {} is another",
+            cause.word()
+        );
     }
 }
 

@@ -20,7 +20,9 @@ fn the_text_says_what_failed_why_and_what_to_do() {
     let (access, error, fpm) = logs("fpm_restart_under_load");
     let output = run(&["explain", "--access-log", &access, "--error-log", &error, "--fpm-log", &fpm]);
     let said = String::from_utf8(output.stdout).unwrap();
-    for wanted in ["360 responses, 108 of them failed (30.0 %)", "   96  502   socket_missing", "fpm_stopped", "Fix: "] {
+    for wanted in
+        ["360 responses, 108 of them failed (30.0 %)", "   96  502   socket_missing", "fpm_stopped", "Fix: "]
+    {
         assert!(said.contains(wanted), "{said}");
     }
 }
@@ -30,11 +32,13 @@ fn gz_and_stdin_are_read_like_files() {
     let (access, error, _) = logs("retry_bad");
     let dir = tempfile::tempdir().unwrap();
     let packed = dir.path().join("access.log.1.gz");
-    let mut encoder = flate2::write::GzEncoder::new(std::fs::File::create(&packed).unwrap(), flate2::Compression::fast());
+    let mut encoder =
+        flate2::write::GzEncoder::new(std::fs::File::create(&packed).unwrap(), flate2::Compression::fast());
     encoder.write_all(&std::fs::read(&access).unwrap()).unwrap();
     encoder.finish().unwrap();
     let plain = json(&run(&["explain", "--format", "json", "--access-log", &access, "--error-log", &error]));
-    let gz = json(&run(&["explain", "--format", "json", "--access-log", text(&packed), "--error-log", &error]));
+    let gz =
+        json(&run(&["explain", "--format", "json", "--access-log", text(&packed), "--error-log", &error]));
     assert_eq!(plain, gz);
     let mut child = Command::new(BINARY)
         .args(["explain", "--format", "json", "--access-log", "-", "--error-log", &error])
@@ -52,9 +56,20 @@ fn several_logs_are_one_story() {
     let (access, error, _) = logs("nolive");
     let (other, more, _) = logs("backlog_full_unix");
     let report = json(&run(&[
-        "explain", "--format", "json", "--access-log", &other, "--access-log", &access, "--error-log", &error, "--error-log", &more,
+        "explain",
+        "--format",
+        "json",
+        "--access-log",
+        &other,
+        "--access-log",
+        &access,
+        "--error-log",
+        &error,
+        "--error-log",
+        &more,
     ]));
-    let causes: Vec<_> = report["responses"].as_array().unwrap().iter().map(|r| r["cause"].as_str().unwrap()).collect();
+    let causes: Vec<_> =
+        report["responses"].as_array().unwrap().iter().map(|r| r["cause"].as_str().unwrap()).collect();
     assert_eq!(causes, ["connection_refused", "backlog_full", "no_live_upstreams"]);
 }
 
@@ -73,7 +88,8 @@ fn lines_are_entries() {
     let error = case("fcgi_stderrinject502").join("error.default.log");
     let output = run(&["explain", "--lines", "--error-log", text(&error)]);
     let said = String::from_utf8(output.stdout).unwrap();
-    let lines: Vec<serde_json::Value> = said.split_terminator('\n').map(|l| serde_json::from_str(l).unwrap()).collect();
+    let lines: Vec<serde_json::Value> =
+        said.split_terminator('\n').map(|l| serde_json::from_str(l).unwrap()).collect();
     assert_eq!(lines.len(), 2, "{said}");
     assert_eq!(lines[0]["cause"], serde_json::Value::Null);
     assert_eq!((&lines[1]["line"], &lines[1]["cause"]), (&4.into(), &"closed_prematurely".into()));
@@ -84,7 +100,8 @@ fn lines_are_entries() {
 fn times_are_rfc_3339_in_the_log_s_own_zone() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a");
-    std::fs::write(&path, "1.1.1.1 - - [20/Nov/2026:15:08:28 -0530] \"GET / HTTP/1.1\" 502 1 \"-\" \"-\"\n").unwrap();
+    std::fs::write(&path, "1.1.1.1 - - [20/Nov/2026:15:08:28 -0530] \"GET / HTTP/1.1\" 502 1 \"-\" \"-\"\n")
+        .unwrap();
     let report = json(&run(&["explain", "--format", "json", "--access-log", text(&path)]));
     assert_eq!(report["responses"][0]["first"], "2026-11-20T15:08:28-05:30");
 }

@@ -37,7 +37,10 @@ fn a_scrape_holds_what_was_written_before_it() {
         append(&a, access(502, GET).as_bytes());
         append(&a, access(200, GET).as_bytes());
         let (errors, responses) = (
-            serve.sum("badgateway_http_errors_total", &["cause=\"connection_refused\"", "upstream=\"127.0.0.1:9000\""]),
+            serve.sum(
+                "badgateway_http_errors_total",
+                &["cause=\"connection_refused\"", "upstream=\"127.0.0.1:9000\""],
+            ),
             serve.sum("badgateway_http_responses_total", &[]),
         );
         assert_eq!((errors, responses), (f64::from(n), f64::from(2 * n)));
@@ -51,14 +54,26 @@ fn every_cause_starts_at_zero_and_promtool_accepts_the_scrape() {
     let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/nginx-1.22.1");
     let all = |file: &str| text(&case.join("*").join(file)).to_owned();
     let serve = Serve::start(&[
-        "--read-from", "start", "--access-log", &all("access.log"), "--error-log", &all("error.default.log"), "--fpm-log", &all("fpm.log"),
+        "--read-from",
+        "start",
+        "--access-log",
+        &all("access.log"),
+        "--error-log",
+        &all("error.default.log"),
+        "--fpm-log",
+        &all("fpm.log"),
     ]);
-    serve.until(|s| s.sum("badgateway_log_bytes_unread", &[]) == 0.0 && s.sum("badgateway_http_errors_total", &[]) > 0.0);
+    serve.until(|s| {
+        s.sum("badgateway_log_bytes_unread", &[]) == 0.0 && s.sum("badgateway_http_errors_total", &[]) > 0.0
+    });
     let scrape = serve.scrape();
     let zero = |series: &str| assert!(scrape.contains(&format!("{series} 0\n")), "{series} is not 0");
     zero("badgateway_http_errors_total{server=\"\",upstream=\"\",code=\"502\",cause=\"backlog_full\"}");
-    zero("badgateway_http_root_causes_total{upstream=\"unix:/srv/webhost/labo/run/rtt.sock\",code=\"502\",root_cause=\"fpm_stopped\"}");
-    let failed = ["500", "502", "503", "504", "009"].map(|code| serve.sum("badgateway_http_responses_total", &[&format!("code=\"{code}\"")]));
+    zero(
+        "badgateway_http_root_causes_total{upstream=\"unix:/srv/webhost/labo/run/rtt.sock\",code=\"502\",root_cause=\"fpm_stopped\"}",
+    );
+    let failed = ["500", "502", "503", "504", "009"]
+        .map(|code| serve.sum("badgateway_http_responses_total", &[&format!("code=\"{code}\"")]));
     assert_eq!(serve.sum("badgateway_http_errors_total", &[]), failed.iter().sum::<f64>());
     let mut promtool = Command::new("promtool")
         .args(["check", "metrics"])
@@ -69,7 +84,12 @@ fn every_cause_starts_at_zero_and_promtool_accepts_the_scrape() {
         .expect("promtool is missing: tests/setup.sh test installs it");
     promtool.stdin.take().unwrap().write_all(scrape.as_bytes()).unwrap();
     let output = promtool.wait_with_output().unwrap();
-    assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 #[test]
@@ -86,7 +106,8 @@ fn the_text_format_has_its_content_type_and_gzip() {
     assert!(head.to_lowercase().contains("content-encoding: gzip"), "{head}");
     let mut unpacked = Vec::new();
     flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut unpacked).unwrap();
-    let names = |text: &[u8]| String::from_utf8_lossy(text).split('\n').filter(|l| l.starts_with("# TYPE")).count();
+    let names =
+        |text: &[u8]| String::from_utf8_lossy(text).split('\n').filter(|l| l.starts_with("# TYPE")).count();
     assert_eq!(names(&unpacked), names(&body));
     for (path, words) in [("/-/healthy", "healthy"), ("/-/ready", "ready"), ("/", "No failed response")] {
         let (status, _, body) = serve.get(path, "");

@@ -99,7 +99,8 @@ impl Serve {
     /// The sum of all series of a family whose labels hold all of `wanted`.
     pub fn sum(&self, family: &str, wanted: &[&str]) -> f64 {
         let scrape = self.scrape();
-        let series = scrape.split('\n').filter(|l| l.strip_prefix(family).is_some_and(|l| l.starts_with('{')));
+        let series =
+            scrape.split('\n').filter(|l| l.strip_prefix(family).is_some_and(|l| l.starts_with('{')));
         let series = series.filter(|line| wanted.iter().all(|label| line.contains(label)));
         series.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
     }

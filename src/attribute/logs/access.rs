@@ -112,7 +112,9 @@ impl AccessLog {
     }
 
     fn take(&mut self, line: &[u8], envelope: Envelope, attributor: &mut Attributor, sink: &mut impl Sink) {
-        let Some(Ok(access)) = self.formats.get(self.current).map(|format| format.access(line)) else { return };
+        let Some(Ok(access)) = self.formats.get(self.current).map(|format| format.access(line)) else {
+            return;
+        };
         if !envelope.reorders() && !self.unordered {
             return attributor.access(&access, sink);
         }

@@ -43,9 +43,9 @@ impl ErrorLog {
             };
             match part {
                 Part::Entry | Part::Continuation => self.tally.parsed += 1,
-                Part::Unknown => self.tally.reject(line, || {
-                    "it should begin like `2026/11/20 15:08:28 [error] 12#12: `".to_owned()
-                }),
+                Part::Unknown => self
+                    .tally
+                    .reject(line, || "it should begin like `2026/11/20 15:08:28 [error] 12#12: `".to_owned()),
             }
         }
     }

@@ -31,7 +31,8 @@ impl FpmLog {
         match self.started {
             true => self.tally.parsed += 1,
             false => {
-                self.tally.reject(line, || "it should begin like `[20-Nov-2026 15:08:28] NOTICE: `".to_owned());
+                self.tally
+                    .reject(line, || "it should begin like `[20-Nov-2026 15:08:28] NOTICE: `".to_owned());
             }
         }
     }

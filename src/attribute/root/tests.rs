@@ -73,7 +73,13 @@ fn stop_and_reload_last_until_ready() {
     let refused = |at| question(at, Cause::ConnectionRefused, b"GET /");
     assert_eq!(
         answers(&mut roots, vec![reset(10), reset(11), refused(15), reset(20), refused(500)]),
-        [RootCause::FpmReloaded, RootCause::FpmReloaded, RootCause::Unknown, RootCause::FpmStopped, RootCause::FpmStopped]
+        [
+            RootCause::FpmReloaded,
+            RootCause::FpmReloaded,
+            RootCause::Unknown,
+            RootCause::FpmStopped,
+            RootCause::FpmStopped
+        ]
     );
 }
 

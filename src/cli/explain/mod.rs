@@ -134,7 +134,10 @@ fn readers<L>(sources: &[Source], new: impl Fn() -> L) -> Vec<L> {
     sources.iter().map(|_| new()).collect()
 }
 
-fn streams<'a, L: crate::attribute::logs::Log>(sources: &'a mut [Source], logs: &'a mut [L]) -> Vec<Stream<'a, L>> {
+fn streams<'a, L: crate::attribute::logs::Log>(
+    sources: &'a mut [Source],
+    logs: &'a mut [L],
+) -> Vec<Stream<'a, L>> {
     sources.iter_mut().zip(logs).map(|(source, log)| Stream::new(source, log)).collect()
 }
 
@@ -145,5 +148,10 @@ fn states<L: crate::attribute::logs::Log>(
     logs: &[L],
 ) -> Vec<LogState> {
     let skipped = sources.iter().map(|source| source.offline.skipped().oversized_lines);
-    paths.iter().zip(logs).zip(skipped).map(|((path, log), skipped)| state(path, log.tally(), skipped)).collect()
+    paths
+        .iter()
+        .zip(logs)
+        .zip(skipped)
+        .map(|((path, log), skipped)| state(path, log.tally(), skipped))
+        .collect()
 }

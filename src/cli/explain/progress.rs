@@ -17,7 +17,8 @@ impl Progress {
         let total = total.filter(|bytes| *bytes >= WORTHWHILE && std::io::stderr().is_terminal());
         Self(total.map(|bytes| {
             let bar = ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::stderr());
-            let style = ProgressStyle::with_template("{bar:40} {percent:>3} %  {bytes} of {total_bytes}, {eta} left");
+            let style =
+                ProgressStyle::with_template("{bar:40} {percent:>3} %  {bytes} of {total_bytes}, {eta} left");
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar
         }))

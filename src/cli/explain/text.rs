@@ -30,7 +30,9 @@ fn headline(report: &Report, out: &mut String) {
             out,
             "No access log was given, so no response can be counted: below is what the error log says by itself."
         ),
-        (true, 0) => writeln!(out, "{} responses, none of them failed (500, 502, 503, 504, 009).", report.total),
+        (true, 0) => {
+            writeln!(out, "{} responses, none of them failed (500, 502, 503, 504, 009).", report.total)
+        }
         (true, failed) => {
             let percent = 100.0 * failed as f64 / report.total as f64;
             writeln!(out, "{} responses, {failed} of them failed ({percent:.1} %).", report.total)
@@ -59,7 +61,8 @@ fn table(report: &Report, attributor: &Attributor, out: &mut String) {
     let mut rows: BTreeMap<(u16, Cause, Id, Id), Row> = BTreeMap::new();
     for (key, row) in &report.responses {
         let server = if several_servers { key.server } else { Id::NONE };
-        let sum = rows.entry((key.status, key.cause, key.upstream, server)).or_insert(Row { count: 0, ..*row });
+        let sum =
+            rows.entry((key.status, key.cause, key.upstream, server)).or_insert(Row { count: 0, ..*row });
         sum.count += row.count;
         sum.first = sum.first.min(row.first);
         sum.last = sum.last.max(row.last);
@@ -140,7 +143,8 @@ fn capital(text: &str) -> String {
 
 /// Failed attempts that did not fail a response: retries, truncated answers, entries without a line.
 fn attempts(report: &Report, attributor: &Attributor, out: &mut String) {
-    let mut cells = vec![vec!["COUNT".to_owned(), "OUTCOME".to_owned(), "CAUSE".to_owned(), "UPSTREAM".to_owned()]];
+    let mut cells =
+        vec![vec!["COUNT".to_owned(), "OUTCOME".to_owned(), "CAUSE".to_owned(), "UPSTREAM".to_owned()]];
     for ((cause, upstream, outcome), count) in &report.failures {
         if *outcome != Outcome::Failed {
             let upstream = or_dash(attributor.names.upstreams.text(*upstream)).to_owned();

@@ -55,7 +55,12 @@ impl<L: Log> Input<L> {
             true => Some(Stdin::start(move || drop(wake.send(Message::Wake)))?),
             false => None,
         };
-        Ok(Self { set: FollowSet::new(patterns, from, now)?, stdin, logs: HashMap::new(), new: Box::new(new) })
+        Ok(Self {
+            set: FollowSet::new(patterns, from, now)?,
+            stdin,
+            logs: HashMap::new(),
+            new: Box::new(new),
+        })
     }
 
     /// Looks for rotation and new files, and marks the present ends.
@@ -65,10 +70,12 @@ impl<L: Log> Input<L> {
             follower.check(now);
             follower.mark();
         }
-        let paths = self.set.iter().map(Follower::path).chain(self.stdin.is_some().then_some(Path::new(STDIN)));
+        let paths =
+            self.set.iter().map(Follower::path).chain(self.stdin.is_some().then_some(Path::new(STDIN)));
         for path in paths {
             if !self.logs.contains_key(path) {
-                let reading = Reading { log: (self.new)(), lines_before: 0, last_read: 0.0, complained: false };
+                let reading =
+                    Reading { log: (self.new)(), lines_before: 0, last_read: 0.0, complained: false };
                 self.logs.insert(path.to_owned(), reading);
             }
         }
@@ -87,7 +94,8 @@ impl<L: Log> Input<L> {
             if lines > reading.lines_before {
                 (reading.lines_before, reading.last_read) = (lines, now);
             }
-            if let (false, true, Some(example)) = (reading.complained, tally.is_suspicious(), &tally.example) {
+            if let (false, true, Some(example)) = (reading.complained, tally.is_suspicious(), &tally.example)
+            {
                 reading.complained = true;
                 tracing::warn!(
                     log = %path.display(), unparsed = tally.unparsed, line = %example.line,
@@ -134,12 +142,19 @@ impl Inputs {
     ///
     /// # Errors
     /// For a path that can never be a log.
-    pub fn open(args: &LogArgs, from: ReadFrom, now: Instant, wake: &Sender<Message>) -> Result<Self, OpenError> {
+    pub fn open(
+        args: &LogArgs,
+        from: ReadFrom,
+        now: Instant,
+        wake: &Sender<Message>,
+    ) -> Result<Self, OpenError> {
         let format: Option<Format> = args.format.clone();
         // Through a pipe an entry can come later than the access line it explains.
         let unordered = args.error.iter().any(|path| path == STDIN);
         Ok(Self {
-            access: Input::open(&args.access, from, now, wake, move || AccessLog::new(format.clone(), unordered))?,
+            access: Input::open(&args.access, from, now, wake, move || {
+                AccessLog::new(format.clone(), unordered)
+            })?,
             error: Input::open(&args.error, from, now, wake, ErrorLog::default)?,
             fpm: Input::open(&args.fpm, from, now, wake, FpmLog::default)?,
         })
@@ -160,9 +175,12 @@ impl Inputs {
         self.error.check(now);
         self.fpm.check(now);
         let (access, error, fpm) = (&mut self.access, &mut self.error, &mut self.fpm);
-        let mut access_live = access.set.iter_mut().map(|f| Live { follower: f, upto: Upto::Mark }).collect::<Vec<_>>();
-        let mut error_live = error.set.iter_mut().map(|f| Live { follower: f, upto: Upto::End }).collect::<Vec<_>>();
-        let mut fpm_live = fpm.set.iter_mut().map(|f| Live { follower: f, upto: Upto::End }).collect::<Vec<_>>();
+        let mut access_live =
+            access.set.iter_mut().map(|f| Live { follower: f, upto: Upto::Mark }).collect::<Vec<_>>();
+        let mut error_live =
+            error.set.iter_mut().map(|f| Live { follower: f, upto: Upto::End }).collect::<Vec<_>>();
+        let mut fpm_live =
+            fpm.set.iter_mut().map(|f| Live { follower: f, upto: Upto::End }).collect::<Vec<_>>();
         let mut streams = Streams {
             access: streams!(access, access_live),
             error: streams!(error, error_live),

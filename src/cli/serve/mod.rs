@@ -72,7 +72,8 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
         timings: true,
         offset: zone::here(),
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Start)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Start)?;
     // Bound before anything is read: a port that is taken is said at once.
     let listener = runtime.block_on(http::bind(&args.listen))?;
     let address = listener.local_addr().map_err(ServeError::Start)?;
@@ -85,7 +86,8 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
         .map_err(ServeError::Start)?;
     println!("badgateway {} listens on http://{address}{}", env!("CARGO_PKG_VERSION"), app.telemetry_path());
     let _ = std::io::stdout().flush();
-    let served = runtime.block_on(async { http::serve(listener, app, stop_signal()?).await.map_err(ServeError::Server) });
+    let served = runtime
+        .block_on(async { http::serve(listener, app, stop_signal()?).await.map_err(ServeError::Server) });
     let _ = send.send(Message::Stop);
     let _ = thread.join();
     served

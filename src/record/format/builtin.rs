@@ -5,8 +5,7 @@ use std::sync::LazyLock;
 use super::Format;
 
 /// nginx's own `combined`.
-const COMBINED: &str =
-    r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent""#;
+const COMBINED: &str = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent""#;
 
 /// `main` as nginx.org's packages configure it.
 const MAIN: &str = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" "$http_x_forwarded_for""#;
@@ -43,7 +42,10 @@ pub(super) fn by_name(name: &str) -> Option<&'static str> {
 /// The formats tried on a line of an unknown log, the most telling first.
 pub(super) fn detectable() -> &'static [Format] {
     static FORMATS: LazyLock<Vec<Format>> = LazyLock::new(|| {
-        [RECOMMENDED, INGRESS, COMBINED, MAIN, COMBINED_AND_MORE].iter().filter_map(|text| Format::new(text).ok()).collect()
+        [RECOMMENDED, INGRESS, COMBINED, MAIN, COMBINED_AND_MORE]
+            .iter()
+            .filter_map(|text| Format::new(text).ok())
+            .collect()
     });
     &FORMATS
 }

@@ -69,7 +69,13 @@ pub(super) fn derive(line: &[u8]) -> Option<Format> {
     assemble(parts, Escape::Json).ok()
 }
 
-fn push(parts: &mut Vec<Part>, seen: &mut [bool; Field::COUNT], literal: &[u8], key: Option<&[u8]>, value: &[u8]) {
+fn push(
+    parts: &mut Vec<Part>,
+    seen: &mut [bool; Field::COUNT],
+    literal: &[u8],
+    key: Option<&[u8]>,
+    value: &[u8],
+) {
     parts.push(Part::Literal(literal.into()));
     let field = key.and_then(|key| field(key, value)).filter(|field| !seen[*field as usize]);
     if let Some(field) = field {
@@ -128,7 +134,9 @@ mod tests {
     #[test]
     fn a_line_of_another_shape_does_not_match() {
         let short = derive(br#"{"status":"502","request":"GET /a HTTP/1.1"}"#).unwrap();
-        assert!(short.access(br#"{"status":"502","request":"GET /b HTTP/1.1","upstream_status":"502"}"#).is_err());
+        assert!(
+            short.access(br#"{"status":"502","request":"GET /b HTTP/1.1","upstream_status":"502"}"#).is_err()
+        );
     }
 
     #[test]

@@ -55,7 +55,13 @@ impl<'a> Walk<'_, 'a> {
     }
 
     /// Matches one part at a position; gives the position behind it.
-    fn step(&mut self, part: usize, at: usize, look_from: Option<usize>, values: &mut Values<'a>) -> Result<usize, ()> {
+    fn step(
+        &mut self,
+        part: usize,
+        at: usize,
+        look_from: Option<usize>,
+        values: &mut Values<'a>,
+    ) -> Result<usize, ()> {
         match &self.format.parts[part] {
             Part::Literal(text) => {
                 if self.line[at..].starts_with(text) {
@@ -69,7 +75,8 @@ impl<'a> Walk<'_, 'a> {
                     Some(Part::Literal(text)) => Some(&**text),
                     _ => None,
                 };
-                let Some(end) = self.format.value_end(self.line, at, *shape, next, look_from.unwrap_or(at)) else {
+                let Some(end) = self.format.value_end(self.line, at, *shape, next, look_from.unwrap_or(at))
+                else {
                     // A word ends at a space at the latest: there its terminator is missing.
                     let space = memchr::memchr(b' ', &self.line[at..]).filter(|space| *space > 0);
                     return match (shape, space) {
@@ -222,7 +229,10 @@ mod tests {
 
     #[test]
     fn lists_without_quotes_and_users_with_brackets() {
-        let format = Format::new("$remote_addr - $remote_user [$time_local] $upstream_addr $upstream_status $status x").unwrap();
+        let format = Format::new(
+            "$remote_addr - $remote_user [$time_local] $upstream_addr $upstream_status $status x",
+        )
+        .unwrap();
         let access = format
             .access(b"1.2.3.4 - a [b] [20/Nov/2026:15:08:28 +0000] unix:/a, 1.1.1.1:80 : mixed 502, 504 : 502 502 x")
             .unwrap();
@@ -234,7 +244,9 @@ mod tests {
     #[test]
     fn a_mismatch_names_its_column() {
         let format = Format::new("combined").unwrap();
-        let mismatch = format.access(b"127.0.0.1 - - [20/Nov/2026:15:08:28 +0000] \"GET / HTTP/1.1\" abc 157").unwrap_err();
+        let mismatch = format
+            .access(b"127.0.0.1 - - [20/Nov/2026:15:08:28 +0000] \"GET / HTTP/1.1\" abc 157")
+            .unwrap_err();
         assert_eq!((mismatch.column, mismatch.wanted.as_str()), (61, "$status"));
         assert_eq!(format.access(b"").unwrap_err().column, 1);
     }

@@ -101,7 +101,8 @@ fn target(parts: &[Part], escape: Escape, field: Field) -> Option<Target> {
     if escape == Escape::None {
         return None;
     }
-    let part = parts.iter().position(|p| matches!(p, Part::Variable { field: Some(f), .. } if *f == field))?;
+    let part =
+        parts.iter().position(|p| matches!(p, Part::Variable { field: Some(f), .. } if *f == field))?;
     let Part::Literal(literal) = parts.get(part.checked_sub(1)?)? else { return None };
     let literals = parts.iter().filter_map(|p| match p {
         Part::Literal(text) => Some(text),
@@ -117,7 +118,8 @@ fn target(parts: &[Part], escape: Escape, field: Field) -> Option<Target> {
         return None;
     }
     let quotes = |text: &[u8]| memchr::memchr_iter(b'"', text).count();
-    let before: usize = parts[..part - 1].iter().map(|p| if let Part::Literal(text) = p { quotes(text) } else { 0 }).sum();
+    let before: usize =
+        parts[..part - 1].iter().map(|p| if let Part::Literal(text) = p { quotes(text) } else { 0 }).sum();
     Some(Target { part, jump: Jump::Quote(before + 1), literal: literal.clone() })
 }
 
@@ -127,13 +129,16 @@ mod tests {
 
     fn both(name: &str, line: &[u8]) -> (Option<Quick<'static>>, Option<u16>) {
         let format = Format::new(name).unwrap();
-        let quick = format.quick(line).map(|q| Quick { status: q.status, server: if q.server.is_empty() { b"" } else { b"s" } });
+        let quick = format
+            .quick(line)
+            .map(|q| Quick { status: q.status, server: if q.server.is_empty() { b"" } else { b"s" } });
         (quick, format.access(line).ok().map(|a| a.status()))
     }
 
     #[test]
     fn the_quick_status_is_the_walked_status() {
-        let line = b"127.0.0.1 - - [20/Nov/2026:15:08:28 +0000] \"GET /a?\\x22 502 x HTTP/1.1\" 009 157 \"-\" \"c\"";
+        let line =
+            b"127.0.0.1 - - [20/Nov/2026:15:08:28 +0000] \"GET /a?\\x22 502 x HTTP/1.1\" 009 157 \"-\" \"c\"";
         assert_eq!(both("combined", line), (Some(Quick { status: 9, server: b"" }), Some(9)));
         // A request that begins with a space and looks like the rest of a line.
         let forged = b"127.0.0.1 - - [20/Nov/2026:15:08:28 +0000] \" 502 9 \\x22\" 400 157 \"-\" \"c\"";
