@@ -20,6 +20,9 @@ pub type Candidate = (u64, Waiting);
 /// How long before a failed access line its last entry may stand: `lingering_time` delays the line.
 const LINGERING: Local = 30;
 
+/// PHP-FPM keeps 128 bytes of the URI and 512 of the query.
+const LONGEST_TARGET: usize = 1024;
+
 /// How long a request may have taken when the log format has no `$request_time`.
 const LONGEST: Local = 600;
 
@@ -64,13 +67,11 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// `METHOD URI`, the part of the request line that PHP-FPM knows.
+    /// `METHOD URI`, the part of the request line that PHP-FPM knows, no longer than FPM keeps it.
     pub fn target(&self) -> &[u8] {
         let line = self.request.as_deref().unwrap_or_default();
-        match memchr::memmem::rfind(line, b" HTTP/") {
-            Some(at) => &line[..at],
-            None => line,
-        }
+        let target = memchr::memmem::rfind(line, b" HTTP/").map_or(line, |at| &line[..at]);
+        &target[..target.len().min(LONGEST_TARGET)]
     }
 
     /// How far an entry's stamp lies behind the end of the request.

@@ -107,7 +107,7 @@ impl Attributor {
         }
     }
 
-    /// The clock, as [`Attributor::advance`] set it.
+    /// The clock, as [`Attributor::set_clock`] set it.
     pub fn now(&self) -> Local {
         self.now
     }
@@ -396,13 +396,15 @@ impl Attributor {
         }
     }
 
-    /// Moves the clock: the local time that the logs have reached, or the wall clock when they are followed
-    /// live. What has waited long enough is counted.
-    pub fn advance(&mut self, now: Local, sink: &mut impl Sink) {
-        if now <= self.now {
-            return;
-        }
-        self.now = now;
+    /// Moves the clock: the local time that the logs have reached, or one that runs evenly when they are
+    /// followed live. It never runs backwards.
+    pub fn set_clock(&mut self, now: Local) {
+        self.now = self.now.max(now);
+    }
+
+    /// Counts what has waited long enough. To be called when everything that was there has been read.
+    pub fn settle(&mut self, sink: &mut impl Sink) {
+        let now = self.now;
         self.pending.settle(now.saturating_sub(self.options.window), |entry| settle(entry, sink));
         self.roots.answer(now.saturating_sub(root::GRACE), |verdict, root| sink.root(&verdict, root));
     }
@@ -410,7 +412,8 @@ impl Attributor {
     /// An access log has come to this time: the clock of logs that are not followed live.
     pub fn reached(&mut self, at: Local, sink: &mut impl Sink) {
         if !self.options.live {
-            self.advance(at, sink);
+            self.set_clock(at);
+            self.settle(sink);
         }
     }
 

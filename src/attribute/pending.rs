@@ -45,7 +45,7 @@ pub enum Says {
 pub struct Waiting {
     /// Its time stamp.
     pub at: Local,
-    /// When it arrived, on the clock that [`super::Attributor::advance`] moves.
+    /// When it arrived, on the clock that [`super::Attributor::set_clock`] moves.
     pub arrived: Local,
     /// Worker.
     pub pid: u64,

@@ -19,6 +19,23 @@ pub enum Escape {
 }
 
 impl Escape {
+    /// The first quote from a position on that is the format's own and not a value's: `escape=json` writes a
+    /// value's quotes as `\\"`, `escape=default` as `\\x22`. With `escape=none` nobody can tell.
+    #[inline]
+    pub fn quote(self, line: &[u8], from: usize) -> Option<usize> {
+        if self != Self::Json {
+            return Some(from + memchr::memchr(b'"', line.get(from..)?)?);
+        }
+        let mut at = from;
+        loop {
+            at += memchr::memchr2(b'"', b'\\', line.get(at..)?)?;
+            if line[at] == b'"' {
+                return Some(at);
+            }
+            at += 2;
+        }
+    }
+
     /// The raw bytes behind a logged value. An escape that nginx never writes is left as it stands.
     pub fn decode(self, value: &[u8]) -> Cow<'_, [u8]> {
         match (self, memchr::memchr(b'\\', value)) {

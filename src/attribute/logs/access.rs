@@ -14,8 +14,9 @@ const MOST_FORMATS: usize = 8;
 /// How long a failed line waits for its entry where the transport may reorder, in seconds.
 const HOLD: Local = 2;
 
-/// Most lines that wait so.
+/// Most lines that wait so, and the longest of them in bytes: memory stays bounded.
 const MOST_HELD: usize = 4096;
+const LONGEST_HELD: usize = 4096;
 
 /// One access log.
 #[derive(Debug)]
@@ -116,6 +117,9 @@ impl AccessLog {
             return;
         };
         if !envelope.reorders() && !self.unordered {
+            return attributor.access(&access, sink);
+        }
+        if line.len() > LONGEST_HELD {
             return attributor.access(&access, sink);
         }
         if !attributor.access_or_wait(&access, sink) {

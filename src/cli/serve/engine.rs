@@ -98,13 +98,17 @@ impl Engine {
     fn look(&mut self, time: Duration) -> bool {
         let start = Instant::now();
         let mut behind = false;
-        self.attributor.advance(self.now(), &mut self.ledger);
+        self.attributor.set_clock(self.now());
         self.inputs.read(start, &mut self.buffers, &mut self.attributor, &mut self.ledger, &mut || {
             behind = start.elapsed() >= time;
             !behind
         });
-        self.attributor.advance(self.now(), &mut self.ledger);
-        behind && self.inputs.unread() > 0
+        let more = behind && self.inputs.unread() > 0;
+        if !more {
+            // Not before: the line that an entry waits for may be among what is unread.
+            self.attributor.settle(&mut self.ledger);
+        }
+        more
     }
 
     /// Drains, then shows.

@@ -105,10 +105,15 @@ fn ask(engine: Sender<Message>) -> http::Ask {
 fn stop_signal() -> Result<impl Future<Output = ()>, ServeError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Start)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Start)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(ServeError::Start)?;
     Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return,
+                _ = interrupt.recv() => return,
+                // Daemons reload on SIGHUP, and people send it to be sure. It must not end us.
+                _ = hangup.recv() => tracing::info!("SIGHUP: there is no configuration file to read again"),
+            }
         }
     })
 }

@@ -37,7 +37,7 @@ pub(super) fn derive(line: &[u8]) -> Option<Format> {
     while at < line.len() {
         match line[at] {
             b'"' => {
-                let end = string_end(line, at + 1)?;
+                let end = Escape::Json.quote(line, at + 1)?;
                 if value_next {
                     push(&mut parts, &mut seen, &line[literal_from..=at], key, &line[at + 1..end]);
                     literal_from = end;
@@ -100,17 +100,6 @@ fn field(key: &[u8], value: &[u8]) -> Option<Field> {
         () if stamp::time_local(value).is_some() => Some(Field::TimeLocal),
         () if stamp::msec(value).is_some() => Some(Field::Msec),
         () => None,
-    }
-}
-
-fn string_end(line: &[u8], from: usize) -> Option<usize> {
-    let mut at = from;
-    loop {
-        at += memchr::memchr2(b'"', b'\\', line.get(at..)?)?;
-        if line[at] == b'"' {
-            return Some(at);
-        }
-        at += 2;
     }
 }
 

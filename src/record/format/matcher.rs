@@ -135,28 +135,11 @@ impl Format {
             return value_end(line, at, shape, next, look_from);
         }
         if let (Shape::Any, Some(next @ [b'"', ..])) = (shape, next) {
-            let end = self.quote(line, at)?;
+            let end = self.escape.quote(line, at)?;
             return line[end..].starts_with(next).then_some(end);
         }
         let end = value_end(line, at, shape, next, look_from)?;
-        self.quote(&line[..end], at).is_none().then_some(end)
-    }
-
-    /// The first quote that is the format's own. `escape=json` writes a value's quotes as `\"`,
-    /// `escape=default` as `\x22`.
-    #[inline]
-    fn quote(&self, line: &[u8], from: usize) -> Option<usize> {
-        if self.escape != Escape::Json {
-            return Some(from + memchr::memchr(b'"', line.get(from..)?)?);
-        }
-        let mut at = from;
-        loop {
-            at += memchr::memchr2(b'"', b'\\', line.get(at..)?)?;
-            if line[at] == b'"' {
-                return Some(at);
-            }
-            at += 2;
-        }
+        self.escape.quote(&line[..end], at).is_none().then_some(end)
     }
 }
 

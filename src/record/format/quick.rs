@@ -59,7 +59,8 @@ impl Plan {
         let digit = |d: u8| u16::from(d.wrapping_sub(b'0'));
         let status = digit(a) * 100 + digit(b) * 10 + digit(c);
         let server = match &self.server {
-            Some(target) => target.value(format, line)?,
+            // An escaped name must be decoded: that is not the quick way.
+            Some(target) => target.value(format, line).filter(|name| !name.contains(&b'\\'))?,
             None => b"",
         };
         Some(Quick { status, server })
