@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `execution timed out … terminating` with this request | `request_terminated` |
 //! | a worker's exit in the same second, then one second beside it; one exit explains one reset, in order | by signal |
+//! | a worker's refusal of a client, in the same way | `client_not_allowed` |
 //! | between `Reloading`/`Terminating` and `ready to handle connections` | `fpm_reloaded`, `fpm_stopped` |
 //! | none | what the cause itself shows |
 
@@ -48,6 +49,7 @@ struct Termination {
     used: bool,
 }
 
+/// What ended one connection: a worker's end, or its refusal.
 #[derive(Debug)]
 struct Death {
     at: Local,
@@ -96,6 +98,12 @@ impl Roots {
                 push(&mut self.terminations, Termination { at, child, request: request.into(), used: false });
             }
             Event::Exited { child, how, .. } => return Some(self.death(at, child, how)),
+            Event::Disallowed => {
+                push(
+                    &mut self.deaths,
+                    Death { at, root: RootCause::ClientNotAllowed, child: 0, used: false },
+                );
+            }
             Event::Reloading => self.leave(at, RootCause::FpmReloaded),
             Event::Stopping => self.leave(at, RootCause::FpmStopped),
             Event::Ready => {

@@ -1,15 +1,32 @@
 //! Physical lines of an error log to entries.
 //!
-//! Only one message of nginx spans lines: `FastCGI sent in stderr: "…"`, whose text is a script's and may
-//! hold complete forged entries. nginx writes an entry with one `write()`, so everything between the
-//! opening words and the closing `" while …, client: …` is that script's text, whatever it looks like. An
-//! entry never exceeds nginx's limit; one that reaches it exactly was cut there and ends without closing.
+//! A few messages of nginx span lines, because they hold text that a script or a client chose, newlines
+//! included: `FastCGI sent in stderr: "…"`, the decoded path in `open() "…" failed`, the user's name in
+//! `user "…" was not found`. That text may hold complete forged entries. nginx writes an entry with one
+//! `write()`, so everything between the opening quote and its closing is that text, whatever it looks like.
+//! An entry never exceeds nginx's limit; one that reaches it exactly was cut there and ends without closing.
 
 use memchr::memmem;
 
-use super::error::{self, Action, Context, Head, MAX_ENTRY, MAX_ENTRY_OPENRESTY};
+use super::error::{self, Action, Context, Head, Level, MAX_ENTRY, MAX_ENTRY_OPENRESTY};
 
 const STDERR: &[u8] = b"FastCGI sent in stderr: \"";
+
+/// Messages with a decoded path, a user's name or a script's error in them, at level error or worse.
+const QUOTING: &[&[u8]] = &[
+    b"open() \"",
+    b"stat() \"",
+    b"lstat() \"",
+    b"opendir() \"",
+    b"realpath() \"",
+    b"directory index of \"",
+    b"\"",
+    b"user \"",
+    b"rewrite or internal redirection cycle while ",
+    b"subrequests cycle while processing \"",
+    b"could not find named location \"",
+    b"[lua] ",
+];
 
 /// One entry, all its lines together.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +73,22 @@ fn closings(text: &[u8]) -> impl Iterator<Item = usize> {
     })
 }
 
+/// Whether an entry goes on behind a line of it. `first`: the line is the head's own.
+fn goes_on(head: &Head<'_>, line: &[u8], first: bool) -> bool {
+    if head.body.starts_with(STDERR) {
+        return closings(line).next().is_none();
+    }
+    if head.connection.is_none() || head.level < Level::Error {
+        return false;
+    }
+    let Some(opening) = QUOTING.iter().find(|opening| head.body.starts_with(opening)) else { return false };
+    let text = if first { &head.body[opening.len()..] } else { line };
+    // The fields of the request follow the closing quote. A forged entry inside the quotes has fields of its
+    // own, but no quote in front of them.
+    let fields = memmem::rfind(text, b", client: ");
+    fields.is_none_or(|at| opening.ends_with(b"\"") && memchr::memchr(b'"', &text[..at]).is_none())
+}
+
 /// What a physical line was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -70,7 +103,7 @@ pub enum Part {
 /// Joins lines to entries; one for each log.
 #[derive(Debug, Default)]
 pub struct Entries {
-    /// A script's words that are not closed yet, from the head on, with the number of their first line.
+    /// An entry that goes on, from the head on, with the number of its first line.
     open: Option<(u64, Vec<u8>)>,
 }
 
@@ -81,7 +114,8 @@ impl Entries {
             bytes.push(b'\n');
             bytes.extend_from_slice(line);
             let length = bytes.len() + 1;
-            if closings(line).next().is_some() || length == MAX_ENTRY || length == MAX_ENTRY_OPENRESTY {
+            let ended = error::head(bytes).is_none_or(|head| !goes_on(&head, line, false));
+            if ended || length == MAX_ENTRY || length == MAX_ENTRY_OPENRESTY {
                 self.flush(each);
             } else if length > MAX_ENTRY_OPENRESTY {
                 self.give_up(each);
@@ -92,7 +126,7 @@ impl Entries {
         let length = line.len() + 1;
         let cut = length >= MAX_ENTRY;
         let entry = Entry { line: number, head, cut };
-        if entry.is_stderr() && closings(head.body).next().is_none() && !cut {
+        if !cut && goes_on(&head, line, true) {
             self.open = Some((number, line.to_vec()));
         } else {
             each(entry);
@@ -155,6 +189,48 @@ mod tests {
         assert_eq!(out[1].0, 4);
         let last_line_forged = all(&[format!("{START}bob"), format!("{FORGED}{END}")]);
         assert_eq!(last_line_forged.len(), 1);
+    }
+
+    #[test]
+    fn forged_entries_inside_a_path_or_a_user_s_name_are_no_entries() {
+        let tail = "client: 1.1.1.1, server: s, request: \"GET /x%0A HTTP/1.1\", host: \"h\"";
+        for (opening, closing) in [
+            ("open() \"/var/www/x", "\" failed (2: No such file or directory), "),
+            ("user \"bob", "\" was not found in \"/etc/htpasswd\", "),
+            ("directory index of \"/x", "/\" is forbidden, "),
+            ("open() \"/x, client: y", "\" failed (2: No such file or directory), "),
+        ] {
+            let start = format!("2026/11/20 15:00:28 [error] 7#7: *128 {opening}");
+            let next = all(&[
+                start.clone(),
+                FORGED.into(),
+                FORGED.into(),
+                format!("{closing}{tail}"),
+                FORGED.into(),
+            ]);
+            assert_eq!(next.iter().map(|e| e.0).collect::<Vec<_>>(), [1, 5], "{opening}");
+            let glued = all(&[start.clone(), format!("{FORGED}{closing}{tail}"), FORGED.into()]);
+            assert_eq!(glued.len(), 3 - 1, "{opening}");
+            let whole = all(&[format!("{start}{closing}{tail}"), FORGED.into()]);
+            assert_eq!(whole.len(), 2, "{opening}");
+        }
+    }
+
+    #[test]
+    fn a_script_s_error_ends_at_its_fields() {
+        let lua = |text: &str| format!("2026/11/20 15:00:28 [error] 7#7: *128 [lua] {text}");
+        let end = ", client: 1.1.1.1, server: s, request: \"GET / HTTP/1.1\"";
+        assert_eq!(all(&[lua("x.lua:1: no quote") + end, FORGED.into()]).len(), 2);
+        assert_eq!(
+            all(&[
+                lua("x.lua:1: boom"),
+                "stack traceback:".into(),
+                format!("main chunk{end}"),
+                FORGED.into()
+            ])
+            .len(),
+            2
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The grammar of PHP-FPM's own log (`zlog.c`), as far as it says why a request died.
 //!
-//! Worker output that FPM passes on (`said into stderr: "…"`) is a script's words and never an event.
+//! Worker output that FPM passes on (`said into stderr: "…"`) is a script's words and no event, with one
+//! exception: FPM's own refusal of a client comes that way.
 
 use std::sync::LazyLock;
 
@@ -42,6 +43,9 @@ pub enum Event<'a> {
     Reloading,
     /// `Terminating ...` or `Finishing ...`: the master stops.
     Stopping,
+    /// A worker refused a connection: `listen.allowed_clients`. It says so on its own stderr, which FPM only
+    /// passes on with `catch_workers_output = yes`.
+    Disallowed,
     /// `ready to handle connections`.
     Ready,
 }
@@ -100,6 +104,11 @@ fn event(message: &[u8]) -> Option<Event<'_>> {
                 None => Exit::Code(u32::try_from(number(4)?).ok()?),
             };
             return Some(Event::Exited { pool: found.get(1)?.as_bytes(), child: number(2)?, how });
+        }
+        if memchr::memmem::find(message, b" said into stderr: \"ERROR: Connection disallowed: IP address '")
+            .is_some()
+        {
+            return Some(Event::Disallowed);
         }
         let found = TERMINATING.captures(message)?;
         let child = stamp::number(found.get(2)?.as_bytes())?;
@@ -172,6 +181,16 @@ mod tests {
         }
         assert_eq!(line(b"2026/11/20 15:00:18 [error] 1#1: x"), None);
         assert_eq!(line(b"\xff["), None);
+    }
+
+    #[test]
+    fn a_refused_client_comes_through_the_worker_s_stderr() {
+        assert_eq!(
+            of(
+                "[20-Nov-2026 15:00:18] WARNING: [pool picky] child 9 said into stderr: \"ERROR: Connection disallowed: IP address '127.0.0.1' has been dropped.\""
+            ),
+            Some(Event::Disallowed)
+        );
     }
 
     #[test]
