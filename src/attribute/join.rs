@@ -23,8 +23,10 @@ const LINGERING: Local = 30;
 /// PHP-FPM keeps 128 bytes of the URI and 512 of the query.
 const LONGEST_TARGET: usize = 1024;
 
-/// How long a request may have taken when the log format has no `$request_time`.
+/// How long a request may have taken when the log format has no `$request_time`: a connection number makes a
+/// wrong pair impossible, time alone does not.
 const LONGEST: Local = 600;
+const LONGEST_PROBABLE: Local = 90;
 
 /// What the join reads off an access line.
 pub struct Keys<'a> {
@@ -53,7 +55,8 @@ impl<'a> Keys<'a> {
     pub fn new(access: &Access<'a>, pending: &Pending, offset: i32, now: Local) -> Self {
         let written = access.written();
         let end = written.map_or(now, |w| w.local(offset));
-        let duration = access.duration().map_or(LONGEST, |seconds| seconds.ceil() as Local);
+        let longest = if access.connection().is_some() { LONGEST } else { LONGEST_PROBABLE };
+        let duration = access.duration().map_or(longest, |seconds| seconds.ceil() as Local);
         Keys {
             status: access.status(),
             end,
@@ -147,9 +150,8 @@ fn is_attempt(entry: &Waiting) -> bool {
 
 /// The entries of an access line that carries `$connection`.
 pub fn exact(pending: &Pending, keys: &Keys<'_>, connection: u64) -> Group {
-    let candidates = pending.of_connection(connection, keys.request.as_deref());
     let fits = |entry: &Waiting| keys.pid.is_none_or(|pid| pid == entry.pid) && keys.is_in_time(entry);
-    let candidates: Vec<_> = candidates.into_iter().filter(|(_, entry)| fits(entry)).collect();
+    let candidates = pending.of_connection(connection, keys.request.as_deref(), fits);
     one_request(&candidates, keys.entries)
 }
 
@@ -190,8 +192,7 @@ pub fn probable(pending: &Pending, keys: &Keys<'_>) -> Group {
         (Some(a), Some(b)) => a == b,
         _ => true,
     };
-    let mut candidates = pending.of_request(request);
-    candidates.retain(|(_, entry)| in_time(entry) && same_client(entry));
+    let candidates = pending.of_request(request, |entry| in_time(entry) && same_client(entry));
     let groups = requests(candidates, keys.entries);
     match is_failed(keys.status) {
         true => best(groups, keys),

@@ -430,3 +430,6 @@ fn settle(entry: &Waiting, sink: &mut impl Sink) {
         sink.failure(entry.upstream, cause, outcome);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,10 @@ use super::vocabulary::{Cause, RootCause};
 /// Most entries that wait at a time.
 pub const CAPACITY: usize = 32_768;
 
+/// Most candidates for one access line. A load test sends one request ten thousand times: the first ones that
+/// are left are the right ones.
+const MOST_CANDIDATES: usize = 64;
+
 /// Bytes of a request line that find its candidates. An entry that nginx cut inside the request still has
 /// many more than these.
 const HEAD: usize = 128;
@@ -173,25 +177,33 @@ impl Pending {
         Some(entry)
     }
 
-    /// Entries of a connection that no access line has taken, in order.
-    pub fn of_connection(&self, connection: u64, line: Option<&[u8]>) -> Vec<(u64, Waiting)> {
+    /// Entries of a connection that no access line has taken and that `wanted` likes, in order.
+    pub fn of_connection(
+        &self,
+        connection: u64,
+        line: Option<&[u8]>,
+        wanted: impl Fn(&Waiting) -> bool,
+    ) -> Vec<(u64, Waiting)> {
         self.walk(
             self.by_connection.get(&connection),
             |link| link.next_of_connection,
-            |entry| match (entry.request, line) {
-                (Some(key), Some(line)) => self.same_request(key, line),
-                _ => true,
+            |entry| {
+                let same = match (entry.request, line) {
+                    (Some(key), Some(line)) => self.same_request(key, line),
+                    _ => true,
+                };
+                same && wanted(entry)
             },
         )
     }
 
-    /// Entries with this request line that no access line has taken, in order.
-    pub fn of_request(&self, line: &[u8]) -> Vec<(u64, Waiting)> {
+    /// Entries with this request line that no access line has taken and that `wanted` likes, in order.
+    pub fn of_request(&self, line: &[u8], wanted: impl Fn(&Waiting) -> bool) -> Vec<(u64, Waiting)> {
         let head = self.hash(&line[..line.len().min(HEAD)]);
         self.walk(
             self.by_request.get(&head),
             |link| link.next_of_request,
-            |entry| entry.request.is_some_and(|key| self.same_request(key, line)),
+            |entry| wanted(entry) && entry.request.is_some_and(|key| self.same_request(key, line)),
         )
     }
 
@@ -208,6 +220,9 @@ impl Pending {
         {
             if !link.entry.taken && wanted(&link.entry) {
                 found.push((seq, link.entry));
+                if found.len() == MOST_CANDIDATES {
+                    break;
+                }
             }
             at = next(link);
         }
