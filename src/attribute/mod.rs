@@ -123,10 +123,13 @@ impl Attributor {
         self.offset
     }
 
-    /// Whether a line must be read whole, or its status is all that matters.
+    /// Whether a line must be read whole, or its status is all that matters. `connection` is asked only when
+    /// entries wait; `None`: it is not known quickly.
     #[inline]
-    pub fn wants_fields(&self, quick: &Quick<'_>) -> bool {
-        self.options.timings || self.pending.uncounted() > 0 || is_failed(quick.status)
+    pub fn wants_fields(&self, quick: &Quick<'_>, connection: impl FnOnce() -> Option<u64>) -> bool {
+        self.options.timings
+            || is_failed(quick.status)
+            || (self.pending.uncounted() > 0 && connection().is_none_or(|n| self.pending.knows_connection(n)))
     }
 
     /// Counts a line that is no failure and that no entry can belong to.
@@ -138,6 +141,9 @@ impl Attributor {
 
     /// A line of an access log.
     pub fn access(&mut self, access: &Access<'_>, sink: &mut impl Sink) {
+        if !is_failed(access.status()) && self.pending.uncounted() == 0 {
+            return self.plain(access, sink);
+        }
         let keys = self.keys(access);
         let group = self.group(&keys);
         self.judge(access, keys, group, sink);
@@ -157,6 +163,15 @@ impl Attributor {
         }
         self.judge(access, keys, group, sink);
         true
+    }
+
+    /// A line that is no failure while no entry waits: nothing to join.
+    fn plain(&mut self, access: &Access<'_>, sink: &mut impl Sink) {
+        let server = access.server().map_or(Id::NONE, |name| self.names.servers.id(&name));
+        sink.response(server, access.status());
+        if self.options.timings {
+            self.timings(access, server, sink);
+        }
     }
 
     fn keys<'a>(&mut self, access: &Access<'a>) -> Keys<'a> {

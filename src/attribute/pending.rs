@@ -135,6 +135,12 @@ impl Pending {
         }
     }
 
+    /// Whether entries of a connection are, or were lately, here.
+    #[inline]
+    pub fn knows_connection(&self, connection: u64) -> bool {
+        self.by_connection.contains_key(&connection)
+    }
+
     /// How many entries have no outcome yet.
     pub fn uncounted(&self) -> usize {
         self.uncounted

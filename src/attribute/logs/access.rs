@@ -54,7 +54,7 @@ impl AccessLog {
             && let Some(format) = self.formats.get(self.current)
         {
             if let Some(quick) = format.quick(line)
-                && !attributor.wants_fields(&quick)
+                && !attributor.wants_fields(&quick, || format.quick_connection(line))
             {
                 self.tally.parsed += 1;
                 return attributor.quick(&quick, sink);

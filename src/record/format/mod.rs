@@ -101,6 +101,12 @@ impl Format {
         self.quick.read(self, line)
     }
 
+    /// Only the connection number, by jumping to it.
+    #[inline]
+    pub fn quick_connection(&self, line: &[u8]) -> Option<u64> {
+        self.quick.connection(self, line)
+    }
+
     /// A raw value, decoded.
     pub fn decode<'a>(&self, value: &'a [u8]) -> Cow<'a, [u8]> {
         self.escape.decode(value)

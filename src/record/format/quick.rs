@@ -5,6 +5,7 @@ use memchr::memmem::Finder;
 use super::field::Field;
 use super::{Format, Part};
 use crate::record::escape::Escape;
+use crate::record::stamp;
 
 /// What every line is counted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,15 +30,18 @@ enum Jump {
 pub(super) struct Plan {
     status: Option<Target>,
     server: Option<Target>,
+    connection: Option<Target>,
     /// The format has a server name that cannot be jumped to: every line is walked.
     walk: bool,
 }
 
+/// A value, and the literal in front of it that can be jumped to. Between them may stand other values, which
+/// are walked.
 #[derive(Clone, Debug)]
 struct Target {
     part: usize,
+    anchor: usize,
     jump: Jump,
-    literal: Box<[u8]>,
 }
 
 impl Plan {
@@ -46,7 +50,17 @@ impl Plan {
         let server = target(Field::ServerName);
         let has_server =
             parts.iter().any(|p| matches!(p, Part::Variable { field: Some(Field::ServerName), .. }));
-        Plan { status: target(Field::Status), walk: has_server && server.is_none(), server }
+        Plan {
+            status: target(Field::Status),
+            walk: has_server && server.is_none(),
+            server,
+            connection: target(Field::Connection),
+        }
+    }
+
+    #[inline]
+    pub(super) fn connection(&self, format: &Format, line: &[u8]) -> Option<u64> {
+        stamp::number(self.connection.as_ref()?.value(format, line)?)
     }
 
     #[inline]
@@ -74,17 +88,22 @@ impl Target {
             Jump::Literal(finder) => finder.find(line)?,
             Jump::Quote(n) => nth_quote(line, *n)?,
         };
-        if !line[at..].starts_with(&self.literal) {
-            return None;
+        let (mut at, mut start) = (at, at);
+        for part in self.anchor..=self.part {
+            start = at;
+            at = match &format.parts[part] {
+                Part::Literal(text) if line[at..].starts_with(text) => at + text.len(),
+                Part::Literal(_) => return None,
+                Part::Variable { shape, .. } => {
+                    let next = match format.parts.get(part + 1) {
+                        Some(Part::Literal(text)) => Some(&**text),
+                        _ => None,
+                    };
+                    format.value_end(line, at, *shape, next, at)?
+                }
+            };
         }
-        let at = at + self.literal.len();
-        let Part::Variable { shape, .. } = &format.parts[self.part] else { return None };
-        let next = match format.parts.get(self.part + 1) {
-            Some(Part::Literal(text)) => Some(&**text),
-            _ => None,
-        };
-        let end = format.value_end(line, at, *shape, next, at)?;
-        Some(&line[at..end])
+        Some(&line[start..at])
     }
 }
 
@@ -97,6 +116,9 @@ fn nth_quote(line: &[u8], n: usize) -> Option<usize> {
     Some(at)
 }
 
+/// How many values may be walked behind an anchor.
+const STRIDE: usize = 3;
+
 fn target(parts: &[Part], escape: Escape, field: Field) -> Option<Target> {
     // Raw values may hold quotes: nothing can be jumped to.
     if escape == Escape::None {
@@ -104,24 +126,26 @@ fn target(parts: &[Part], escape: Escape, field: Field) -> Option<Target> {
     }
     let part =
         parts.iter().position(|p| matches!(p, Part::Variable { field: Some(f), .. } if *f == field))?;
-    let Part::Literal(literal) = parts.get(part.checked_sub(1)?)? else { return None };
-    let literals = parts.iter().filter_map(|p| match p {
-        Part::Literal(text) => Some(text),
-        Part::Variable { .. } => None,
-    });
-    let named = literal.contains(&b'"') && literal.iter().any(u8::is_ascii_alphabetic);
-    let finder = Finder::new(literal).into_owned();
-    if named && literals.clone().filter(|text| finder.find(text).is_some()).count() == 1 {
-        return Some(Target { part, jump: Jump::Literal(Box::new(finder)), literal: literal.clone() });
+    let nearest = (0..part).rev().step_by(2).take(STRIDE);
+    nearest.filter_map(|anchor| Some(Target { part, anchor, jump: jump(parts, escape, anchor)? })).next()
+}
+
+/// A way to the literal at `anchor`, if there is one.
+fn jump(parts: &[Part], escape: Escape, anchor: usize) -> Option<Jump> {
+    let literal = |part: &Part| if let Part::Literal(text) = part { Some(text.clone()) } else { None };
+    let text = literal(parts.get(anchor)?)?;
+    let named = text.contains(&b'"') && text.iter().any(u8::is_ascii_alphabetic);
+    let finder = Finder::new(&text).into_owned();
+    if named && parts.iter().filter_map(literal).filter(|other| finder.find(other).is_some()).count() == 1 {
+        return Some(Jump::Literal(Box::new(finder)));
     }
     // JSON keeps quotes in values, behind a backslash: they cannot be counted without looking at each.
-    if literal.first() != Some(&b'"') || escape != Escape::Default {
+    if text.first() != Some(&b'"') || escape != Escape::Default {
         return None;
     }
-    let quotes = |text: &[u8]| memchr::memchr_iter(b'"', text).count();
-    let before: usize =
-        parts[..part - 1].iter().map(|p| if let Part::Literal(text) = p { quotes(text) } else { 0 }).sum();
-    Some(Target { part, jump: Jump::Quote(before + 1), literal: literal.clone() })
+    let quotes = |text: Box<[u8]>| memchr::memchr_iter(b'"', &text).count();
+    let before: usize = parts[..anchor].iter().filter_map(literal).map(quotes).sum();
+    Some(Jump::Quote(before + 1))
 }
 
 #[cfg(test)]
@@ -147,6 +171,15 @@ mod tests {
         let json = br#"{"r":"\",\"status\":\"502","status":"200","server_name":"s"}"#;
         let format = r#"escape=json {"r":"$request","status":"$status","server_name":"$server_name"}"#;
         assert_eq!(both(format, json), (Some(Quick { status: 200, server: b"s" }), Some(200)));
+    }
+
+    #[test]
+    fn the_connection_is_found_in_the_recommended_formats() {
+        let text = Format::new("badgateway").unwrap();
+        let line = b"1.2.3.4 - - [20/Nov/2026:15:08:28 +0000] \"GET / connection=7 HTTP/1.1\" 200 1 \"-\" \"\\x22 pid=1 connection=8 \\x22\" server=\"s\" pid=12 connection=345 msec=1.000 request_time=0.012 upstream_addr=\"-\" upstream_status=\"-\" upstream_connect_time=\"-\" upstream_header_time=\"-\" upstream_response_time=\"-\" upstream_bytes_received=\"-\" upstream_cache_status=\"-\"";
+        assert_eq!(text.quick_connection(line), Some(345));
+        assert_eq!(text.access(line).unwrap().connection(), Some(345));
+        assert_eq!(Format::new("combined").unwrap().quick_connection(line), None);
     }
 
     #[test]
