@@ -1,94 +1,143 @@
 #!/bin/sh
-# Installs from the distribution what the demo or the tests need and this machine lacks, and says what and why.
-# The packages' own services are kept from running: everything here starts its servers itself, on loopback.
+# Installs what `make demo` and `make test` need besides Rust, on Debian, Ubuntu and their kin.
 #
-#   tests/setup.sh demo    nginx, PHP-FPM
-#   tests/setup.sh test    these, and promtool, curl, openssl
+#   sh tests/setup.sh demo    nginx and PHP-FPM
+#   sh tests/setup.sh test    these, and what the tests judge with: openssl, curl, promtool, amtool
+#
+# Only what is missing is installed. The packages' services never start: the lab runs nginx and PHP-FPM by
+# itself, on loopback ports of its own, and a machine that only wanted a test should not serve port 80 from now on.
+# A service that was there before is left as it is. A second run does nothing but say so.
 set -eu
 
-what=${1:-}
-case $what in
-demo | test) ;;
-*)
-    echo "usage: $0 demo|test" >&2
-    exit 2
-    ;;
-esac
-
-has() {
-    command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ]
+say() {
+    printf 'setup: %s\n' "$*"
 }
 
-has_fpm() {
-    for binary in /usr/sbin/php-fpm*; do
-        [ -x "$binary" ] && return 0
+fail() {
+    printf 'setup: %s\n' "$*" >&2
+    exit 1
+}
+
+# A program may be known by several names; directories of root's programs are not in everybody's PATH.
+has() {
+    for name in "$@"; do
+        for directory in $(printf '%s' "$PATH" | tr ':' ' ') /usr/local/sbin /usr/sbin /sbin; do
+            for program in "$directory"/$name; do
+                [ -x "$program" ] && return 0
+            done
+        done
     done
     return 1
 }
 
-packages=
+missing=''
+
+# need PACKAGE REASON PROGRAM...: PACKAGE is missing unless one of the programs is there.
 need() {
-    packages="$packages $1"
-    echo "setup: $1 is missing: $2"
+    package=$1
+    reason=$2
+    shift 2
+    if ! has "$@"; then
+        missing="$missing $package"
+        say "$package is missing: $reason"
+    fi
 }
 
-has nginx || need nginx "the web server whose failures are provoked"
-has_fpm || need php-fpm "the FastCGI server behind it"
-if [ "$what" = test ]; then
-    has openssl || need openssl "makes the certificates of the TLS failures"
-    has curl || need curl "a client to try things by hand"
-    if ! has promtool; then
-        # In newer releases promtool is a package of its own.
-        if apt-cache show promtool >/dev/null 2>&1; then
-            need promtool "checks the metrics"
-        else
-            need prometheus "its promtool checks the metrics"
-        fi
-    fi
+case "${1:-}" in
+    demo | test) ;;
+    *) fail 'say what for: sh tests/setup.sh demo, or sh tests/setup.sh test' ;;
+esac
+
+has cargo || [ -x "${CARGO_HOME:-${HOME:-/root}/.cargo}/bin/cargo" ] ||
+    fail 'cargo is missing: install Rust first (https://rustup.rs)'
+
+need nginx 'the server whose failures are explained' nginx
+need php-fpm 'the upstream that is broken' 'php-fpm' 'php-fpm[78]*' 'php[78]*-fpm'
+if [ "$1" = test ]; then
+    need openssl 'makes the certificate of the lab'\''s TLS upstream' openssl
+    need curl 'asks the exporter as people do' curl
+    # Newer releases have promtool in a package of its own.
+    if apt-cache show promtool >/dev/null 2>&1; then prometheus=promtool; else prometheus=prometheus; fi
+    need "$prometheus" 'promtool checks the metrics and rules' promtool
+    need prometheus-alertmanager 'amtool checks the alert routes' amtool
 fi
-if [ -z "$packages" ]; then
-    echo "setup: everything for '$what' is here"
+
+if [ -z "$missing" ]; then
+    say "everything for '$1' is installed"
     exit 0
 fi
 
-if ! has apt-get; then
-    echo "setup: this machine has no apt-get. Please install by hand:$packages" >&2
-    exit 1
-fi
-sudo=
-if [ "$(id -u)" != 0 ]; then
-    if ! has sudo; then
-        echo "setup: installing needs root, and there is no sudo. Please install as root:$packages" >&2
-        exit 1
-    fi
-    sudo=sudo
+has apt-get || fail "no apt-get here. Install these with your package manager and run this again:$missing"
+
+root=''
+if [ "$(id -u)" -ne 0 ]; then
+    has sudo || fail "neither root nor sudo. Ask an administrator for: apt-get install$missing"
+    root=sudo
+    say 'sudo is used to install them'
 fi
 
-# Packages start their services when they are installed. policy-rc.d is Debian's way to say no
-# (invoke-rc.d(8)); a file that is there already is somebody else's, and stays.
+# What runs or is enabled now stays so; whatever the packages add is turned off again below.
+services='nginx prometheus prometheus-node-exporter prometheus-alertmanager apache2'
+units() {
+    for directory in /lib/systemd/system /usr/lib/systemd/system /etc/systemd/system; do
+        for unit in "$directory"/php*-fpm.service; do
+            [ -e "$unit" ] && basename "$unit" .service
+        done
+        for service in $services; do
+            [ -e "$directory/$service.service" ] && echo "$service"
+        done
+    done | sort -u
+}
+
+before=$(units)
+
+# Where there is no policy yet, one keeps apt from starting services; it goes when we do. systemd is not asked: in
+# containers there is none, and packages start their services by hand.
 policy=/usr/sbin/policy-rc.d
-ours=
+ours=no
 if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\n# From tests/setup.sh of Badgateway, only while it installs packages.\nexit 101\n' |
+        $root tee "$policy" >/dev/null
+    $root chmod 755 "$policy"
     ours=yes
-    printf '#!/bin/sh\n# Made by a set-up script while it installs packages.\nexit 101\n' | $sudo tee "$policy" >/dev/null
-    $sudo chmod +x "$policy"
-    trap '$sudo rm -f "$policy"' EXIT INT TERM
+fi
+clean_up() {
+    if [ "$ours" = yes ]; then
+        $root rm -f "$policy"
+        ours=no
+    fi
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+say "installing:$missing"
+# shellcheck disable=SC2086 # a list of package names is meant to be split
+install() {
+    $root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 --no-install-recommends $missing </dev/null
+}
+# The lists of a fresh container are empty, those of an old machine name packages that are gone.
+if ! install >/dev/null 2>&1; then
+    $root apt-get update --quiet=2 || fail 'apt-get update failed: no network, or a broken source'
+    install || fail "apt-get cannot install:$missing"
 fi
 
-before=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' 2>/dev/null | sed -n 's/ installed$//p')
-echo "setup: installing$packages"
-$sudo apt-get update -qq
-# shellcheck disable=SC2086 # a list of names
-$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null
+for service in $(units); do
+    case "
+$before
+" in
+        *"
+$service
+"*) continue ;;
+    esac
+    if has systemctl; then
+        # Without a running systemd, `disable` still removes the links that would start it at the next boot.
+        $root systemctl disable --now "$service" >/dev/null 2>&1 ||
+            $root systemctl disable "$service" >/dev/null 2>&1 || true
+    elif has update-rc.d; then
+        $root update-rc.d "$service" disable >/dev/null 2>&1 || true
+    fi
+    say "$service is installed and stays off"
+done
 
-# Where systemd runs, the services are enabled for the next boot: not those that were here before.
-if [ -d /run/systemd/system ]; then
-    for package in nginx prometheus prometheus-node-exporter $(dpkg-query -W -f '${Package}\n' 'php*-fpm' 2>/dev/null); do
-        if ! printf '%s\n' "$before" | grep -qx "$package" && systemctl list-unit-files "$package.service" >/dev/null 2>&1; then
-            $sudo systemctl disable --now "$package.service" >/dev/null 2>&1 || true
-            echo "setup: the service $package is installed, and neither runs nor starts at boot"
-        fi
-    done
-fi
-[ -z "$ours" ] || { $sudo rm -f "$policy"; trap - EXIT INT TERM; }
-echo "setup: done"
+say "ready for '$1'"

@@ -1,0 +1,123 @@
+//! PHP-FPM as a whole is stopped, reloaded or killed while visitors are there.
+//!
+//! For nginx all of these look like a crash; only FPM's own log tells them apart. Each case leaves FPM running.
+
+use std::{fs, thread, time::Duration};
+
+use super::{ANY, Case, Send};
+use crate::{
+    harness::{
+        Result,
+        client::{Answer, Http1},
+        wait_for,
+    },
+    stand::Stand,
+};
+
+const RESET: &str = "recv() failed (104:";
+
+pub(super) const CASES: &[Case] = &[
+    Case {
+        name: "fpm_stopped_idle",
+        server: "location /stopped_idle { fastcgi_pass @brittle@; }",
+        send: Send::Do(|stand| {
+            stand.brittle.signal("TERM");
+            stand.brittle.wait_gone()?;
+            let port = stand.nginx.port;
+            let answers = vec![Http1::new(port).get("/stopped_idle"), Http1::new(port).get("/stopped_idle")];
+            stand.brittle.launch()?;
+            Ok(answers)
+        }),
+        seen: &[("502", 2)],
+        says: &["failed (2:"],
+        errors: &[("502", "socket_missing", "@brittle@", 2)],
+        root: Some("fpm_stopped"),
+        ..Case::BASE
+    },
+    Case {
+        name: "fpm_term_in_flight",
+        server: "location /term_in_flight { fastcgi_pass @brittle@; fastcgi_read_timeout 5s; }",
+        send: Send::Do(|stand| {
+            in_flight(stand, "/term_in_flight", |fpm| {
+                fpm.signal("TERM");
+                fpm.wait_gone()?;
+                fpm.launch()
+            })
+        }),
+        seen: &[("502", 2)],
+        says: &[RESET],
+        errors: &[("502", "connection_reset", "@brittle@", 2)],
+        root: Some("fpm_stopped"),
+        ..Case::BASE
+    },
+    Case {
+        name: "fpm_quit_in_flight",
+        server: "location /quit_in_flight { fastcgi_pass @brittle@; fastcgi_read_timeout 5s; }",
+        send: Send::Do(|stand| {
+            in_flight(stand, "/quit_in_flight", |fpm| {
+                fpm.signal("QUIT");
+                fpm.wait_gone()?;
+                fpm.launch()
+            })
+        }),
+        seen: &[("502", 2)],
+        says: &[RESET],
+        errors: &[("502", "connection_reset", "@brittle@", 2)],
+        root: Some("fpm_stopped"),
+        ..Case::BASE
+    },
+    Case {
+        name: "fpm_reload_in_flight",
+        server: "location /reload_in_flight { fastcgi_pass @brittle@; fastcgi_read_timeout 5s; }",
+        send: Send::Do(|stand| {
+            in_flight(stand, "/reload_in_flight", |fpm| {
+                let before = fpm.ready_count();
+                fpm.signal("USR2");
+                wait_for("FPM to be back", Duration::from_secs(10), || {
+                    (fpm.ready_count() > before).then_some(())
+                })
+            })
+        }),
+        seen: &[("502", 2)],
+        says: &[RESET],
+        errors: &[("502", "connection_reset", "@brittle@", 2)],
+        root: Some("fpm_reloaded"),
+        ..Case::BASE
+    },
+    Case {
+        name: "fpm_killed_all",
+        server: "location /killed_all { fastcgi_pass @brittle@; }",
+        send: Send::Do(|stand| {
+            stand.brittle.signal_all("KILL");
+            stand.brittle.wait_gone()?;
+            // The socket file is still there and nobody listens.
+            let answers = vec![Http1::new(stand.nginx.port).get("/killed_all")];
+            stand.brittle.launch()?;
+            Ok(answers)
+        }),
+        seen: &[("502", 1)],
+        says: &["connect() to unix:", "failed (111:"],
+        errors: &[("502", "connection_refused", "@brittle@", 1)],
+        // It left no word in its log; only the kernel could tell.
+        root: Some(ANY),
+        ..Case::BASE
+    },
+];
+
+/// Two requests that PHP is working on when `during` happens.
+fn in_flight(
+    stand: &mut Stand,
+    path: &str,
+    during: impl FnOnce(&mut crate::harness::fpm::Fpm) -> Result<()>,
+) -> Result<Vec<Answer>> {
+    let port = stand.nginx.port;
+    let mut threads = Vec::new();
+    for number in 0..2 {
+        let mark = stand.places.fill(&format!("@marks@{path}-{number}").replace("@/", "@/mark-"))?;
+        let url = format!("{path}/slow.php?s=4&mark={mark}");
+        threads.push(thread::spawn(move || Http1::new(port).get(&url)));
+        wait_for("PHP to begin", Duration::from_secs(5), || fs::exists(&mark).ok().filter(|is| *is))?;
+    }
+    during(&mut stand.brittle)?;
+    threads.into_iter().map(|thread| thread.join().map_err(|_| "a client panicked".into())).collect()
+}

@@ -1,0 +1,115 @@
+//! What settles only after a while, added up over all cases: root causes, failed attempts, ends of workers.
+
+use std::time::{Duration, Instant};
+
+use super::{
+    Case, Failure,
+    compare::{Counts, Row, differences},
+    forged::FORGED,
+};
+use crate::{
+    harness::{
+        Result,
+        exporter::{Exporter, JOIN_WINDOW},
+        wait_for,
+    },
+    say,
+    stand::Stand,
+};
+
+/// Expectations of both exporters, by family.
+#[derive(Default)]
+pub(super) struct Totals {
+    failures: Vec<Row>,
+    exits: Vec<Row>,
+    roots: [Vec<Row>; 2],
+}
+
+impl Totals {
+    /// Adds what `case` expects. `errors` are its rows for the rich and the combined log.
+    pub(super) fn expect(
+        &mut self,
+        case: &'static Case,
+        stand: &Stand,
+        errors: &[Vec<Row>; 2],
+    ) -> Result<()> {
+        for (number, rows) in errors.iter().enumerate() {
+            for row in rows {
+                let [code, cause, upstream] = [0, 1, 2].map(|part| row.key[part].clone());
+                let root = case.root_of(&cause, &upstream).to_owned();
+                self.roots[number].push(Row { key: vec![upstream, code, root], ..row.clone() });
+            }
+        }
+        match case.failures {
+            Some(rows) => {
+                for (upstream, cause, outcome, count) in rows {
+                    self.failures.push(failure(case, stand, (upstream, cause, outcome, *count))?);
+                }
+            }
+            // A failed attempt is behind every failure that an upstream's connection or answer caused.
+            None => self.failures.extend(errors[0].iter().filter(|row| is_attempt(&row.key[1])).map(|row| {
+                Row { key: vec![row.key[2].clone(), row.key[1].clone(), "failed".to_owned()], ..row.clone() }
+            })),
+        }
+        for (pool, reason, count) in case.exits {
+            let key = vec![(*pool).to_owned(), (*reason).to_owned()];
+            self.exits.push(Row { key, count: *count, from: case.name });
+        }
+        Ok(())
+    }
+
+    /// Waits until both exporters have settled and compares; everything that is wrong, in words.
+    pub(super) fn check(&self, stand: &Stand) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let began = Instant::now();
+        for (number, (name, exporter)) in
+            [("rich", &stand.rich), ("combined", &stand.plain)].into_iter().enumerate()
+        {
+            let mut found = Vec::new();
+            let settled = wait_for("the totals", Duration::from_secs(JOIN_WINDOW + 8), || {
+                found = self.differences(exporter, number).unwrap_or_else(|error| vec![error.to_string()]);
+                // What must not be counted could still be: an entry that no response claims waits for the window.
+                (found.is_empty() && began.elapsed().as_secs() > JOIN_WINDOW).then_some(())
+            });
+            let verdict = if settled.is_ok() { "ok  " } else { "FAIL" };
+            say(&format!("{verdict} totals over all cases, {name} log"));
+            for line in &found {
+                say(&format!("     {line}"));
+            }
+            wrong.extend(found.into_iter().map(|line| format!("totals, {name}: {line}")));
+        }
+        wrong
+    }
+
+    fn differences(&self, exporter: &Exporter, number: usize) -> Result<Vec<String>> {
+        let page = exporter.scrape()?;
+        let mut found = Vec::new();
+        let mut compare = |family: &str, labels: &[&str], rows: &[Row]| {
+            let mut actual: Counts = page.sums(family, labels);
+            // Whether a limit of nginx's own is an attempt at an upstream is nobody's question.
+            actual.retain(|key, _| !key.iter().any(|part| part.starts_with("nginx_")));
+            found.extend(differences(rows, &actual).into_iter().map(|line| format!("{family} {line}")));
+        };
+        compare("badgateway_upstream_failures_total", &["upstream", "cause", "outcome"], &self.failures);
+        compare("badgateway_fpm_worker_exits_total", &["pool", "reason"], &self.exits);
+        compare(
+            "badgateway_http_root_causes_total",
+            &["upstream", "code", "root_cause"],
+            &self.roots[number],
+        );
+        if let Some(value) = page.label_values().find(|value| value.contains(FORGED)) {
+            found.push(format!("a forged line became a label: {value:?}"));
+        }
+        Ok(found)
+    }
+}
+
+fn failure(case: &'static Case, stand: &Stand, row: Failure) -> Result<Row> {
+    let (upstream, cause, outcome, count) = row;
+    let key = vec![stand.places.fill(upstream)?, cause.to_owned(), outcome.to_owned()];
+    Ok(Row { key, count, from: case.name })
+}
+
+fn is_attempt(cause: &str) -> bool {
+    !matches!(cause, "upstream_status" | "cached_error" | "unknown") && !cause.starts_with("nginx_")
+}

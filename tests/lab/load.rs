@@ -1,0 +1,224 @@
+//! Everything at once: thousands of requests over keepalive and HTTP/2, every kind of failure mixed with success.
+//!
+//! The clients count what they were given, per location. Badgateway must arrive at the same numbers: exactly one cause
+//! for each failed response, and the cause of its location.
+
+use std::{
+    collections::BTreeMap,
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    cases::{
+        ANY,
+        compare::{Row, differences},
+        run::codes_in,
+    },
+    harness::{
+        client::{Http1, Http2},
+        nginx::{Setup, rotated},
+        wait_for,
+    },
+    say,
+    stand::Stand,
+};
+
+/// A location, the status it answers with, the cause, the peer, and the cause on the `combined` log.
+struct Place {
+    path: &'static str,
+    code: &'static str,
+    cause: &'static str,
+    upstream: &'static str,
+    plain: &'static str,
+}
+
+/// Half of the requests succeed, two of them only because of a retry.
+const PLACES: &[Place] = &[
+    place("/load/fine", "200", "", "", ""),
+    place("/load/refused", "502", "connection_refused", "@closed@", "connection_refused"),
+    place("/load/php", "200", "", "", ""),
+    place("/load/missing", "502", "socket_missing", "@nosuch@", "socket_missing"),
+    place("/load/rescued", "200", "", "", ""),
+    place("/load/close", "502", "closed_prematurely", "@http@", "closed_prematurely"),
+    place("/load/fine", "200", "", "", ""),
+    place("/load/reset", "502", "connection_reset", "@http@", "connection_reset"),
+    place("/load/php", "200", "", "", ""),
+    place("/load/big", "502", "header_too_big", "@http@", "header_too_big"),
+    place("/load/rescued_php", "200", "", "", ""),
+    place("/load/both/close", "502", "closed_prematurely", "@http@", "closed_prematurely"),
+    place("/load/fine", "200", "", "", ""),
+    place("/load/own/502", "502", "upstream_status", "@http@", "unknown"),
+    place("/load/php", "200", "", "", ""),
+    place("/load/return", "503", "nginx_return", "", "unknown"),
+    place("/load/fine", "200", "", "", ""),
+    place("/load/broken", "502", "invalid_response", "@http@", "invalid_response"),
+    place("/load/bad_fastcgi", "502", "protocol_mismatch", "@fastcgi@", "protocol_mismatch"),
+];
+
+const fn place(
+    path: &'static str,
+    code: &'static str,
+    cause: &'static str,
+    upstream: &'static str,
+    plain: &'static str,
+) -> Place {
+    Place { path, code, cause, upstream, plain }
+}
+
+const HTTP: &str = "\
+    upstream load_rescued { server @closed@ max_fails=0; server @good@ backup; }\n\
+    upstream load_rescued_php { server @nosuch@ max_fails=0; server @www@ backup; }\n\
+    upstream load_both { server @closed@ max_fails=0; server @http@ max_fails=0 backup; }\n\
+    upstream load_good { server @good@; keepalive 8; }\n";
+
+const SERVER: &str = "\
+    location /load/fine { proxy_pass http://load_good; proxy_http_version 1.1; proxy_set_header Connection ''; }\n\
+    location /load/php { fastcgi_pass @www@; fastcgi_read_timeout 20s; }\n\
+    location /load/refused { proxy_pass http://@closed@; }\n\
+    location /load/missing { fastcgi_pass @nosuch@; }\n\
+    location /load/rescued { proxy_pass http://load_rescued; }\n\
+    location /load/rescued_php { fastcgi_pass load_rescued_php; fastcgi_read_timeout 20s; }\n\
+    location /load/close { proxy_pass http://@http@/close; }\n\
+    location /load/reset { proxy_pass http://@http@/reset; }\n\
+    location /load/big { proxy_pass http://@http@/big-header; }\n\
+    location /load/both/ { proxy_pass http://load_both/; }\n\
+    location /load/own/ { proxy_pass http://@http@/status/; }\n\
+    location /load/return { return 503; }\n\
+    location /load/broken { proxy_pass http://@http@/space-in-header; }\n\
+    location /load/bad_fastcgi { fastcgi_pass @fastcgi@; fastcgi_param FAULT bad-version; }\n";
+
+const KEEPALIVE_CLIENTS: usize = 4;
+const KEEPALIVE_REQUESTS: usize = 250;
+const STREAM_CLIENTS: usize = 2;
+const STREAM_ROUNDS: usize = 14;
+const STREAMS: usize = 20;
+
+#[test]
+fn every_response_is_counted_once_under_load() {
+    under_load("every line written at once", "");
+}
+
+#[test]
+fn every_response_is_counted_once_with_a_buffered_access_log() {
+    under_load("buffer=32k flush=1s, rotated half way", "buffer=32k flush=1s");
+}
+
+fn under_load(title: &str, buffer: &str) {
+    let setup = Setup { http: HTTP, server: SERVER, workers: 2, buffer, ..Setup::default() };
+    let stand = Stand::start(&setup).expect("the lab starts");
+    let began = Instant::now();
+    let mut counts = send_all(&stand);
+    if !buffer.is_empty() {
+        stand.nginx.rotate_logs().expect("logs can be rotated");
+        for (key, count) in send_all(&stand) {
+            *counts.entry(key).or_default() += count;
+        }
+    }
+    let took = began.elapsed();
+    let total: u64 = counts.values().sum();
+    assert!(total >= 1500, "only {total} requests were answered");
+    for ((number, code), count) in &counts {
+        let place = &PLACES[*number];
+        assert_eq!(code, place.code, "{count} answers of {}", place.path);
+    }
+
+    let mut by_code: BTreeMap<String, u64> = BTreeMap::new();
+    for ((_, code), count) in &counts {
+        *by_code.entry(code.clone()).or_default() += count;
+    }
+    let log = stand.nginx.combined_log();
+    let written = || {
+        let texts =
+            [rotated(&log), log.clone()].map(|path| std::fs::read_to_string(path).unwrap_or_default());
+        codes_in(&texts.concat())
+    };
+    let logged =
+        wait_for("nginx's own count", Duration::from_secs(8), || (written() == by_code).then_some(()));
+    assert!(logged.is_ok(), "clients saw {by_code:?}, the access log has {:?}", written());
+
+    for (name, exporter) in [("rich", &stand.rich), ("combined", &stand.plain)] {
+        let rows: Vec<Row> = counts
+            .iter()
+            .filter(|((number, _), _)| !PLACES[*number].cause.is_empty())
+            .map(|((number, code), count)| {
+                let place = &PLACES[*number];
+                let rich = name == "rich";
+                let cause = if rich { place.cause } else { place.plain };
+                let upstream =
+                    if rich { stand.places.fill(place.upstream).expect("a place") } else { ANY.to_owned() };
+                Row { key: vec![code.clone(), cause.to_owned(), upstream], count: *count, from: place.path }
+            })
+            .collect();
+        let mut found = Vec::new();
+        let settled = wait_for(name, Duration::from_secs(12), || {
+            let page = exporter.scrape().ok()?;
+            found = differences(
+                &rows,
+                &page.sums("badgateway_http_errors_total", &["code", "cause", "upstream"]),
+            );
+            let responses: BTreeMap<String, u64> = page
+                .sums("badgateway_http_responses_total", &["code"])
+                .into_iter()
+                .map(|(key, count)| (key.concat(), count))
+                .collect();
+            if responses != by_code {
+                found.push(format!("http_responses_total is {responses:?} instead of {by_code:?}"));
+            }
+            found.is_empty().then_some(())
+        });
+        let verdict = if settled.is_ok() { "ok  " } else { "FAIL" };
+        say(&format!("{verdict} load, {title}, {name} log: {total} requests in {took:.1?}, {by_code:?}"));
+        assert!(settled.is_ok(), "{title}, {name} log:\n{}\n{}", found.join("\n"), exporter.complaints());
+    }
+    stand.finish().expect("everything stops");
+}
+
+/// All clients at once; answers by place and status.
+fn send_all(stand: &Stand) -> BTreeMap<(usize, String), u64> {
+    let (port, h2_port) = (stand.nginx.port, stand.nginx.h2_port);
+    let mut clients = Vec::new();
+    for client in 0..KEEPALIVE_CLIENTS {
+        clients.push(thread::spawn(move || {
+            let mut connection = Http1::new(port);
+            (0..KEEPALIVE_REQUESTS)
+                .map(|request| {
+                    let (place, path) = pick(client * 5 + request, request);
+                    (place, connection.get(&path).code())
+                })
+                .collect::<Vec<_>>()
+        }));
+    }
+    for client in 0..STREAM_CLIENTS {
+        clients.push(thread::spawn(move || {
+            let connection = Http2::connect(h2_port).expect("an HTTP/2 connection");
+            (0..STREAM_ROUNDS)
+                .flat_map(|round| {
+                    let picked: Vec<_> =
+                        (0..STREAMS).map(|stream| pick(client * 7 + round + stream, stream)).collect();
+                    let paths: Vec<String> = picked.iter().map(|(_, path)| path.clone()).collect();
+                    let answers = connection.get_all(&paths);
+                    picked
+                        .into_iter()
+                        .zip(answers)
+                        .map(|((place, _), answer)| (place, answer.code()))
+                        .collect::<Vec<_>>()
+                })
+                .collect()
+        }));
+    }
+    let mut counts = BTreeMap::new();
+    for client in clients {
+        for key in client.join().expect("a client") {
+            *counts.entry(key).or_default() += 1;
+        }
+    }
+    counts
+}
+
+/// The place for a step, and its path. Every second request has a query of its own, the others look all the same.
+fn pick(step: usize, request: usize) -> (usize, String) {
+    let place = step % PLACES.len();
+    let path = PLACES[place].path;
+    (place, if request.is_multiple_of(2) { path.to_owned() } else { format!("{path}?{step}-{request}") })
+}

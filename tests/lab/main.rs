@@ -1,0 +1,27 @@
+//! The lab: real nginx and real PHP-FPM are broken in every way we know, and Badgateway must name each.
+//!
+//! Every experiment compares three witnesses: what the clients saw, what nginx wrote, what `/metrics` says. They must
+//! agree to the last response. `harness` knows how to set up and break things, `cases` is the table of failures and
+//! what must be said about each, `load` does it all at once and thousands of times.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the lab starts programs and reads lines; the exporter never does, which is what clippy.toml guards"
+)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a panic with a message is how an experiment fails"
+)]
+
+mod cases;
+mod harness;
+mod load;
+mod stand;
+mod upstream;
+
+/// One line on the terminal for each experiment, also for those that pass: libtest hides what `println!` prints.
+fn say(line: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "lab: {line}");
+}
