@@ -281,6 +281,35 @@ fn a_long_keepalive_connection_of_failures_is_joined_line_by_line() {
     assert_eq!(one(&seen.failures), ("connection_refused failed", 20_000));
 }
 
+/// nginx cuts an entry at 2047 bytes and a newline, wherever that falls.
+#[test]
+fn every_length_of_uri_across_nginx_s_limit_keeps_its_cause() {
+    for length in (0..300).chain(1500..2300).chain([8000]) {
+        for rich_format in [true, false] {
+            let uri = format!("/{}", "u".repeat(length));
+            let mut entry = refused(1, "1.2.3.4", &uri, "a:1");
+            entry.truncate(crate::record::error::MAX_ENTRY - 1);
+            let mut world = World::new(false, false);
+            world.error(&entry);
+            match rich_format {
+                true => world.access(&rich(1, "502", &uri, "a:1", "502", "-")),
+                false => world.access(&combined("1.2.3.4", 502, &uri)),
+            }
+            let names: Vec<_> = world.attributor.names.upstreams.ids().collect();
+            for id in names.into_iter().skip(2) {
+                assert_eq!(world.attributor.names.upstreams.text(id), "a:1", "length {length}");
+            }
+            let seen = world.finish();
+            assert_eq!(
+                one(&seen.errors),
+                ("502 connection_refused", 1),
+                "length {length}, rich {rich_format}"
+            );
+            assert_eq!(one(&seen.failures), ("connection_refused failed", 1), "length {length}");
+        }
+    }
+}
+
 /// Whatever lines come in whatever order, forged ones among them: every failed line counts once.
 #[test]
 fn random_worlds_keep_the_invariant() {

@@ -254,7 +254,7 @@ impl<'a> Context<'a> {
                 .unwrap_or_default();
         }
         if let Some(value) = rest.strip_prefix(b", upstream: \"") {
-            self.upstream = upstream(value);
+            self.upstream = upstream(value, cut);
         }
     }
 }
@@ -268,27 +268,26 @@ fn split<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
 /// answers 400 without an upstream), so the line is `METHOD SP URI [SP HTTP/v]` and its end is found by
 /// counting spaces, not quotes.
 fn request(text: &[u8], cut: bool) -> (Request<'_>, &[u8]) {
+    const NEXT: [&[u8]; 4] = [b"subrequest: \"", b"upstream: \"", b"host: \"", b"referrer: \""];
     let whole =
         |end: usize| (Request { line: &text[..end], cut: false }, text.get(end + 1..).unwrap_or_default());
     let mut from = 0;
     for _ in 0..3 {
-        let space = memchr::memchr(b' ', &text[from..]).map_or(text.len(), |at| from + at);
-        // The word that ends the line is followed by `", ` or by `"` and the end.
-        let word = &text[from..space];
-        if word.ends_with(b"\",") && space < text.len() {
-            let next = &text[space + 1..];
-            if [&b"subrequest: \""[..], b"upstream: \"", b"host: \"", b"referrer: \""]
-                .iter()
-                .any(|f| next.starts_with(f))
-            {
-                return whole(space - 2);
-            }
-        }
-        if space == text.len() {
-            return match word.ends_with(b"\"") && !cut {
-                true => whole(text.len() - 1),
+        let space = memchr::memchr(b' ', &text[from..]).map(|at| from + at);
+        let word = &text[from..space.unwrap_or(text.len())];
+        let Some(space) = space else {
+            // The last word of the entry. Behind `HTTP/v` a quote is the closing one; in a URI that nginx cut it
+            // may be the client's.
+            let quote = if word.ends_with(b"\",") { 2 } else { usize::from(word.ends_with(b"\"")) };
+            return match quote > 0 && (!cut || word.starts_with(b"HTTP/")) {
+                true => whole(text.len() - quote),
                 false => (Request { line: text, cut }, &[]),
             };
+        };
+        let next = &text[space + 1..];
+        let is_field = NEXT.iter().any(|f| next.starts_with(f) || (cut && f.starts_with(next)));
+        if word.ends_with(b"\",") && is_field {
+            return whole(space - 2);
         }
         from = space + 1;
     }
@@ -296,7 +295,8 @@ fn request(text: &[u8], cut: bool) -> (Request<'_>, &[u8]) {
     (Request { line: text, cut: true }, &[])
 }
 
-fn upstream(value: &[u8]) -> Option<Upstream<'_>> {
+/// `cut`: the entry ends where nginx's limit is, and an address that ends there too is only half of one.
+fn upstream(value: &[u8], cut: bool) -> Option<Upstream<'_>> {
     let (schema, rest) = split(value, b"://")?;
     if schema.is_empty() || !schema.iter().all(u8::is_ascii_alphanumeric) {
         return None;
@@ -304,6 +304,9 @@ fn upstream(value: &[u8]) -> Option<Upstream<'_>> {
     let (address, guessed) = match rest.strip_prefix(b"unix:") {
         Some(path) => {
             let end = memchr::memchr2(b':', b'"', path);
+            if cut && end.is_none() {
+                return None;
+            }
             let (mut length, colon) = match end {
                 Some(at) => (at, path[at] == b':'),
                 None => (path.len(), false),
@@ -316,8 +319,11 @@ fn upstream(value: &[u8]) -> Option<Upstream<'_>> {
             (&rest[..5 + length], glued.is_some() || end.is_none())
         }
         None => {
-            let end = rest.iter().position(|b| matches!(b, b'/' | b'"' | b'?' | b' ')).unwrap_or(rest.len());
-            (&rest[..end], end == rest.len())
+            let end = rest.iter().position(|b| matches!(b, b'/' | b'"' | b'?' | b' '));
+            if cut && end.is_none() {
+                return None;
+            }
+            (&rest[..end.unwrap_or(rest.len())], end.is_none())
         }
     };
     (!address.is_empty()).then_some(Upstream { schema, address, guessed })
@@ -360,7 +366,7 @@ mod tests {
     #[test]
     fn the_unix_colon_trap() {
         let address = |text: &str| {
-            let up = upstream(text.as_bytes()).unwrap();
+            let up = upstream(text.as_bytes(), false).unwrap();
             (String::from_utf8(up.address.to_vec()).unwrap(), up.guessed)
         };
         let sock = "unix:/run/php/x.sock".to_owned();

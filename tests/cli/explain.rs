@@ -52,6 +52,38 @@ fn gz_and_stdin_are_read_like_files() {
 }
 
 #[test]
+fn every_transport_s_envelope_is_opened() {
+    let (access, error, _) = logs("retry_bad");
+    let plain = json(&run(&["explain", "--format", "json", "--access-log", &access, "--error-log", &error]));
+    let dir = tempfile::tempdir().unwrap();
+    let envelopes: [(&str, fn(&str) -> String); 4] = [
+        ("syslog", |line| format!("<190>Nov 20 15:13:54 host nginx: {line}")),
+        ("cri", |line| format!("2026-11-20T15:26:10.389870674+00:00 stderr F {line}")),
+        ("docker", |line| {
+            serde_json::json!({"log": format!("{line}\n"), "stream": "stdout", "time": "2026-11-20T15:26:10Z"}).to_string()
+        }),
+        ("compose", |line| format!("nginx-1  | {line}")),
+    ];
+    for (name, envelope) in envelopes {
+        let wrap = |path: &str, to: &str| {
+            let text = std::fs::read_to_string(path).unwrap();
+            let wrapped: String = text.split_terminator('\n').map(|line| envelope(line) + "\n").collect();
+            let to = dir.path().join(to);
+            std::fs::write(&to, wrapped).unwrap();
+            text_of(&to)
+        };
+        let (access, error) = (wrap(&access, "access.log"), wrap(&error, "error.log"));
+        let report =
+            json(&run(&["explain", "--format", "json", "--access-log", &access, "--error-log", &error]));
+        assert_eq!(report, plain, "{name}");
+    }
+}
+
+fn text_of(path: &Path) -> String {
+    text(path).to_owned()
+}
+
+#[test]
 fn several_logs_are_one_story() {
     let (access, error, _) = logs("nolive");
     let (other, more, _) = logs("backlog_full_unix");
