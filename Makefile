@@ -19,12 +19,11 @@ setup-test:
 	@sh tests/setup.sh test
 
 demo: setup-demo
-	$(CARGO) build --locked --release --bin badgateway
-	$(CARGO) run --locked --quiet --example demo -- target/release/badgateway
+	$(CARGO) build --locked --bin badgateway --example demo
+	$(CARGO) run --locked --quiet --example demo
 
 test: setup-test lint
 	$(CARGO) test --locked
-	$(CARGO) bench --locked --bench logs -- --quick
 
 lint: setup-test
 	$(CARGO) fmt --all --check

@@ -123,12 +123,17 @@ impl Attributor {
         self.offset
     }
 
+    /// Whether every line is read whole, so that the quick look at it can be spared.
+    #[inline]
+    pub fn wants_every_line(&self) -> bool {
+        self.options.timings
+    }
+
     /// Whether a line must be read whole, or its status is all that matters. `connection` is asked only when
     /// entries wait; `None`: it is not known quickly.
     #[inline]
     pub fn wants_fields(&self, quick: &Quick<'_>, connection: impl FnOnce() -> Option<u64>) -> bool {
-        self.options.timings
-            || is_failed(quick.status)
+        is_failed(quick.status)
             || (self.pending.uncounted() > 0 && connection().is_none_or(|n| self.pending.knows_connection(n)))
     }
 

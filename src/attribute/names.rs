@@ -28,9 +28,11 @@ pub struct Interner {
     texts: Vec<Box<str>>,
     cap: usize,
     overflowed: u64,
-    /// The last name and its id: neighbouring lines mostly share it.
-    last: (Vec<u8>, Id),
+    /// Names seen lately, by a cheap hash: a host's lines share a few servers and upstreams.
+    recent: [(Vec<u8>, Id); RECENT],
 }
+
+const RECENT: usize = 16;
 
 impl Interner {
     /// At most `cap` names, `""` and `other` not counted.
@@ -38,7 +40,7 @@ impl Interner {
         let texts = vec!["".into(), "other".into()];
         // A server that is really called `other` shares the overflow's series rather than doubling it.
         let ids = HashMap::from([((*b"").into(), Id::NONE), ((*b"other").into(), Id::OTHER)]);
-        Self { ids, texts, cap, overflowed: 0, last: (Vec::new(), Id::NONE) }
+        Self { ids, texts, cap, overflowed: 0, recent: std::array::from_fn(|_| (Vec::new(), Id::NONE)) }
     }
 
     /// The id of a name; invalid UTF-8 is repaired when the name is new.
@@ -48,17 +50,19 @@ impl Interner {
         if name.is_empty() {
             return Id::NONE;
         }
-        if name == self.last.0 {
-            return self.last.1;
+        let at = recent(name);
+        if name == self.recent[at].0 {
+            return self.recent[at].1;
         }
         let id = match self.ids.get(name) {
             Some(id) => *id,
             None => self.create(name),
         };
         if id != Id::OTHER {
-            self.last.0.clear();
-            self.last.0.extend_from_slice(name);
-            self.last.1 = id;
+            let (text, of) = &mut self.recent[at];
+            text.clear();
+            text.extend_from_slice(name);
+            *of = id;
         }
         id
     }
@@ -93,6 +97,12 @@ impl Interner {
     pub fn overflowed(&self) -> u64 {
         self.overflowed
     }
+}
+
+/// A slot for a name that is not empty: its length and three of its bytes tell most neighbours apart.
+fn recent(name: &[u8]) -> usize {
+    let (first, middle, last) = (name[0], name[name.len() / 2], name[name.len() - 1]);
+    (name.len() + usize::from(first) * 7 + usize::from(middle) * 3 + usize::from(last)) % RECENT
 }
 
 /// All names that label something.

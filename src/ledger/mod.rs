@@ -7,7 +7,7 @@ pub mod families;
 mod histogram;
 mod snapshot;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::attribute::vocabulary::{Cause, ExitReason, FAILED_CODES, Outcome, Phase, RootCause};
 use crate::attribute::{Id, Names, Sink, Verdict};
@@ -47,10 +47,12 @@ pub struct Ledger {
     errors: HashMap<(Id, Id, u16, Cause), u64>,
     roots: HashMap<(Id, u16, RootCause), u64>,
     failures: HashMap<(Id, Cause, Outcome), u64>,
-    seconds: HashMap<(Id, Phase), Histogram>,
+    /// By upstream, then by phase: three observations for each line, so no hashing.
+    seconds: Vec<[Histogram; Phase::ALL.len()]>,
     exits: HashMap<(Id, ExitReason), u64>,
-    pairs: HashMap<(Id, Id), ()>,
-    last_pair: (Id, Id),
+    pairs: HashSet<(Id, Id)>,
+    /// By server: the upstream it was last seen with, which is mostly the next one as well.
+    last_upstream: Vec<Option<Id>>,
     pairs_overflowed: u64,
     /// The logs, refreshed before each snapshot.
     pub logs: Vec<LogState>,
@@ -64,10 +66,10 @@ impl Default for Ledger {
             errors: HashMap::new(),
             roots: HashMap::new(),
             failures: HashMap::new(),
-            seconds: HashMap::new(),
+            seconds: Vec::new(),
             exits: HashMap::new(),
-            pairs: HashMap::new(),
-            last_pair: (Id::OTHER, Id::OTHER),
+            pairs: HashSet::new(),
+            last_upstream: Vec::new(),
             pairs_overflowed: 0,
             logs: Vec::new(),
         };
@@ -82,19 +84,24 @@ impl Ledger {
         snapshot::take(self, names)
     }
 
-    /// The pair that a new pair is counted as.
+    /// The pair that a pair is counted as.
     fn pair_of(&mut self, server: Id, upstream: Id) -> (Id, Id) {
-        let pair = (server, upstream);
-        if pair == self.last_pair || self.pairs.contains_key(&pair) {
+        let (pair, at) = ((server, upstream), server.index());
+        if self.last_upstream.get(at) == Some(&Some(upstream)) {
             return pair;
         }
-        if self.pairs.len() >= MOST_PAIRS {
-            self.pairs_overflowed += 1;
-            return (Id::OTHER, Id::OTHER);
+        if !self.pairs.contains(&pair) {
+            if self.pairs.len() >= MOST_PAIRS {
+                self.pairs_overflowed += 1;
+                return (Id::OTHER, Id::OTHER);
+            }
+            self.pairs.insert(pair);
+            self.start_at_zero(server, upstream);
         }
-        self.pairs.insert(pair, ());
-        self.last_pair = pair;
-        self.start_at_zero(server, upstream);
+        if at >= self.last_upstream.len() {
+            self.last_upstream.resize(at + 1, None);
+        }
+        self.last_upstream[at] = Some(upstream);
         pair
     }
 
@@ -163,7 +170,11 @@ impl Sink for Ledger {
     }
 
     fn seconds(&mut self, upstream: Id, phase: Phase, seconds: f64) {
-        self.seconds.entry((upstream, phase)).or_default().observe(seconds);
+        let at = upstream.index();
+        if at >= self.seconds.len() {
+            self.seconds.resize_with(at + 1, Default::default);
+        }
+        self.seconds[at][phase as usize].observe(seconds);
     }
 
     fn pair(&mut self, server: Id, upstream: Id) {

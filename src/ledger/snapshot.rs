@@ -5,7 +5,7 @@ use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, Me
 use super::Ledger;
 use super::families::{self, Family, Kind};
 use crate::attribute::Names;
-use crate::attribute::vocabulary::code;
+use crate::attribute::vocabulary::{Phase, code};
 
 /// What `/metrics` shows of the ledger.
 pub type Snapshot = Vec<MetricFamily>;
@@ -122,8 +122,11 @@ pub(super) fn take(ledger: &Ledger, names: &Names) -> Snapshot {
     failures.finish(&mut out);
 
     let mut seconds = Filling::new(&families::UPSTREAM_SECONDS);
-    for ((upstream, phase), histogram) in &ledger.seconds {
-        seconds.histogram(&[upstreams.text(*upstream), phase.word()], histogram);
+    for (id, phases) in upstreams.ids().zip(&ledger.seconds) {
+        for (phase, histogram) in Phase::ALL.iter().zip(phases).filter(|(_, histogram)| histogram.count() > 0)
+        {
+            seconds.histogram(&[upstreams.text(id), phase.word()], histogram);
+        }
     }
     seconds.finish(&mut out);
 

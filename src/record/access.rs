@@ -133,8 +133,9 @@ impl<'a> Access<'a> {
             Field::UpstreamBytesReceived,
         ]
         .map(|field| self.field(field));
-        let mut elements = lists.map(|list| list.map(list::elements));
         let count = self.attempts().unwrap_or_default();
+        // A single attempt's values are the lists themselves.
+        let mut elements = lists.map(|list| list.map(|list| list::elements(list, count == 1)));
         (0..count).map(move |_| {
             let mut next = |i: usize| elements[i].as_mut().map(|list| list.next().unwrap_or_default());
             Attempt {

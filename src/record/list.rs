@@ -6,11 +6,12 @@
 
 /// The elements of a list, in order, passes flattened. `-` and empty elements are kept: an attempt that
 /// has no value there still is an attempt.
-pub fn elements(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// `single`: the list is known to have one element.
+pub fn elements(list: &[u8], single: bool) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(list);
     std::iter::from_fn(move || {
         let text = rest?;
-        let (element, tail) = split(text);
+        let (element, tail) = if single { (text, None) } else { split(text) };
         rest = tail;
         Some(element)
     })
@@ -18,12 +19,17 @@ pub fn elements(list: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The last element: what the last attempt of the last pass left.
 pub fn last(list: &[u8]) -> &[u8] {
-    elements(list).last().unwrap_or_default()
+    elements(list, false).last().unwrap_or_default()
 }
 
 /// How many attempts the list tells of: none for a missing value (`-` or empty).
 pub fn attempts(list: &[u8]) -> usize {
-    if missing(list) { 0 } else { elements(list).count() }
+    match list {
+        _ if missing(list) => 0,
+        // Both separators hold a space: without one there is a single attempt, as nearly always.
+        _ if memchr::memchr(b' ', list).is_none() => 1,
+        _ => elements(list, false).count(),
+    }
 }
 
 /// Whether the whole value is missing: nginx logs `-` (`escape=default`) or nothing (`json`, `none`).
@@ -49,7 +55,7 @@ mod tests {
     use super::*;
 
     fn all(list: &str) -> Vec<&str> {
-        elements(list.as_bytes()).map(|e| std::str::from_utf8(e).unwrap()).collect()
+        elements(list.as_bytes(), false).map(|e| std::str::from_utf8(e).unwrap()).collect()
     }
 
     #[test]

@@ -53,7 +53,8 @@ impl AccessLog {
             && !self.unordered
             && let Some(format) = self.formats.get(self.current)
         {
-            if let Some(quick) = format.quick(line)
+            if !attributor.wants_every_line()
+                && let Some(quick) = format.quick(line)
                 && !attributor.wants_fields(&quick, || format.quick_connection(line))
             {
                 self.tally.parsed += 1;

@@ -10,10 +10,14 @@ use crate::record::escape::Escape;
 /// hostile lines; real formats need none or a few.
 const RETRIES: usize = 64;
 
+/// How many such guesses are remembered.
+const MOST_CHOICES: usize = 8;
+
 impl Format {
     /// Fills `values`; says where it broke.
     pub(super) fn matches<'a>(&self, line: &'a [u8], values: &mut Values<'a>) -> Result<(), Mismatch> {
-        let mut walk = Walk { format: self, line, furthest: 0, wanted: 0, choices: Vec::new() };
+        let mut walk =
+            Walk { format: self, line, furthest: 0, wanted: 0, choices: Default::default(), chosen: 0 };
         walk.run(values).map_err(|()| walk.mismatch())
     }
 }
@@ -23,8 +27,10 @@ struct Walk<'f, 'a> {
     line: &'a [u8],
     furthest: usize,
     wanted: usize,
-    /// Values whose end was a guess: part, start of the value, where to look for the next end.
-    choices: Vec<(usize, usize, usize)>,
+    /// Values whose end was a guess: part, start of the value, where to look for the next end. The latest ones;
+    /// no real format has more that matter.
+    choices: [(usize, usize, usize); MOST_CHOICES],
+    chosen: usize,
 }
 
 impl<'a> Walk<'_, 'a> {
@@ -45,7 +51,9 @@ impl<'a> Walk<'_, 'a> {
                 }
                 Err(()) => {}
             }
-            let Some((guess, start, from)) = self.choices.pop() else { return Err(()) };
+            let Some(last) = self.chosen.checked_sub(1) else { return Err(()) };
+            self.chosen = last;
+            let (guess, start, from) = self.choices[last % MOST_CHOICES];
             retries += 1;
             if retries > RETRIES {
                 return Err(());
@@ -64,7 +72,7 @@ impl<'a> Walk<'_, 'a> {
     ) -> Result<usize, ()> {
         match &self.format.parts[part] {
             Part::Literal(text) => {
-                if self.line[at..].starts_with(text) {
+                if begins(&self.line[at..], text) {
                     return Ok(at + text.len());
                 }
                 let common = self.line[at..].iter().zip(text.iter()).take_while(|(a, b)| a == b).count();
@@ -89,7 +97,12 @@ impl<'a> Walk<'_, 'a> {
                 if let (Shape::Any, Some([first, ..])) = (shape, next)
                     && *first != b'"'
                 {
-                    self.choices.push((part, at, end + 1));
+                    if self.chosen == MOST_CHOICES {
+                        self.choices.rotate_left(1);
+                        self.chosen -= 1;
+                    }
+                    self.choices[self.chosen] = (part, at, end + 1);
+                    self.chosen += 1;
                 }
                 if let Some(field) = field {
                     values[*field as usize] = Some(&self.line[at..end]);
@@ -136,7 +149,7 @@ impl Format {
         }
         if let (Shape::Any, Some(next @ [b'"', ..])) = (shape, next) {
             let end = self.escape.quote(line, at)?;
-            return line[end..].starts_with(next).then_some(end);
+            return begins(&line[end..], next).then_some(end);
         }
         let end = value_end(line, at, shape, next, look_from)?;
         self.escape.quote(&line[..end], at).is_none().then_some(end)
@@ -155,7 +168,7 @@ fn value_end(line: &[u8], at: usize, shape: Shape, next: Option<&[u8]>, look_fro
     match shape {
         Shape::Status => {
             let value = line.get(at..at + 3)?;
-            (is_status(value) && line[at + 3..].starts_with(next)).then_some(at + 3)
+            (is_status(value) && begins(&line[at + 3..], next)).then_some(at + 3)
         }
         Shape::Word => {
             let end = find(line, look_from, next)?;
@@ -188,6 +201,13 @@ fn is_separator(line: &[u8], space: usize) -> bool {
         || (before(1) == Some(b':') && before(2) == Some(b' '))
 }
 
+/// `starts_with` for the few bytes of a literal: a call of memcmp for each of forty literals was the largest
+/// single cost of a line.
+#[inline]
+pub(super) fn begins(text: &[u8], literal: &[u8]) -> bool {
+    text.len() >= literal.len() && text.iter().zip(literal).all(|(a, b)| a == b)
+}
+
 #[inline]
 fn find(line: &[u8], from: usize, needle: &[u8]) -> Option<usize> {
     let text = line.get(from..)?;
@@ -195,7 +215,7 @@ fn find(line: &[u8], from: usize, needle: &[u8]) -> Option<usize> {
     let mut at = 0;
     while let Some(found) = memchr::memchr(needle[0], &text[at..]) {
         at += found;
-        if text[at..].starts_with(needle) {
+        if begins(&text[at..], needle) {
             return Some(from + at);
         }
         at += 1;

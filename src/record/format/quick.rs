@@ -3,6 +3,7 @@
 use memchr::memmem::Finder;
 
 use super::field::Field;
+use super::matcher::begins;
 use super::{Format, Part};
 use crate::record::escape::Escape;
 use crate::record::stamp;
@@ -92,7 +93,7 @@ impl Target {
         for part in self.anchor..=self.part {
             start = at;
             at = match &format.parts[part] {
-                Part::Literal(text) if line[at..].starts_with(text) => at + text.len(),
+                Part::Literal(text) if begins(&line[at..], text) => at + text.len(),
                 Part::Literal(_) => return None,
                 Part::Variable { shape, .. } => {
                     let next = match format.parts.get(part + 1) {

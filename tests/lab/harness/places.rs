@@ -5,7 +5,7 @@
 use std::{
     collections::BTreeMap,
     net::TcpListener,
-    sync::atomic::{AtomicU16, Ordering},
+    sync::{Mutex, PoisonError},
 };
 
 use super::Result;
@@ -44,23 +44,48 @@ impl Places {
     }
 }
 
-/// A TCP port of the loopback address that nobody listens on.
+/// A run of ports that this process has claimed: the first one is bound as long as the process lives, and whoever
+/// wants the same run finds it taken.
+struct Claim {
+    _first: TcpListener,
+    next: u16,
+    end: u16,
+}
+
+/// A TCP port of the loopback address that nobody listens on, and that no other lab on this machine will take.
 ///
 /// Taken from below the range of automatic ports (32768 and up on Linux), so that no outgoing connection can occupy it
 /// while a server of ours is being restarted on it.
 pub(crate) fn free_port() -> Result<u16> {
+    static CLAIM: Mutex<Option<Vec<Claim>>> = Mutex::new(None);
+    let mut claims = CLAIM.lock().unwrap_or_else(PoisonError::into_inner);
+    let claims = claims.get_or_insert_default();
+    loop {
+        if let Some(claim) = claims.last_mut() {
+            while claim.next < claim.end {
+                claim.next += 1;
+                if TcpListener::bind(("127.0.0.1", claim.next)).is_ok() {
+                    return Ok(claim.next);
+                }
+            }
+        }
+        claims.push(claim()?);
+    }
+}
+
+/// Claims the next run that nobody has.
+fn claim() -> Result<Claim> {
     const FIRST: u16 = 15_000;
-    const COUNT: u16 = 15_000;
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = u16::try_from(std::process::id() % u32::from(COUNT)).unwrap_or_default();
-    for _ in 0..COUNT {
-        let step = NEXT.fetch_add(1, Ordering::Relaxed);
-        let port = FIRST + (start + step % COUNT) % COUNT;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return Ok(port);
+    const LENGTH: u16 = 128;
+    const RUNS: u16 = 130;
+    let start = u16::try_from(std::process::id() % u32::from(RUNS)).unwrap_or_default();
+    for number in 0..RUNS {
+        let first = FIRST + (start + number) % RUNS * LENGTH;
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", first)) {
+            return Ok(Claim { _first: listener, next: first, end: first + LENGTH - 1 });
         }
     }
-    Err("no free TCP port on 127.0.0.1".into())
+    Err("no free TCP ports on 127.0.0.1".into())
 }
 
 /// An address of the loopback interface with a port from [`free_port`].

@@ -23,6 +23,8 @@ pub(crate) struct ClosedPort {
 pub(crate) fn closed_port() -> Result<ClosedPort> {
     let address = free_address()?;
     let socket = TcpSocket::new_v4()?;
+    // An earlier run may have left connections in TIME_WAIT on the same port.
+    socket.set_reuseaddr(true)?;
     socket.bind(address.parse()?)?;
     Ok(ClosedPort { address, _socket: socket })
 }
@@ -42,6 +44,7 @@ pub(crate) fn full_port() -> Result<FullPort> {
     let runtime = Builder::new_current_thread().enable_io().build()?;
     let listener = runtime.block_on(async {
         let socket = TcpSocket::new_v4()?;
+        socket.set_reuseaddr(true)?;
         socket.bind(target)?;
         socket.listen(1)
     })?;
