@@ -4,6 +4,8 @@
 //! or an upstream can write. Sources: `ngx_http_upstream.c`, the protocol modules, `ngx_event_connect.c`,
 //! `ngx_event_openssl.c`, read at 1.22.1, 1.26.3 and 1.31.5.
 
+use std::sync::LazyLock;
+
 use crate::record::error::{Action, Context, Level};
 
 use super::vocabulary::{Cause, RootCause};
@@ -152,18 +154,34 @@ const TABLE: &[(&str, Rule)] = &[
     ("pread() \"", Rule::File),
 ];
 
-/// Whether the body could mean anything: a cheap test before an entry is taken apart. It errs towards yes.
-#[inline]
-pub fn may_matter(level: Level, body: &[u8]) -> bool {
-    level >= Level::Error && (rule(body).is_some() || starts_with_variable(body).is_some())
+/// A message that was recognised by its first bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Recognised(Rule);
+
+/// Recognises a message, before its entry is taken apart. `None`: nothing about a gateway.
+pub fn recognise(level: Level, body: &[u8]) -> Option<Recognised> {
+    if level < Level::Error {
+        return None;
+    }
+    let rule = rule(body).or_else(|| starts_with_variable(body)).map(Recognised)?;
+    (!matches!(rule.0, Rule::Nothing)).then_some(rule)
 }
 
 fn rule(body: &[u8]) -> Option<Rule> {
-    let first = body.first()?;
-    TABLE
-        .iter()
-        .find(|(head, _)| head.as_bytes()[0] == *first && body.starts_with(head.as_bytes()))
-        .map(|(_, rule)| *rule)
+    /// The rows of the table by their first byte, in its order.
+    static BY_FIRST: LazyLock<Vec<Vec<(&[u8], Rule)>>> = LazyLock::new(|| {
+        let mut rows = vec![Vec::new(); 256];
+        for (head, rule) in TABLE {
+            rows[usize::from(head.as_bytes()[0])].push((head.as_bytes(), *rule));
+        }
+        rows
+    });
+    let rows = &BY_FIRST[usize::from(*body.first()?)];
+    // Beyond "upstream ", where most heads begin alike, one byte tells nearly all of them apart.
+    const TELLING: usize = 9;
+    let telling = body.get(TELLING);
+    let may_be = |head: &[u8]| head.get(TELLING).is_none_or(|byte| Some(byte) == telling);
+    rows.iter().find(|(head, _)| may_be(head) && body.starts_with(head)).map(|(_, rule)| *rule)
 }
 
 /// Messages that begin with a name or a number out of the configuration.
@@ -180,11 +198,14 @@ fn starts_with_variable(body: &[u8]) -> Option<Rule> {
 }
 
 /// What an entry means. `connected`: it carries a connection number.
-pub fn meaning(level: Level, connected: bool, context: &Context<'_>, body: &[u8]) -> Meaning {
-    if level < Level::Error {
-        return Meaning::Nothing;
-    }
-    let Some(rule) = rule(body).or_else(|| starts_with_variable(body)) else { return Meaning::Nothing };
+pub fn meaning(
+    recognised: Recognised,
+    level: Level,
+    connected: bool,
+    context: &Context<'_>,
+    body: &[u8],
+) -> Meaning {
+    let rule = recognised.0;
     let action = context.action;
     let failure = |cause, errno, root| Meaning::Failure(Failure { cause, errno, root });
     let upstream = |cause, errno| {

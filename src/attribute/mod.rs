@@ -341,11 +341,10 @@ impl Attributor {
     /// An entry of an error log. Gives its meaning.
     pub fn entry(&mut self, entry: &Entry<'_>, sink: &mut impl Sink) -> Meaning {
         let head = &entry.head;
-        if !message::may_matter(head.level, head.body) {
-            return Meaning::Nothing;
-        }
+        let Some(recognised) = message::recognise(head.level, head.body) else { return Meaning::Nothing };
         let context = entry.context();
-        let meaning = message::meaning(head.level, head.connection.is_some(), &context, head.body);
+        let meaning =
+            message::meaning(recognised, head.level, head.connection.is_some(), &context, head.body);
         let says = match meaning {
             Meaning::Failure(failure) => Says::Failure(failure.cause),
             Meaning::Stderr => match message::php_root(context.message) {

@@ -81,7 +81,9 @@ fn goes_on(head: &Head<'_>, line: &[u8], first: bool) -> bool {
     if head.connection.is_none() || head.level < Level::Error {
         return false;
     }
-    let Some(opening) = QUOTING.iter().find(|opening| head.body.starts_with(opening)) else { return false };
+    let first_byte = head.body.first();
+    let fits = |opening: &&&[u8]| opening.first() == first_byte && head.body.starts_with(opening);
+    let Some(opening) = QUOTING.iter().find(fits) else { return false };
     let text = if first { &head.body[opening.len()..] } else { line };
     // The fields of the request follow the closing quote. A forged entry inside the quotes has fields of its
     // own, but no quote in front of them.

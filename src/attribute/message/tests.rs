@@ -3,15 +3,17 @@
 use super::*;
 use crate::record::error;
 
-fn cause_at(level: &str, text: &str) -> Option<Cause> {
-    let line = format!("2026/11/20 15:08:28 [{level}] 7#7: *9 {text}");
+fn meaning_of(line: &str) -> Meaning {
     let head = error::head(line.as_bytes()).unwrap();
     let context = error::context(head.body, false);
-    let meaning = meaning(head.level, head.connection.is_some(), &context, head.body);
-    if meaning != Meaning::Nothing {
-        assert!(may_matter(head.level, head.body), "{text}");
+    match recognise(head.level, head.body) {
+        Some(recognised) => meaning(recognised, head.level, head.connection.is_some(), &context, head.body),
+        None => Meaning::Nothing,
     }
-    match meaning {
+}
+
+fn cause_at(level: &str, text: &str) -> Option<Cause> {
+    match meaning_of(&format!("2026/11/20 15:08:28 [{level}] 7#7: *9 {text}")) {
         Meaning::Failure(failure) => Some(failure.cause),
         _ => None,
     }
@@ -245,10 +247,11 @@ fn without_a_connection_nginx_speaks_of_its_own_sockets() {
         "recv() failed (111: Connection refused) while resolving, resolver: 127.0.0.1:53",
         "socket() failed (24: Too many open files)",
     ] {
-        let line = format!("2026/11/20 15:08:28 [error] 7#7: {text}");
-        let head = error::head(line.as_bytes()).unwrap();
-        let context = error::context(head.body, false);
-        assert_eq!(meaning(head.level, false, &context, head.body), Meaning::Nothing, "{text}");
+        assert_eq!(
+            meaning_of(&format!("2026/11/20 15:08:28 [error] 7#7: {text}")),
+            Meaning::Nothing,
+            "{text}"
+        );
     }
 }
 
