@@ -3,12 +3,15 @@
 //! CPU time is user and system time of reaped children as the kernel adds them up for us, which is exact but
 //! shown in ticks of 10 ms: so a program runs several times between two looks.
 
-use std::fs::File;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use procfs::process::Process;
+
+/// Bytes that an empty pipe holds.
+const PIPE: usize = 65_536;
 
 /// A program and its arguments, to be run on the same files again and again.
 pub(crate) struct Program {
@@ -35,25 +38,34 @@ impl Program {
         command
     }
 
-    /// Runs it once, with its output to a file. Gives the peak of its resident memory in bytes.
-    pub(crate) fn run_watched(&self, output: &Path) -> u64 {
-        let output = File::create(output).expect("a file for the output");
-        let mut child =
-            self.command(output.into()).spawn().unwrap_or_else(|e| panic!("{}: {e}", self.path.display()));
+    /// Runs it once. Gives its output and the peak of its resident memory in bytes.
+    ///
+    /// Its output goes into a pipe that is full, so that it waits with its result: by then it has taken all the
+    /// memory it will ever take, and there is time to look.
+    pub(crate) fn run_watched(&self) -> (Vec<u8>, u64) {
+        let (mut reader, writer) = std::io::pipe().expect("a pipe");
+        let mut filler = writer.try_clone().expect("a pipe");
+        let full = std::thread::spawn(move || filler.write_all(&[b' '; PIPE]));
+        let patience = Instant::now() + Duration::from_millis(100);
+        while !full.is_finished() && Instant::now() < patience {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let failed = |error| panic!("{}: {error}", self.path.display());
+        let mut child = self.command(writer.into()).spawn().unwrap_or_else(failed);
         let process = Process::new(child.id() as i32);
-        let mut peak = 0;
-        let status = loop {
-            // It only grows, so the last look before the end counts.
-            if let Ok(Some(kib)) = process.as_ref().map(|p| p.status().ok().and_then(|status| status.vmhwm)) {
-                peak = peak.max(kib * 1024);
+        let (mut peak, mut asleep) = (0, 0);
+        while asleep < 2 && child.try_wait().expect("our child").is_none() {
+            if let Some(status) = process.as_ref().ok().and_then(|process| process.status().ok()) {
+                peak = peak.max(status.vmhwm.unwrap_or_default() * 1024);
+                asleep = if status.state.starts_with('S') { asleep + 1 } else { 0 };
             }
-            match child.try_wait().expect("our child") {
-                Some(status) => break status,
-                None => std::thread::sleep(Duration::from_micros(500)),
-            }
-        };
+            std::thread::sleep(Duration::from_micros(500));
+        }
+        let mut output = Vec::new();
+        reader.read_to_end(&mut output).expect("its output");
+        let status = child.wait().expect("our child");
         assert!(status.success(), "{} {:?}: {status}", self.path.display(), self.arguments);
-        peak
+        (output.trim_ascii().to_vec(), peak)
     }
 
     /// Chooses how often it must run for a measurement of at least this time.

@@ -61,15 +61,14 @@ impl Mtail {
         let files = [format!("--progs={}", program.display()), format!("--logs={}", head.display())];
         let arguments = arguments.into_iter().map(str::to_owned).chain(files);
         let mtail = Self { program: Program::new("mtail", arguments), lines, log: head };
-        mtail.check(dir, logs.error.is_some());
+        mtail.check(logs.error.is_some());
         Some(mtail)
     }
 
     /// A rival that did not do its work would be no measure.
-    fn check(&self, dir: &Path, some: bool) {
-        let output = dir.join("mtail.out");
-        self.program.run_watched(&output);
-        let text = std::fs::read_to_string(output).expect("mtail's output");
+    fn check(&self, some: bool) {
+        let (output, _) = self.program.run_watched();
+        let text = String::from_utf8_lossy(&output);
         let values =
             text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.rsplit(' ').next());
         let counted: f64 = values.filter_map(|value| value.parse::<f64>().ok()).sum();

@@ -30,9 +30,7 @@ pub(crate) fn print_header() {
 /// Measures and prints one row. Gives the peak of memory in bytes.
 pub(crate) fn row(logs: &Logs, dir: &Path, effort: &Effort, goals: &mut Goals) -> u64 {
     let mut explain = explain(logs);
-    let output = dir.join("explain.json");
-    let peak = explain.run_watched(&output);
-    let found = std::fs::read(&output).expect("explain's output");
+    let (found, peak) = explain.run_watched();
     for wrong in wrong(&found, logs) {
         goals.check(&format!("{}: {wrong}", logs.name), false);
     }
@@ -82,7 +80,7 @@ pub(crate) fn memory_of_four(logs: &Logs, dir: &Path, before: u64, goals: &mut G
         std::io::copy(&mut one, &mut file).expect("room for four logs");
     }
     let four = Logs { name: "four", access: Some(path), error: None, truth: Truth::default() };
-    let peak = explain(&four).run_watched(&dir.join("explain.json"));
+    let (_, peak) = explain(&four).run_watched();
     let (then, now) = (before as f64 / f64::from(1 << 20), peak as f64 / f64::from(1 << 20));
     let judged = goals.check("memory grows with the file", peak.abs_diff(before) <= goals::MOST_GROWTH);
     println!("{} four times in one file: peak RSS {now:.1} MiB instead of {then:.1} MiB {judged}", logs.name);

@@ -167,9 +167,11 @@ pub fn recognise(level: Level, body: &[u8]) -> Option<Recognised> {
     (!matches!(rule.0, Rule::Nothing)).then_some(rule)
 }
 
+type Row = (&'static [u8], Rule);
+
 fn rule(body: &[u8]) -> Option<Rule> {
     /// The rows of the table by their first byte, in its order.
-    static BY_FIRST: LazyLock<Vec<Vec<(&[u8], Rule)>>> = LazyLock::new(|| {
+    static BY_FIRST: LazyLock<Vec<Vec<Row>>> = LazyLock::new(|| {
         let mut rows = vec![Vec::new(); 256];
         for (head, rule) in TABLE {
             rows[usize::from(head.as_bytes()[0])].push((head.as_bytes(), *rule));

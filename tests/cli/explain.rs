@@ -56,7 +56,8 @@ fn every_transport_s_envelope_is_opened() {
     let (access, error, _) = logs("retry_bad");
     let plain = json(&run(&["explain", "--format", "json", "--access-log", &access, "--error-log", &error]));
     let dir = tempfile::tempdir().unwrap();
-    let envelopes: [(&str, fn(&str) -> String); 4] = [
+    type Envelope = fn(&str) -> String;
+    let envelopes: [(&str, Envelope); 4] = [
         ("syslog", |line| format!("<190>Nov 20 15:13:54 host nginx: {line}")),
         ("cri", |line| format!("2026-11-20T15:26:10.389870674+00:00 stderr F {line}")),
         ("docker", |line| {

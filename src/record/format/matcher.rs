@@ -147,12 +147,18 @@ impl Format {
         if self.escape == Escape::None || shape == Shape::Rest {
             return value_end(line, at, shape, next, look_from);
         }
-        if let (Shape::Any, Some(next @ [b'"', ..])) = (shape, next) {
-            let end = self.escape.quote(line, at)?;
-            return begins(&line[end..], next).then_some(end);
+        match (shape, next) {
+            (Shape::Any | Shape::List | Shape::Word, Some(next @ [b'"', ..])) => {
+                let end = self.escape.quote(line, at)?;
+                begins(&line[end..], next).then_some(end)
+            }
+            // A word holds no space, so it cannot swallow a field.
+            (Shape::Word | Shape::Status, _) => value_end(line, at, shape, next, look_from),
+            _ => {
+                let end = value_end(line, at, shape, next, look_from)?;
+                self.escape.quote(&line[..end], at).is_none().then_some(end)
+            }
         }
-        let end = value_end(line, at, shape, next, look_from)?;
-        self.escape.quote(&line[..end], at).is_none().then_some(end)
     }
 }
 
@@ -169,6 +175,10 @@ fn value_end(line: &[u8], at: usize, shape: Shape, next: Option<&[u8]>, look_fro
         Shape::Status => {
             let value = line.get(at..at + 3)?;
             (is_status(value) && begins(&line[at + 3..], next)).then_some(at + 3)
+        }
+        Shape::Word if next[0] == b' ' => {
+            let end = at + memchr::memchr(b' ', line.get(at..)?)?;
+            begins(&line[end..], next).then_some(end)
         }
         Shape::Word => {
             let end = find(line, look_from, next)?;

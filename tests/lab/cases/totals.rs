@@ -1,6 +1,10 @@
 //! What settles only after a while, added up over all cases: root causes, failed attempts, ends of workers.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use super::{
     Case, Failure,
@@ -62,12 +66,14 @@ impl Totals {
     pub(super) fn check(&self, stand: &Stand) -> Vec<String> {
         let mut wrong = Vec::new();
         let began = Instant::now();
+        let logs = [stand.nginx.rich_log(), stand.nginx.combined_log()];
         for (number, (name, exporter)) in
             [("rich", &stand.rich), ("combined", &stand.plain)].into_iter().enumerate()
         {
             let mut found = Vec::new();
             let settled = wait_for("the totals", Duration::from_secs(JOIN_WINDOW + 8), || {
                 found = self.differences(exporter, number).unwrap_or_else(|error| vec![error.to_string()]);
+                found.extend(lines_read(exporter, &logs[number]).err().map(|error| error.to_string()));
                 // What must not be counted could still be: an entry that no response claims waits for the window.
                 (found.is_empty() && began.elapsed().as_secs() > JOIN_WINDOW).then_some(())
             });
@@ -102,6 +108,17 @@ impl Totals {
         }
         Ok(found)
     }
+}
+
+/// Every line of the access log was read and understood, once.
+fn lines_read(exporter: &Exporter, log: &Path) -> Result<()> {
+    let written = fs::read(log)?.iter().filter(|byte| **byte == b'\n').count() as u64;
+    let mut read = exporter.scrape()?.sums("badgateway_log_lines_total", &["log", "result"]);
+    read.retain(|key, _| key[0] == log.to_string_lossy());
+    if read != Counts::from([(vec![log.display().to_string(), "parsed".to_owned()], written)]) {
+        return Err(format!("{written} lines were written, log_lines_total has {read:?}").into());
+    }
+    Ok(())
 }
 
 fn failure(case: &'static Case, stand: &Stand, row: Failure) -> Result<Row> {

@@ -9,7 +9,7 @@ use super::{
     visitors::Tally,
 };
 
-/// No line is longer, so that none wraps and moving the cursor up stays right.
+/// No line is longer than this.
 const WIDTH: usize = 78;
 
 /// Width of the left column.
@@ -152,9 +152,9 @@ impl Screen {
         if heard.errors.is_empty() {
             lines.push(format!("{}{}", self.label("Badgateway"), self.ink(Ink::Faint, "nothing to report")));
         }
-        for line in &lines {
-            println!("{line}");
-        }
+        // On a narrow terminal lines are cut instead of wrapped: moving up counts lines.
+        let (cut, wrap) = if self.live { ("\x1b[?7l", "\x1b[?7h") } else { ("", "") };
+        println!("{cut}{}{wrap}", lines.join("\n"));
         let _ = std::io::stdout().flush();
         self.drawn = lines.len();
     }
