@@ -123,7 +123,7 @@ impl Attributor {
         self.offset
     }
 
-    /// Whether every line is read whole, so that the quick look at it can be spared.
+    /// Whether every line's upstream fields are wanted, also those of successes.
     #[inline]
     pub fn wants_every_line(&self) -> bool {
         self.options.timings
@@ -170,8 +170,9 @@ impl Attributor {
         true
     }
 
-    /// A line that is no failure while no entry waits: nothing to join.
-    fn plain(&mut self, access: &Access<'_>, sink: &mut impl Sink) {
+    /// A line that is no failure and that no entry can belong to: only its server, status and upstream fields
+    /// are read.
+    pub fn plain(&mut self, access: &Access<'_>, sink: &mut impl Sink) {
         let server = access.server().map_or(Id::NONE, |name| self.names.servers.id(&name));
         sink.response(server, access.status());
         if self.options.timings {

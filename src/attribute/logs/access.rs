@@ -53,12 +53,17 @@ impl AccessLog {
             && !self.unordered
             && let Some(format) = self.formats.get(self.current)
         {
-            if !attributor.wants_every_line()
-                && let Some(quick) = format.quick(line)
+            if let Some(quick) = format.quick(line)
                 && !attributor.wants_fields(&quick, || format.quick_connection(line))
             {
-                self.tally.parsed += 1;
-                return attributor.quick(&quick, sink);
+                if !attributor.wants_every_line() {
+                    self.tally.parsed += 1;
+                    return attributor.quick(&quick, sink);
+                }
+                if let Some(access) = format.upstream(line) {
+                    self.tally.parsed += 1;
+                    return attributor.plain(&access, sink);
+                }
             }
             if let Ok(access) = format.access(line) {
                 self.tally.parsed += 1;

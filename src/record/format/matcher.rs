@@ -18,7 +18,13 @@ impl Format {
     pub(super) fn matches<'a>(&self, line: &'a [u8], values: &mut Values<'a>) -> Result<(), Mismatch> {
         let mut walk =
             Walk { format: self, line, furthest: 0, wanted: 0, choices: Default::default(), chosen: 0 };
-        walk.run(values).map_err(|()| walk.mismatch())
+        walk.run(values, 0, 0).map_err(|()| walk.mismatch())
+    }
+
+    /// The same from a part on that stands at a known place of the line.
+    pub(super) fn matches_from<'a>(&self, line: &'a [u8], values: &mut Values<'a>, part: usize, at: usize) -> bool {
+        let mut walk = Walk { format: self, line, furthest: 0, wanted: 0, choices: Default::default(), chosen: 0 };
+        walk.run(values, part, at).is_ok()
     }
 }
 
@@ -34,8 +40,8 @@ struct Walk<'f, 'a> {
 }
 
 impl<'a> Walk<'_, 'a> {
-    fn run(&mut self, values: &mut Values<'a>) -> Result<(), ()> {
-        let (mut part, mut at, mut look_from) = (0, 0, None);
+    fn run(&mut self, values: &mut Values<'a>, mut part: usize, mut at: usize) -> Result<(), ()> {
+        let mut look_from = None;
         let mut retries = 0;
         loop {
             match self.step(part, at, look_from.take(), values) {

@@ -101,6 +101,13 @@ impl Format {
         self.quick.read(self, line)
     }
 
+    /// Status, server name and the upstream fields, by jumping to the first of them; other fields may be missing
+    /// in the result. `None`: the line must be walked.
+    #[inline]
+    pub fn upstream<'a>(&self, line: &'a [u8]) -> Option<Access<'a>> {
+        Some(Access::new(self.quick.upstream(self, line)?, self.escape))
+    }
+
     /// Only the connection number, by jumping to it.
     #[inline]
     pub fn quick_connection(&self, line: &[u8]) -> Option<u64> {

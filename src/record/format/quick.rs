@@ -4,7 +4,7 @@ use memchr::memmem::Finder;
 
 use super::field::Field;
 use super::matcher::begins;
-use super::{Format, Part};
+use super::{Format, Part, Values};
 use crate::record::escape::Escape;
 use crate::record::stamp;
 
@@ -32,6 +32,8 @@ pub(super) struct Plan {
     status: Option<Target>,
     server: Option<Target>,
     connection: Option<Target>,
+    /// The literal before the first field about servers and upstreams, and the way to it.
+    upstream: Option<(usize, Jump)>,
     /// The format has a server name that cannot be jumped to: every line is walked.
     walk: bool,
 }
@@ -56,7 +58,21 @@ impl Plan {
             walk: has_server && server.is_none(),
             server,
             connection: target(Field::Connection),
+            upstream: upstream(parts, escape),
         }
+    }
+
+    /// Status, server and everything about upstreams, without the fields in front of them.
+    #[inline]
+    pub(super) fn upstream<'a>(&self, format: &Format, line: &'a [u8]) -> Option<Values<'a>> {
+        let (part, jump) = self.upstream.as_ref()?;
+        let mut values = Values::default();
+        let at = jump.go(line)?;
+        if !format.matches_from(line, &mut values, *part, at) {
+            return None;
+        }
+        values[Field::Status as usize] = Some(self.status.as_ref()?.value(format, line)?);
+        Some(values)
     }
 
     #[inline]
@@ -85,10 +101,7 @@ impl Plan {
 impl Target {
     #[inline]
     fn value<'a>(&self, format: &Format, line: &'a [u8]) -> Option<&'a [u8]> {
-        let at = match &self.jump {
-            Jump::Literal(finder) => finder.find(line)?,
-            Jump::Quote(n) => nth_quote(line, *n)?,
-        };
+        let at = self.jump.go(line)?;
         let (mut at, mut start) = (at, at);
         for part in self.anchor..=self.part {
             start = at;
@@ -106,6 +119,28 @@ impl Target {
         }
         Some(&line[start..at])
     }
+}
+
+impl Jump {
+    #[inline]
+    fn go(&self, line: &[u8]) -> Option<usize> {
+        match self {
+            Jump::Literal(finder) => finder.find(line),
+            Jump::Quote(n) => nth_quote(line, *n),
+        }
+    }
+}
+
+/// The way to the part before the first field that is neither the status nor about the request.
+fn upstream(parts: &[Part], escape: Escape) -> Option<(usize, Jump)> {
+    let about_upstream = |field: Field| field == Field::ServerName || field.name().starts_with("upstream_");
+    let first =
+        parts.iter().position(|p| matches!(p, Part::Variable { field: Some(f), .. } if about_upstream(*f)))?;
+    let anchor = first.checked_sub(1)?;
+    if escape == Escape::None {
+        return None;
+    }
+    Some((anchor, jump(parts, escape, anchor)?))
 }
 
 #[inline]
@@ -181,6 +216,28 @@ mod tests {
         assert_eq!(text.quick_connection(line), Some(345));
         assert_eq!(text.access(line).unwrap().connection(), Some(345));
         assert_eq!(Format::new("combined").unwrap().quick_connection(line), None);
+    }
+
+    #[test]
+    fn upstream_fields_by_jump_are_those_of_the_walk() {
+        use crate::record::format::{RECOMMENDED, RECOMMENDED_JSON};
+        for format in [RECOMMENDED, RECOMMENDED_JSON] {
+            let format = Format::new(format).unwrap();
+            let mut line = Vec::new();
+            for part in &format.parts {
+                match part {
+                    Part::Literal(text) => line.extend_from_slice(text),
+                    Part::Variable { field: Some(Field::Status), .. } => line.extend_from_slice(b"200"),
+                    Part::Variable { field: Some(field), .. } => line.extend_from_slice(field.name().as_bytes()),
+                    Part::Variable { .. } => line.push(b'-'),
+                }
+            }
+            let (walked, jumped) = (format.access(&line).unwrap(), format.upstream(&line).unwrap());
+            for field in [Field::Status, Field::ServerName, Field::UpstreamAddr, Field::UpstreamResponseTime] {
+                assert!(walked.field(field).is_some());
+                assert_eq!(jumped.field(field), walked.field(field));
+            }
+        }
     }
 
     #[test]
