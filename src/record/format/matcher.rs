@@ -22,8 +22,15 @@ impl Format {
     }
 
     /// The same from a part on that stands at a known place of the line.
-    pub(super) fn matches_from<'a>(&self, line: &'a [u8], values: &mut Values<'a>, part: usize, at: usize) -> bool {
-        let mut walk = Walk { format: self, line, furthest: 0, wanted: 0, choices: Default::default(), chosen: 0 };
+    pub(super) fn matches_from<'a>(
+        &self,
+        line: &'a [u8],
+        values: &mut Values<'a>,
+        part: usize,
+        at: usize,
+    ) -> bool {
+        let mut walk =
+            Walk { format: self, line, furthest: 0, wanted: 0, choices: Default::default(), chosen: 0 };
         walk.run(values, part, at).is_ok()
     }
 }
@@ -154,10 +161,8 @@ impl Format {
             return value_end(line, at, shape, next, look_from);
         }
         match (shape, next) {
-            (Shape::Any | Shape::List | Shape::Word, Some(next @ [b'"', ..])) => {
-                let end = self.escape.quote(line, at)?;
-                begins(&line[end..], next).then_some(end)
-            }
+            // Whether the whole terminator stands there is for the next step to see.
+            (Shape::Any | Shape::List | Shape::Word, Some([b'"', ..])) => self.escape.quote(line, at),
             // A word holds no space, so it cannot swallow a field.
             (Shape::Word | Shape::Status, _) => value_end(line, at, shape, next, look_from),
             _ => {
@@ -217,11 +222,15 @@ fn is_separator(line: &[u8], space: usize) -> bool {
         || (before(1) == Some(b':') && before(2) == Some(b' '))
 }
 
-/// `starts_with` for the few bytes of a literal: a call of memcmp for each of forty literals was the largest
-/// single cost of a line.
+/// `starts_with` for literals: a call of memcmp for each of the many that are a byte or two long was the largest
+/// single cost of a line; a loop over the long ones would be.
 #[inline]
 pub(super) fn begins(text: &[u8], literal: &[u8]) -> bool {
-    text.len() >= literal.len() && text.iter().zip(literal).all(|(a, b)| a == b)
+    match literal {
+        [a] => text.first() == Some(a),
+        [a, b] => text.starts_with(&[*a, *b]),
+        _ => text.first() == literal.first() && text.starts_with(literal),
+    }
 }
 
 #[inline]

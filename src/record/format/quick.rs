@@ -134,8 +134,9 @@ impl Jump {
 /// The way to the part before the first field that is neither the status nor about the request.
 fn upstream(parts: &[Part], escape: Escape) -> Option<(usize, Jump)> {
     let about_upstream = |field: Field| field == Field::ServerName || field.name().starts_with("upstream_");
-    let first =
-        parts.iter().position(|p| matches!(p, Part::Variable { field: Some(f), .. } if about_upstream(*f)))?;
+    let first = parts
+        .iter()
+        .position(|p| matches!(p, Part::Variable { field: Some(f), .. } if about_upstream(*f)))?;
     let anchor = first.checked_sub(1)?;
     if escape == Escape::None {
         return None;
@@ -228,12 +229,15 @@ mod tests {
                 match part {
                     Part::Literal(text) => line.extend_from_slice(text),
                     Part::Variable { field: Some(Field::Status), .. } => line.extend_from_slice(b"200"),
-                    Part::Variable { field: Some(field), .. } => line.extend_from_slice(field.name().as_bytes()),
+                    Part::Variable { field: Some(field), .. } => {
+                        line.extend_from_slice(field.name().as_bytes())
+                    }
                     Part::Variable { .. } => line.push(b'-'),
                 }
             }
             let (walked, jumped) = (format.access(&line).unwrap(), format.upstream(&line).unwrap());
-            for field in [Field::Status, Field::ServerName, Field::UpstreamAddr, Field::UpstreamResponseTime] {
+            for field in [Field::Status, Field::ServerName, Field::UpstreamAddr, Field::UpstreamResponseTime]
+            {
                 assert!(walked.field(field).is_some());
                 assert_eq!(jumped.field(field), walked.field(field));
             }
