@@ -230,7 +230,7 @@ mod tests {
                     Part::Literal(text) => line.extend_from_slice(text),
                     Part::Variable { field: Some(Field::Status), .. } => line.extend_from_slice(b"200"),
                     Part::Variable { field: Some(field), .. } => {
-                        line.extend_from_slice(field.name().as_bytes())
+                        line.extend_from_slice(field.name().as_bytes());
                     }
                     Part::Variable { .. } => line.push(b'-'),
                 }
