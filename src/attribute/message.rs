@@ -7,6 +7,7 @@
 use std::sync::LazyLock;
 
 use crate::record::error::{Action, Context, Level};
+use crate::record::search;
 
 use super::vocabulary::{Cause, RootCause};
 
@@ -193,7 +194,7 @@ fn starts_with_variable(body: &[u8]) -> Option<Rule> {
         return Some(Rule::Own(Cause::NginxResources));
     }
     // `NAME could not be resolved (3: Host not found)`, `service S of NAME could not be resolved (…)`.
-    let at = memchr::memmem::find(body, b" could not be resolved (")?;
+    let at = search::find(body, b" could not be resolved (")?;
     let name = body[..at].rsplit(|b| *b == b' ').next()?;
     let service = body[..at].strip_prefix(b"service ").is_some();
     (name.len() == at || service).then_some(Rule::Own(Cause::DnsFailure))
@@ -340,7 +341,7 @@ fn connect_cause(errno: i32) -> Cause {
 
 /// What a script's own words say about an answer of 500 (`FastCGI sent in stderr: "PHP message: …`).
 pub fn php_root(message: &[u8]) -> Option<RootCause> {
-    let fatal = memchr::memmem::find(message, b"PHP Fatal error:")?;
+    let fatal = search::find(message, b"PHP Fatal error:")?;
     let text = message[fatal + 16..].trim_ascii_start();
     Some(match () {
         () if text.starts_with(b"Allowed memory size of") || text.starts_with(b"Out of memory") => {

@@ -6,9 +6,8 @@
 //! `write()`, so everything between the opening quote and its closing is that text, whatever it looks like.
 //! An entry never exceeds nginx's limit; one that reaches it exactly was cut there and ends without closing.
 
-use memchr::memmem;
-
 use super::error::{self, Action, Context, Head, Level, MAX_ENTRY, MAX_ENTRY_OPENRESTY};
+use super::search;
 
 const STDERR: &[u8] = b"FastCGI sent in stderr: \"";
 
@@ -66,8 +65,9 @@ impl<'a> Entry<'a> {
 
 /// Positions of each `"` that could end a script's words: ` while ACTION, client: ` follows.
 fn closings(text: &[u8]) -> impl Iterator<Item = usize> {
-    memmem::find_iter(text, b"\" while ").filter(|at| {
-        let rest = &text[at + 8..];
+    // Every quote is looked at: a script's words hold few, and a searcher costs more.
+    memchr::memchr_iter(b'"', text).filter(|at| {
+        let Some(rest) = text[at + 1..].strip_prefix(b" while ") else { return false };
         Action::on_upstream()
             .any(|name| rest.strip_prefix(name).is_some_and(|rest| rest.starts_with(b", client: ")))
     })
@@ -87,7 +87,7 @@ fn goes_on(head: &Head<'_>, line: &[u8], first: bool) -> bool {
     let text = if first { &head.body[opening.len()..] } else { line };
     // The fields of the request follow the closing quote. A forged entry inside the quotes has fields of its
     // own, but no quote in front of them.
-    let fields = memmem::rfind(text, b", client: ");
+    let fields = search::rfind(text, b", client: ");
     fields.is_none_or(|at| opening.ends_with(b"\"") && memchr::memchr(b'"', &text[..at]).is_none())
 }
 

@@ -10,8 +10,7 @@
 //! and never searched from the right. The same grammar is written by OpenResty, Tengine, Angie and
 //! ingress-nginx, on every libc: numbers are read, texts are not.
 
-use memchr::memmem;
-
+use super::search;
 use super::stamp::{self, Local};
 
 /// `NGX_MAX_ERROR_STR`: nginx cuts an error entry here, newline included.
@@ -184,11 +183,11 @@ pub struct Upstream<'a> {
 
 /// Takes a body apart. `cut`: the entry has nginx's maximal length, so its last field may be incomplete.
 pub fn context(body: &[u8], cut: bool) -> Context<'_> {
-    let (said, fields) = match memmem::find(body, b", client: ") {
+    let (said, fields) = match search::find(body, b", client: ") {
         Some(at) => (&body[..at], Some(&body[at + 10..])),
         None => (body, None),
     };
-    let (message, action) = match memmem::rfind(said, b" while ") {
+    let (message, action) = match search::rfind(said, b" while ") {
         Some(at) => (&said[..at], Action::of(&said[at + 7..])),
         None => (said, Action::None),
     };
@@ -217,7 +216,7 @@ pub fn context(body: &[u8], cut: bool) -> Context<'_> {
 /// ` (111: Connection refused)` off the end of a message.
 fn split_number(message: &[u8]) -> (&[u8], Option<i32>) {
     let mut end = message.len();
-    while let Some(at) = memmem::rfind(&message[..end], b" (") {
+    while let Some(at) = search::rfind(&message[..end], b" (") {
         if let Some((number, rest)) = digits(&message[at + 2..])
             && rest.starts_with(b":")
             && let Ok(number) = i32::try_from(number)
@@ -250,7 +249,7 @@ impl<'a> Context<'a> {
             // field that nginx writes.
             rest = [&b"\", upstream: \""[..], b"\", host: \""]
                 .iter()
-                .find_map(|next| memmem::find(rest, next).map(|at| &rest[at + 1..]))
+                .find_map(|next| search::find(rest, next).map(|at| &rest[at + 1..]))
                 .unwrap_or_default();
         }
         if let Some(value) = rest.strip_prefix(b", upstream: \"") {
@@ -260,7 +259,7 @@ impl<'a> Context<'a> {
 }
 
 fn split<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
-    let at = memmem::find(text, separator)?;
+    let at = search::find(text, separator)?;
     Some((&text[..at], &text[at + separator.len()..]))
 }
 
@@ -312,7 +311,7 @@ fn upstream(value: &[u8], cut: bool) -> Option<Upstream<'_>> {
                 None => (path.len(), false),
             };
             // `http://unix:/run/x.sock/uri"`: without the colon the path runs into the URI.
-            let glued = if colon { None } else { memmem::find(&path[..length], b".sock/") };
+            let glued = if colon { None } else { search::find(&path[..length], b".sock/") };
             if let Some(at) = glued {
                 length = at + 5;
             }

@@ -12,4 +12,5 @@ pub mod escape;
 pub mod format;
 pub mod fpm;
 pub mod list;
+pub mod search;
 pub mod stamp;
