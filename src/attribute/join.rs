@@ -156,7 +156,7 @@ pub fn exact(pending: &Pending, keys: &Keys<'_>, connection: u64) -> Group {
 }
 
 /// The first request's entries out of those of one connection: attempts up to their number, or, where it
-/// is not known, up to the first peer that comes again; of everything else each only once.
+/// is not known, one for each peer; of everything else each only once.
 fn one_request(candidates: &[Candidate], most: Option<usize>) -> Group {
     let mut group = Group::default();
     let mut tried = 0;
@@ -167,8 +167,12 @@ fn one_request(candidates: &[Candidate], most: Option<usize>) -> Group {
         if is_attempt(entry) {
             let peer_again =
                 group.entries.iter().any(|(_, taken)| is_attempt(taken) && taken.upstream == entry.upstream);
-            if most.map_or(peer_again, |most| tried == most) {
-                break;
+            match most {
+                Some(most) if tried == most => break,
+                // The same peer again is another request's attempt. Streams of one connection interleave, so
+                // entries of this request may still follow.
+                None if peer_again => continue,
+                _ => {}
             }
             tried += 1;
         } else if repeats {

@@ -236,6 +236,22 @@ fn in_combined_a_success_does_not_take_a_failure_away() {
 }
 
 #[test]
+fn in_combined_interleaved_streams_keep_their_last_cause() {
+    let mut world = World::new(false, false);
+    for _ in 0..2 {
+        world.error(&refused(1, "1.1.1.1", "/a", "a:1"));
+    }
+    for _ in 0..2 {
+        world.error(&closed(1, "1.1.1.1", "/a", "b:2"));
+    }
+    world.access(&combined("1.1.1.1", 502, "/a"));
+    world.access(&combined("1.1.1.1", 502, "/a"));
+    let seen = world.finish();
+    assert_eq!(one(&seen.errors), ("502 closed_prematurely", 2));
+    assert_eq!(seen.failures.values().sum::<u64>(), 4);
+}
+
+#[test]
 fn a_mirror_is_background_and_auth_request_fails_the_request() {
     let mut world = World::new(false, false);
     let of = |connection, uri: &str| {
