@@ -129,12 +129,14 @@ impl Attributor {
         self.options.timings
     }
 
-    /// Whether a line must be read whole, or its status is all that matters. `connection` is asked only when
-    /// entries wait; `None`: it is not known quickly.
+    /// Whether a line is no failure and no entry can belong to it, so that nothing is to be joined. `connection`
+    /// is asked only when entries wait; `None`: it is not known.
     #[inline]
-    pub fn wants_fields(&self, quick: &Quick<'_>, connection: impl FnOnce() -> Option<u64>) -> bool {
-        is_failed(quick.status)
-            || (self.pending.uncounted() > 0 && connection().is_none_or(|n| self.pending.knows_connection(n)))
+    pub fn is_plain(&self, status: u16, connection: impl FnOnce() -> Option<u64>) -> bool {
+        let none_waits = || {
+            self.pending.uncounted() == 0 || connection().is_some_and(|n| !self.pending.knows_connection(n))
+        };
+        !is_failed(status) && none_waits()
     }
 
     /// Counts a line that is no failure and that no entry can belong to.

@@ -53,17 +53,18 @@ impl AccessLog {
             && !self.unordered
             && let Some(format) = self.formats.get(self.current)
         {
-            if let Some(quick) = format.quick(line)
-                && !attributor.wants_fields(&quick, || format.quick_connection(line))
-            {
-                if !attributor.wants_every_line() {
-                    self.tally.parsed += 1;
-                    return attributor.quick(&quick, sink);
-                }
-                if let Some(access) = format.upstream(line) {
+            if attributor.wants_every_line() {
+                if let Some(access) = format.upstream(line)
+                    && attributor.is_plain(access.status(), || access.connection())
+                {
                     self.tally.parsed += 1;
                     return attributor.plain(&access, sink);
                 }
+            } else if let Some(quick) = format.quick(line)
+                && attributor.is_plain(quick.status, || format.quick_connection(line))
+            {
+                self.tally.parsed += 1;
+                return attributor.quick(&quick, sink);
             }
             if let Ok(access) = format.access(line) {
                 self.tally.parsed += 1;

@@ -62,16 +62,23 @@ impl Plan {
         }
     }
 
-    /// Status, server and everything about upstreams, without the fields in front of them.
+    /// Status and all fields from the first one about servers and upstreams on, without those in front.
     #[inline]
     pub(super) fn upstream<'a>(&self, format: &Format, line: &'a [u8]) -> Option<Values<'a>> {
         let (part, jump) = self.upstream.as_ref()?;
+        let status = self.status.as_ref()?;
+        let value = status.value(format, line)?;
+        let from = match jump {
+            // What stands behind the status is looked for behind it.
+            Jump::Literal(_) if *part > status.part => value.as_ptr() as usize - line.as_ptr() as usize,
+            _ => 0,
+        };
         let mut values = Values::default();
-        let at = jump.go(line)?;
+        let at = from + jump.go(&line[from..])?;
         if !format.matches_from(line, &mut values, *part, at) {
             return None;
         }
-        values[Field::Status as usize] = Some(self.status.as_ref()?.value(format, line)?);
+        values[Field::Status as usize] = Some(value);
         Some(values)
     }
 
