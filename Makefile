@@ -10,7 +10,7 @@ help:
 	@echo 'make lint    rustfmt and clippy, warnings denied'
 	@echo 'make fmt     rewrite the sources as rustfmt wants them'
 	@echo 'make docs    regenerate docs/metrics.md'
-	@echo 'make bench   CPU and memory against wc and mtail (about 4 minutes)'
+	@echo 'make bench   CPU and memory against wc and mtail (about 2 minutes, after a release build)'
 
 setup-demo:
 	@sh tests/setup.sh demo

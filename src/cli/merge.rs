@@ -2,8 +2,8 @@
 //!
 //! An access line can only be judged when its error entries have been read, and a log that is read far
 //! ahead of the others would fill the join with entries that wait. So before a block of an access log is
-//! taken, the error and PHP-FPM logs are read up to the time of its last line. Live logs are read to
-//! their end, mark first: what nginx wrote before an access line is then always in.
+//! taken, the error and PHP-FPM logs are read up to the time of its last line, and a little further. Of live
+//! access logs only what was there before the others were read is taken, so that nginx's entries for it are in.
 
 use crate::attribute::logs::{AccessLog, ErrorLog, FpmLog, Log};
 use crate::attribute::{Attributor, Sink, root};

@@ -31,6 +31,27 @@ struct Reading<L> {
     lines_before: u64,
     last_read: f64,
     complained: bool,
+    lost: Kept,
+    oversized: Kept,
+}
+
+/// A count that a follower keeps, across followers: one that a glob no longer matches goes, and begins at 0
+/// when its path comes back, but a counter never steps down.
+#[derive(Default)]
+struct Kept {
+    before: u64,
+    last: u64,
+}
+
+impl Kept {
+    fn see(&mut self, count: Option<u64>) -> u64 {
+        let count = count.unwrap_or(self.last);
+        if count < self.last {
+            self.before += self.last;
+        }
+        self.last = count;
+        self.before + count
+    }
 }
 
 /// All logs.
@@ -74,8 +95,14 @@ impl<L: Log> Input<L> {
             self.set.iter().map(Follower::path).chain(self.stdin.is_some().then_some(Path::new(STDIN)));
         for path in paths {
             if !self.logs.contains_key(path) {
-                let reading =
-                    Reading { log: (self.new)(), lines_before: 0, last_read: 0.0, complained: false };
+                let reading = Reading {
+                    log: (self.new)(),
+                    lines_before: 0,
+                    last_read: 0.0,
+                    complained: false,
+                    lost: Kept::default(),
+                    oversized: Kept::default(),
+                };
                 self.logs.insert(path.to_owned(), reading);
             }
         }
@@ -87,6 +114,7 @@ impl<L: Log> Input<L> {
 
     /// What the logs look like now; says once when one cannot be understood.
     fn states(&mut self, out: &mut Vec<LogState>) {
+        let followers: HashMap<&Path, &Follower> = self.set.iter().map(|f| (f.path(), f)).collect();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64());
         for (path, reading) in &mut self.logs {
             let tally = reading.log.tally();
@@ -103,15 +131,14 @@ impl<L: Log> Input<L> {
                     example.why
                 );
             }
-            let follower = self.set.iter().find(|follower| follower.path() == path);
-            let status = follower.map(Follower::status);
+            let status = followers.get(path.as_path()).map(|follower| follower.status());
             out.push(LogState {
                 log: path.to_string_lossy().into_owned(),
                 parsed: tally.parsed,
                 unparsed: tally.unparsed,
-                oversized: status.as_ref().map_or(0, |s| s.skipped.oversized_lines),
+                oversized: reading.oversized.see(status.as_ref().map(|s| s.skipped.oversized_lines)),
                 unread: status.as_ref().map_or(0, |s| s.unread_bytes),
-                lost: status.as_ref().map_or(0, |s| s.lost_bytes),
+                lost: reading.lost.see(status.as_ref().map(|s| s.lost_bytes)),
                 last_read: reading.last_read,
                 readable: status.is_none_or(|s| s.open && s.problem.is_none()),
             });
@@ -223,5 +250,17 @@ impl Inputs {
         // One file in two roles is shown once: two series of one name would spoil the scrape.
         out.dedup_by(|b, a| a.log == b.log);
         out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_follower_counted_never_steps_down() {
+        let mut kept = Kept::default();
+        let seen = [Some(3), Some(5), None, Some(0), Some(2), None].map(|count| kept.see(count));
+        assert_eq!(seen, [3, 5, 5, 5, 7, 7]);
     }
 }
