@@ -148,7 +148,7 @@ impl Attributor {
 
     /// A line of an access log.
     pub fn access(&mut self, access: &Access<'_>, sink: &mut impl Sink) {
-        if !is_failed(access.status()) && self.pending.uncounted() == 0 {
+        if self.is_plain(access.status(), || access.connection()) {
             return self.plain(access, sink);
         }
         let keys = self.keys(access);
@@ -159,13 +159,17 @@ impl Attributor {
     /// The same for a line that may be read before its entries are (a transport that reorders). A failed
     /// line without an entry is not judged but handed back: judge it a little later.
     pub fn access_or_wait(&mut self, access: &Access<'_>, sink: &mut impl Sink) -> bool {
+        if !is_failed(access.status()) {
+            self.access(access, sink);
+            return true;
+        }
         let keys = self.keys(access);
         let group = self.group(&keys);
         let own_answer = matches!(
             decide::decide(access, &Group::default(), false),
             Decision::Line { cause: Cause::UpstreamStatus | Cause::CachedError, .. }
         );
-        if is_failed(keys.status) && group.entries.is_empty() && !own_answer && self.options.error_log {
+        if group.entries.is_empty() && !own_answer && self.options.error_log {
             return false;
         }
         self.judge(access, keys, group, sink);
@@ -191,7 +195,6 @@ impl Attributor {
 
     fn group(&self, keys: &Keys<'_>) -> Group {
         match keys.connection {
-            _ if self.pending.uncounted() == 0 && !is_failed(keys.status) => Group::default(),
             Some(connection) => join::exact(&self.pending, keys, connection),
             None => join::probable(&self.pending, keys),
         }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::record::access::Access;
 use crate::record::envelope::Envelope;
 use crate::record::format::Format;
 use crate::record::stamp::Local;
@@ -82,10 +83,10 @@ impl AccessLog {
         for envelope in Envelope::ALL.into_iter().filter(|e| known.is_none_or(|known| known == *e)) {
             let Some(inner) = envelope.open(line) else { continue };
             match self.fit(&inner) {
-                Ok(current) => {
+                Ok((current, access)) => {
                     (self.envelope, self.current) = (Some(envelope), current);
                     self.tally.parsed += 1;
-                    return self.take(&inner, envelope, attributor, sink);
+                    return self.take(&inner, &access, envelope, attributor, sink);
                 }
                 Err(mismatch) => why = why.or(Some((envelope, mismatch))),
             }
@@ -97,15 +98,15 @@ impl AccessLog {
         });
     }
 
-    /// A format that fits the line.
-    fn fit(&mut self, line: &[u8]) -> Result<usize, String> {
+    /// A format that fits the line, and the line read by it.
+    fn fit<'l>(&mut self, line: &'l [u8]) -> Result<(usize, Access<'l>), String> {
         let describe = |mismatch: crate::record::format::Mismatch| {
             format!("at column {} it should have {}", mismatch.column, mismatch.wanted)
         };
         let mut closest = None;
         for (i, format) in self.formats.iter().enumerate() {
             match format.access(line) {
-                Ok(_) => return Ok(i),
+                Ok(access) => return Ok((i, access)),
                 Err(mismatch) => closest = closest.or(Some(mismatch)),
             }
         }
@@ -115,21 +116,26 @@ impl AccessLog {
         let format = Format::detect(line).map_err(|mismatch| {
             format!("it fits no format known by name; the nearest breaks: {}", describe(mismatch))
         })?;
+        let access = format.access(line).map_err(describe)?;
         self.formats.push(format);
-        Ok(self.formats.len() - 1)
+        Ok((self.formats.len() - 1, access))
     }
 
-    fn take(&mut self, line: &[u8], envelope: Envelope, attributor: &mut Attributor, sink: &mut impl Sink) {
-        let Some(Ok(access)) = self.formats.get(self.current).map(|format| format.access(line)) else {
-            return;
-        };
+    fn take(
+        &mut self,
+        line: &[u8],
+        access: &Access<'_>,
+        envelope: Envelope,
+        attributor: &mut Attributor,
+        sink: &mut impl Sink,
+    ) {
         if !envelope.reorders() && !self.unordered {
-            return attributor.access(&access, sink);
+            return attributor.access(access, sink);
         }
         if line.len() > LONGEST_HELD {
-            return attributor.access(&access, sink);
+            return attributor.access(access, sink);
         }
-        if !attributor.access_or_wait(&access, sink) {
+        if !attributor.access_or_wait(access, sink) {
             self.held.push_back((attributor.now() + HOLD, line.into()));
         }
     }
@@ -164,8 +170,8 @@ impl Log for AccessLog {
             let known = self.envelope;
             let envelopes = Envelope::ALL.into_iter().filter(|e| known.is_none_or(|known| known == *e));
             envelopes.filter_map(|e| e.open(line)).find_map(|inner| {
-                let i = self.fit(&inner).ok()?;
-                self.formats[i].access(&inner).ok()?.written().map(|w| w.local(offset))
+                let (_, access) = self.fit(&inner).ok()?;
+                access.written().map(|w| w.local(offset))
             })
         })
     }
