@@ -6,13 +6,15 @@
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::identity::{FileId, WINDOW, Window};
+use serde::{Deserialize, Serialize};
+
+use super::files::{LogFile, Stat};
+use super::identity::{FileId, Print, WINDOW, Window};
 
 /// Files a follower of its own remembers: enough for one that is moved away and back.
 const REMEMBERED_ALONE: usize = 256;
@@ -21,7 +23,7 @@ const REMEMBERED_ALONE: usize = 256;
 pub(super) enum Verdict {
     /// Read it, from this offset.
     Yours(u64),
-    /// An empty file with the name of a rotated one: it may become a copy, ask again when it has bytes.
+    /// Too few bytes under the name of a rotated one: it may become a copy, ask again when it has more.
     Wait,
     /// Its bytes are read through another path.
     Taken,
@@ -34,9 +36,21 @@ struct Claim {
     read_to: u64,
     /// A copy made by copytruncate: what is in it was, or will be, read elsewhere.
     copy: bool,
-    head: Window,
+    head: Print,
     /// The head before the last truncation: a copy has that one.
-    old_head: Option<Window>,
+    old_head: Option<Print>,
+}
+
+/// A claim in the form in which it is saved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedClaim {
+    id: FileId,
+    #[serde(with = "super::saved::path")]
+    owner: PathBuf,
+    read_to: u64,
+    copy: bool,
+    head: Print,
+    old_head: Option<Print>,
 }
 
 /// The claims of all followers of a set; clones share them.
@@ -67,21 +81,24 @@ impl Claims {
     }
 
     /// Asks for `file`, found at `path`; `Yours` claims it.
-    pub(super) fn ask(&self, path: &Path, file: &File, meta: &Metadata) -> io::Result<Verdict> {
+    pub(super) fn ask(&self, path: &Path, file: &dyn LogFile, stat: &Stat) -> io::Result<Verdict> {
         let head = Window::read(file, 0, WINDOW)?;
         let mut claims = self.lock();
-        let id = FileId::of(meta);
+        let id = FileId::of(stat);
         if known(&claims, id, &head).is_none() {
             let mut original = None;
             for claim in claims.values().filter(|claim| is_rotated_name(&claim.owner, path)) {
-                if head.len() == 0 {
+                let heads = [Some(claim.head), claim.old_head];
+                let mut heads = heads.into_iter().flatten().filter(|print| !print.is_empty());
+                if head.len() == 0 || heads.clone().any(|print| print.is_longer_than(&head)) {
                     return Ok(Verdict::Wait);
                 }
-                if head.agrees(&claim.head) || claim.old_head.is_some_and(|old| head.agrees(&old)) {
+                if heads.any(|print| print.begins(&head)) {
                     original = Some(claim.owner.clone());
                 }
             }
             if let Some(owner) = original {
+                let head = Print::of(&head);
                 claims.insert(id, Claim { owner, open: false, read_to: 0, copy: true, head, old_head: None });
                 return Ok(Verdict::Taken);
             }
@@ -90,12 +107,12 @@ impl Claims {
     }
 
     /// Claims a file that was never seen and is known not to be a copy, whatever its name.
-    pub(super) fn claim_unseen(&self, path: &Path, file: &File, meta: &Metadata) -> io::Result<bool> {
+    pub(super) fn claim_unseen(&self, path: &Path, file: &dyn LogFile, stat: &Stat) -> io::Result<bool> {
         let head = Window::read(file, 0, WINDOW)?;
         let mut claims = self.lock();
-        let unseen = known(&claims, FileId::of(meta), &head).is_none();
+        let unseen = known(&claims, FileId::of(stat), &head).is_none();
         if unseen {
-            claim(&mut claims, path, FileId::of(meta), head);
+            claim(&mut claims, path, FileId::of(stat), head);
         }
         Ok(unseen)
     }
@@ -103,16 +120,23 @@ impl Claims {
     /// Notes the copy of a truncated file, which the follower of `path` reads by itself.
     pub(super) fn note_copy(&self, path: &Path, id: FileId, head: Window) {
         let owner = path.to_path_buf();
+        let head = Print::of(&head);
         self.lock().insert(id, Claim { owner, open: true, read_to: 0, copy: true, head, old_head: None });
+    }
+
+    /// Claims a file that was open before a restart.
+    pub(super) fn resume(&self, path: &Path, id: FileId, head: Window) {
+        let (owner, head) = (path.to_path_buf(), Print::of(&head));
+        self.lock().insert(id, Claim { owner, open: true, read_to: 0, copy: false, head, old_head: None });
     }
 
     /// Keeps the head of an open file up to date, and that of before a truncation.
     pub(super) fn set_head(&self, id: FileId, head: Window) {
         if let Some(claim) = self.lock().get_mut(&id) {
-            if !head.as_slice().starts_with(claim.head.as_slice()) || head.len() < claim.head.len() {
+            if !claim.head.begins(&head) {
                 claim.old_head = Some(claim.head);
             }
-            claim.head = head;
+            claim.head = Print::of(&head);
         }
     }
 
@@ -133,6 +157,31 @@ impl Claims {
         self.lock().retain(|id, claim| claim.open || keep(id));
     }
 
+    /// The claims on files that no follower will claim again: those that are closed, and copies.
+    pub(super) fn save(&self) -> Vec<SavedClaim> {
+        let save = |(id, claim): (&FileId, &Claim)| SavedClaim {
+            id: *id,
+            owner: claim.owner.clone(),
+            read_to: claim.read_to,
+            copy: claim.copy,
+            head: claim.head,
+            old_head: claim.old_head,
+        };
+        let claims = self.lock();
+        let mut saved: Vec<_> =
+            claims.iter().filter(|(_, claim)| !claim.open || claim.copy).map(save).collect();
+        saved.sort_by_key(|claim| (claim.id.dev, claim.id.ino));
+        saved
+    }
+
+    /// What was known before a restart.
+    pub(super) fn restore(&self, saved: Vec<SavedClaim>) {
+        let restore = |SavedClaim { id, owner, read_to, copy, head, old_head }| {
+            (id, Claim { owner, open: false, read_to, copy, head, old_head })
+        };
+        self.lock().extend(saved.into_iter().map(restore));
+    }
+
     pub(super) fn len(&self) -> usize {
         self.lock().len()
     }
@@ -141,7 +190,7 @@ impl Claims {
 /// What is known of the file. An open descriptor pins its inode; a closed one's number may be another file's
 /// by now.
 fn known<'a>(claims: &'a HashMap<FileId, Claim>, id: FileId, head: &Window) -> Option<&'a Claim> {
-    claims.get(&id).filter(|claim| claim.open || head.as_slice().starts_with(claim.head.as_slice()))
+    claims.get(&id).filter(|claim| claim.open || claim.head.begins(head))
 }
 
 fn claim(claims: &mut HashMap<FileId, Claim>, path: &Path, id: FileId, head: Window) -> Verdict {
@@ -151,6 +200,7 @@ fn claim(claims: &mut HashMap<FileId, Claim>, path: &Path, id: FileId, head: Win
         None => 0,
     };
     let owner = path.to_path_buf();
+    let head = Print::of(&head);
     claims.insert(id, Claim { owner, open: true, read_to, copy: false, head, old_head: None });
     Verdict::Yours(read_to)
 }

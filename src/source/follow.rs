@@ -4,13 +4,15 @@
 //! name has pointed to and that may still be written: nginx goes on writing to a renamed or deleted log until
 //! it has handled USR1. They are read oldest first.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::claims::{Claims, Verdict};
+use super::files::{Files, Kind, Os};
 use super::generation::{Generation, Step};
 use super::identity::FileId;
+use super::saved::{Found, Pool, SavedLog, from_millis, to_millis};
 use super::trouble::Trouble;
 use super::{Buffer, OpenError, Position, ReadError, ReadFrom, Skipped, Status, Upto, open, rescue};
 
@@ -26,7 +28,10 @@ const TICK: Duration = Duration::from_millis(20);
 
 /// One path followed live.
 pub struct Follower {
+    files: Arc<dyn Files>,
     path: PathBuf,
+    /// Where the path led to when its file was opened.
+    resolved: PathBuf,
     /// What was at the path when we came, and its size, if it is to be read from there only.
     existing: Option<(FileId, u64)>,
     /// Oldest first; the file at the path, if it is open, is the last one.
@@ -39,6 +44,7 @@ pub struct Follower {
     last_look: Option<SystemTime>,
     trouble: Trouble,
     lost_bytes: u64,
+    gaps: u64,
     /// Of generations that are closed.
     skipped: Skipped,
 }
@@ -50,27 +56,48 @@ impl Follower {
     /// read from its first byte, whatever `from` says; one that was there but could not be opened is read from
     /// where it ended.
     pub fn new(path: PathBuf, from: ReadFrom, now: Instant) -> Follower {
-        Self::with_claims(path, from, now, Claims::alone(), false)
+        Self::with(Arc::new(Os), path, from, now)
+    }
+
+    /// As [`Follower::new`], in any file system.
+    pub fn with(files: Arc<dyn Files>, path: PathBuf, from: ReadFrom, now: Instant) -> Follower {
+        Self::with_claims(files, path, from, now, Claims::alone(), false)
+    }
+
+    /// Goes on where [`Follower::save`] was called, after a restart.
+    ///
+    /// The files that were open are looked for among what is at the path now and what is named like rotated
+    /// files of it, plain or gzip. What cannot be found is counted in [`Status::lost_bytes`] as far as its
+    /// size is known, and in [`Status::gaps`].
+    pub fn resume(files: Arc<dyn Files>, saved: &SavedLog, now: Instant) -> Follower {
+        let mut pool = Pool::of(&files, [saved]);
+        Self::resume_from(files, saved, &mut pool, now, Claims::alone(), false)
     }
 
     /// As [`Follower::new`], for a path that other followers may share files with.
     pub(super) fn with_claims(
+        files: Arc<dyn Files>,
         path: PathBuf,
         from: ReadFrom,
         now: Instant,
         claims: Claims,
         optional: bool,
     ) -> Follower {
-        let existing = match from {
-            ReadFrom::Start => None,
-            ReadFrom::End => fs::metadata(&path)
-                .ok()
-                .filter(fs::Metadata::is_file)
-                .map(|meta| (FileId::of(&meta), meta.len())),
-        };
-        let mut follower = Follower {
+        let mut follower = Self::unbegun(files, path, claims, optional);
+        if from == ReadFrom::End {
+            let stat = follower.files.stat(&follower.path).ok().filter(|stat| stat.kind == Kind::File);
+            follower.existing = stat.map(|stat| (FileId::of(&stat), stat.len));
+        }
+        follower.check(now);
+        follower
+    }
+
+    fn unbegun(files: Arc<dyn Files>, path: PathBuf, claims: Claims, optional: bool) -> Follower {
+        Follower {
+            files,
+            resolved: path.clone(),
             path,
-            existing,
+            existing: None,
             generations: Vec::new(),
             claims,
             optional,
@@ -78,17 +105,80 @@ impl Follower {
             last_look: None,
             trouble: Trouble::default(),
             lost_bytes: 0,
+            gaps: 0,
             skipped: Skipped::default(),
-        };
+        }
+    }
+
+    /// As [`Follower::resume`], for one of several followers.
+    pub(super) fn resume_from(
+        files: Arc<dyn Files>,
+        saved: &SavedLog,
+        pool: &mut Pool,
+        now: Instant,
+        claims: Claims,
+        optional: bool,
+    ) -> Follower {
+        let mut follower = Self::unbegun(files, saved.path.clone(), claims, optional);
+        follower.existing = saved.existing;
+        follower.resolved = saved.resolved.clone();
+        follower.last_look = saved.last_look.and_then(from_millis);
+        for (index, position) in saved.files.iter().enumerate() {
+            let was_live = saved.live && index + 1 == saved.files.len();
+            let resumed = pool.find(position).is_some_and(|found| follower.take_up(found, position, now));
+            if !resumed && (was_live || position.unyielded() > 0) && position.end > 0 {
+                let path = saved.path.display();
+                let (offset, unread) = (position.offset, position.unyielded());
+                follower.lost_bytes += unread;
+                follower.gaps += 1;
+                tracing::warn!(
+                    "the file that was read as {path} up to byte {offset} cannot be found again, neither there nor \
+                     under the name of a rotated file: {unread} bytes that were in it, and what was written later, \
+                     are not counted."
+                );
+            }
+        }
         follower.check(now);
         follower
+    }
+
+    /// Goes on with a file that was found again. False: it cannot be read.
+    fn take_up(&mut self, found: Found, position: &super::Position, now: Instant) -> bool {
+        let Found { path, file, stat, gzip } = found;
+        let Ok(mut generation) = Generation::resume(file, &stat, position) else { return false };
+        if path == self.path {
+            // The file at the path: the look that follows sees whether it still is.
+        } else if stat.ino == position.ino && !gzip {
+            generation.retire_after(GRACE, now);
+        } else {
+            // A copy: nobody writes to it.
+            generation = generation.finish(gzip);
+            self.claims.note_copy(&self.path, generation.id, generation.head);
+            self.generations.push(generation);
+            return true;
+        }
+        self.claims.resume(&self.path, generation.id, generation.head);
+        self.generations.push(generation);
+        true
+    }
+
+    /// What is needed to go on after a restart. Lines that were yielded are behind it, all others before it.
+    pub fn save(&self) -> SavedLog {
+        SavedLog {
+            path: self.path.clone(),
+            resolved: self.resolved.clone(),
+            files: self.positions(),
+            live: self.generations.last().is_some_and(Generation::is_live),
+            existing: self.existing,
+            last_look: self.last_look.map(to_millis),
+        }
     }
 
     /// Looks at the path and at every open file: detects rename, deletion, re-creation, a switched symlink and
     /// truncation. One fstat a file and one stat, a few µs: to be called at every poll.
     pub fn check(&mut self, now: Instant) {
         self.measure();
-        let looked_at = SystemTime::now();
+        let looked_at = self.files.now();
         self.look_at_path(now);
         // While nothing is there, files may come and go; they are looked for once there is one again.
         if self.missing_since.is_none() || self.last_look.is_none() {
@@ -169,6 +259,7 @@ impl Follower {
         Status {
             unread_bytes: self.generations.iter().map(Generation::unread).sum(),
             lost_bytes: self.lost_bytes,
+            gaps: self.gaps,
             skipped,
             problem: problem.map(str::to_owned),
             generations: self.generations.len(),
@@ -176,10 +267,9 @@ impl Follower {
         }
     }
 
-    /// Where each open file stands, oldest first. A file that cannot be read at this moment is left out: its
-    /// position could not be recognised later.
+    /// Where each open file stands, oldest first.
     pub fn positions(&self) -> Vec<Position> {
-        self.generations.iter().filter_map(|generation| generation.position().ok()).collect()
+        self.generations.iter().map(Generation::position).collect()
     }
 
     /// Takes the size of every open file.
@@ -199,9 +289,11 @@ impl Follower {
     }
 
     fn look_at_path(&mut self, now: Instant) {
-        let found = fs::metadata(&self.path)
+        let found = self
+            .files
+            .stat(&self.path)
             .map_err(|error| OpenError::from_io(&self.path, "look at", error))
-            .and_then(|meta| open::expect_plain(&self.path, &meta).map(|()| FileId::of(&meta)));
+            .and_then(|stat| open::expect_plain(&self.path, &stat).map(|()| FileId::of(&stat)));
         let result = match found {
             Ok(id) => self.turn_to(id, now),
             Err(error) => {
@@ -247,17 +339,18 @@ impl Follower {
         if self.claims.is_taken(&self.path, id) {
             return Ok(());
         }
-        let (file, meta) = open::plain_file(&self.path)?;
+        let (file, stat) = open::plain_file(self.files.as_ref(), &self.path)?;
         let claim = |error| OpenError::from_io(&self.path, "read", error);
-        let Verdict::Yours(offset) = self.claims.ask(&self.path, &file, &meta).map_err(claim)? else {
+        let Verdict::Yours(offset) = self.claims.ask(&self.path, file.as_ref(), &stat).map_err(claim)? else {
             return Ok(());
         };
         let offset = match self.existing {
-            Some((existing, size)) if existing == FileId::of(&meta) => size,
+            Some((existing, size)) if existing == FileId::of(&stat) => size,
             _ => offset,
         };
-        let live = Generation::new(file, &meta, offset).map_err(claim)?;
+        let live = Generation::new(file, &stat, offset).map_err(claim)?;
         self.existing = None;
+        self.resolved = self.files.resolve(&self.path).unwrap_or_else(|_| self.path.clone());
         self.add_missed(Some(live.id), now);
         self.claims.set_head(live.id, live.head);
         self.generations.push(live);
@@ -267,12 +360,17 @@ impl Follower {
     /// Adds the files that came and went since the last look.
     fn add_missed(&mut self, live: Option<FileId>, now: Instant) {
         let Some(last_look) = self.last_look else { return };
-        for (file, meta) in rescue::missed(&self.path, last_look, live, &self.generations) {
-            if !self.claims.claim_unseen(&self.path, &file, &meta).unwrap_or(false) {
+        for missed in rescue::missed(self.files.as_ref(), &self.path, last_look, live, &self.generations) {
+            let rescue::Missed { file, stat, gzip } = missed;
+            if !self.claims.claim_unseen(&self.path, file.as_ref(), &stat).unwrap_or(false) {
                 continue;
             }
-            if let Ok(mut generation) = Generation::new(file, &meta, 0) {
-                generation.retire_after(GRACE, now);
+            if let Ok(mut generation) = Generation::new(file, &stat, 0) {
+                if gzip {
+                    generation = generation.finish(true);
+                } else {
+                    generation.retire_after(GRACE, now);
+                }
                 self.generations.push(generation);
             }
         }
@@ -289,7 +387,8 @@ impl Follower {
     /// of the first generation not looked at.
     fn truncated(&mut self, index: usize) -> usize {
         let copy = self.generations.get(index).and_then(|truncated| {
-            rescue::copy_of(&self.path, truncated, &self.generations).filter(|_| !truncated.expired)
+            rescue::copy_of(self.files.as_ref(), &self.path, truncated, &self.generations)
+                .filter(|_| !truncated.expired)
         });
         let Some(generation) = self.generations.get_mut(index) else { return index };
         if generation.expired {
@@ -304,15 +403,16 @@ impl Follower {
             generation.end,
             if copy.is_some() { "the rest is read from its copy" } else { "no copy of it was found" }
         );
-        let Some((file, meta)) = copy else {
+        let Some((file, stat)) = copy else {
             self.lost_bytes += generation.unyielded();
+            self.gaps += 1;
             self.skipped += generation.carry.skipped();
             generation.restart();
             return index + 1;
         };
         // What the copy lacks was written between cp and truncate.
-        self.lost_bytes += generation.end.saturating_sub(meta.len());
-        let copy = Generation::resume_copy(file, &meta, generation);
+        self.lost_bytes += generation.end.saturating_sub(stat.len);
+        let copy = Generation::resume_copy(file, &stat, generation);
         generation.restart();
         self.claims.note_copy(&self.path, copy.id, copy.head);
         self.generations.insert(index, copy);

@@ -4,16 +4,15 @@
 //! the new one. Every read begins a little before the position: if those bytes are not the ones already
 //! read, the file was truncated and written anew, and a size that has grown past ours again cannot hide it.
 
-use std::fs::{File, Metadata};
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
 use memchr::memrchr;
 
 use super::buffer::Carry;
-use super::identity::{self, FileId, WINDOW, Window};
+use super::files::{LogFile, Stat};
+use super::identity::{self, Beginning, FileId, WINDOW, Window};
 use super::status::Position;
 use super::trouble::Trouble;
 use super::{BLOCK, Buffer};
@@ -41,7 +40,7 @@ pub(super) enum Step {
 }
 
 pub(super) struct Generation {
-    file: File,
+    file: Box<dyn LogFile>,
     pub(super) id: FileId,
     /// Offset of the next byte to read.
     pub(super) pos: u64,
@@ -50,6 +49,8 @@ pub(super) struct Generation {
     mark: u64,
     pub(super) carry: Carry,
     pub(super) head: Window,
+    /// Of more bytes than `head` has, to be recognised by after a restart.
+    beginning: Beginning,
     /// The bytes before `pos`.
     tail: Window,
     /// `None` while it is the file at the path; else when to stop waiting for a late writer.
@@ -58,25 +59,29 @@ pub(super) struct Generation {
     checked_end: u64,
     /// No more is expected: once read to its end it is dropped.
     pub(super) expired: bool,
+    /// A gzip: its length is an estimate until its end is met, and it cannot change.
+    sealed: bool,
     pub(super) trouble: Trouble,
 }
 
 impl Generation {
     /// Begins at the line that holds byte `offset`, or is about to begin there.
-    pub(super) fn new(file: File, meta: &Metadata, offset: u64) -> io::Result<Self> {
+    pub(super) fn new(file: Box<dyn LogFile>, stat: &Stat, offset: u64) -> io::Result<Self> {
         let mut carry = Carry::default();
-        let pos = line_start(&file, offset.min(meta.len()), &mut carry)?;
+        let pos = line_start(file.as_ref(), offset.min(stat.len), &mut carry)?;
         let mut generation = Self {
-            id: FileId::of(meta),
+            id: FileId::of(stat),
             pos,
-            end: meta.len(),
+            end: stat.len,
             mark: 0,
             carry,
             head: Window::EMPTY,
+            beginning: Beginning::default(),
             tail: Window::EMPTY,
             until: None,
-            checked_end: meta.len(),
+            checked_end: stat.len,
             expired: false,
+            sealed: false,
             trouble: Trouble::default(),
             file,
         };
@@ -85,39 +90,78 @@ impl Generation {
     }
 
     /// The copy of a truncated file, taken up where that one was left; read once and dropped.
-    pub(super) fn resume_copy(file: File, meta: &Metadata, of: &mut Self) -> Self {
+    pub(super) fn resume_copy(file: Box<dyn LogFile>, stat: &Stat, of: &mut Self) -> Self {
         Self {
             file,
-            id: FileId::of(meta),
+            id: FileId::of(stat),
             pos: of.pos,
-            end: meta.len(),
-            mark: meta.len(),
+            end: stat.len,
+            mark: stat.len,
             carry: std::mem::take(&mut of.carry),
             head: of.head,
+            beginning: of.beginning,
             tail: of.tail,
             until: None,
-            checked_end: meta.len(),
+            checked_end: stat.len,
             expired: true,
+            sealed: false,
             trouble: Trouble::default(),
         }
     }
 
+    /// Goes on where a saved position was; `file` is known to hold the bytes before it.
+    pub(super) fn resume(file: Box<dyn LogFile>, stat: &Stat, saved: &Position) -> io::Result<Self> {
+        let mut carry = Carry::default();
+        if saved.mid_line {
+            carry.skip_line();
+        }
+        let mut generation = Self {
+            id: FileId::of(stat),
+            pos: saved.line_start(),
+            end: stat.len,
+            mark: 0,
+            carry,
+            head: Window::EMPTY,
+            beginning: Beginning::default(),
+            tail: Window::EMPTY,
+            until: None,
+            checked_end: stat.len,
+            expired: false,
+            sealed: false,
+            trouble: Trouble::default(),
+            file,
+        };
+        generation.remember()?;
+        Ok(generation)
+    }
+
+    /// Nobody writes here any more: it is read to its end and dropped. A gzip's length cannot be measured.
+    pub(super) fn finish(mut self, gzip: bool) -> Self {
+        self.expired = true;
+        self.sealed = gzip;
+        self
+    }
+
     fn remember(&mut self) -> io::Result<()> {
         let len = usize::try_from(self.pos).unwrap_or(WINDOW).min(WINDOW);
-        self.head = Window::read(&self.file, 0, len)?;
-        self.tail = Window::read(&self.file, self.pos - len as u64, len)?;
+        self.head = Window::read(self.file.as_ref(), 0, len)?;
+        self.tail = Window::read(self.file.as_ref(), self.pos - len as u64, len)?;
+        self.beginning = Beginning::read(self.file.as_ref(), self.pos)?;
         Ok(())
     }
 
     /// Takes the present size; `false` when the file is seen to have been truncated.
     pub(super) fn measure(&mut self) -> io::Result<bool> {
-        let size = self.file.metadata()?.len();
+        if self.sealed {
+            return Ok(true);
+        }
+        let size = self.file.stat()?.len;
         if size < self.end {
             return Ok(false);
         }
         // Health checks make lines of equal length and ending, so a file written anew may well have the same
         // bytes before the position. Its head has another time. Only a file that changes needs the look.
-        let intact = size == self.end || self.head.is_at(&self.file, 0)?;
+        let intact = size == self.end || self.head.is_at(self.file.as_ref(), 0)?;
         if intact {
             self.end = size;
         }
@@ -157,16 +201,17 @@ impl Generation {
 
     /// Goes back to the first byte, after truncation.
     pub(super) fn restart(&mut self) {
-        self.end = self.file.metadata().map_or(0, |meta| meta.len());
+        self.end = self.file.stat().map_or(0, |stat| stat.len);
         self.mark = self.mark.min(self.end);
         self.pos = 0;
         self.carry = Carry::default();
         self.head = Window::EMPTY;
+        self.beginning = Beginning::default();
         self.tail = Window::EMPTY;
     }
 
     /// Whether `file` begins with what this one had up to the position, as far as remembered.
-    pub(super) fn has_copy_in(&self, file: &File) -> bool {
+    pub(super) fn has_copy_in(&self, file: &dyn LogFile) -> bool {
         let before = self.pos - self.tail.len() as u64;
         // A file of which nothing was read would find itself in any other.
         self.tail.len() > 0
@@ -175,14 +220,14 @@ impl Generation {
     }
 
     /// Whether `file` is a copy as far as its first bytes tell, also of what was not read yet.
-    pub(super) fn begins_like(&self, file: &File) -> bool {
-        let first = |file: &File| {
+    pub(super) fn begins_like(&self, file: &dyn LogFile) -> bool {
+        let first = |file: &dyn LogFile| {
             let mut bytes = vec![0; COMPARED];
             let n = identity::read_at_most(file, &mut bytes, 0).unwrap_or(0);
             bytes.truncate(n);
             bytes
         };
-        let (ours, theirs) = (first(&self.file), first(file));
+        let (ours, theirs) = (first(self.file.as_ref()), first(file));
         let (short, long) = if ours.len() < theirs.len() { (ours, theirs) } else { (theirs, ours) };
         // Many lines begin alike; a whole one has a time in it.
         long.starts_with(&short) && (short.contains(&b'\n') || short.len() == COMPARED)
@@ -215,11 +260,15 @@ impl Generation {
             };
             let fresh = fresh.len();
             if fresh == 0 {
+                if self.sealed {
+                    self.end = self.pos;
+                }
                 return Ok(Step::Nothing);
             }
             if from == 0 {
                 self.head = Window::first(got);
             }
+            self.beginning.grow(self.pos, got.get(known..).unwrap_or_default());
             self.tail = Window::last(got);
             self.pos += fresh as u64;
             self.end = self.end.max(self.pos);
@@ -243,14 +292,23 @@ impl Generation {
         self.unread() + self.carry.len() as u64
     }
 
-    pub(super) fn position(&self) -> io::Result<Position> {
-        let offset = self.pos - self.carry.len() as u64;
-        Position::take(&self.file, self.id, offset, self.carry.is_skipping())
+    /// Where it stands, from memory: what the file holds at this moment may be another one's bytes already.
+    pub(super) fn position(&self) -> Position {
+        Position {
+            dev: self.id.dev,
+            ino: self.id.ino,
+            offset: self.pos,
+            held: self.carry.len() as u64,
+            head: self.beginning.hash(),
+            tail: identity::hash(self.tail.as_slice()),
+            mid_line: self.carry.is_skipping(),
+            end: self.end,
+        }
     }
 }
 
 /// Where the line around `offset` begins. If that is farther back than a block, the line is passed over.
-fn line_start(file: &File, offset: u64, carry: &mut Carry) -> io::Result<u64> {
+fn line_start(file: &dyn LogFile, offset: u64, carry: &mut Carry) -> io::Result<u64> {
     let from = offset.saturating_sub(BLOCK as u64);
     let mut bytes = vec![0; usize::try_from(offset - from).unwrap_or(BLOCK)];
     let n = identity::read_at_most(file, &mut bytes, from)?;

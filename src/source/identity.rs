@@ -3,24 +3,33 @@
 //! The inode alone is not enough. It stays the same when a file is truncated and written anew (copytruncate),
 //! and it is given to another file after deletion.
 
-use std::fs::{File, Metadata};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+
+use serde::{Deserialize, Serialize};
+
+use super::files::{LogFile, Stat};
 
 /// Bytes kept from the head of a file and from before the read position. An access line has its time within
-/// the first 64 bytes, so two logs that agree in both places at the same offsets are copies.
-pub(super) const WINDOW: usize = 64;
+/// them, so two logs that agree in both places at the same offsets are copies.
+pub(super) const WINDOW: usize = 256;
+
+/// Bytes of a head by which rotated names are told from copies: fewer than the shortest line of an access log.
+const PRINTED: usize = 64;
+
+/// Bytes of the beginning by which a file is recognised after a restart: more than one line, since the first
+/// bytes of a JSON line may be the same in all of them.
+const BEGINNING: u64 = 1024;
 
 /// A file, as long as it exists or is held open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct FileId {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct FileId {
     pub(super) dev: u64,
     pub(super) ino: u64,
 }
 
 impl FileId {
-    pub(super) fn of(meta: &Metadata) -> Self {
-        Self { dev: meta.dev(), ino: meta.ino() }
+    pub(super) fn of(stat: &Stat) -> Self {
+        Self { dev: stat.dev, ino: stat.ino }
     }
 }
 
@@ -50,7 +59,7 @@ impl Window {
     }
 
     /// Reads the window at `offset`; shorter when the file ends before.
-    pub(super) fn read(file: &File, offset: u64, len: usize) -> io::Result<Self> {
+    pub(super) fn read(file: &dyn LogFile, offset: u64, len: usize) -> io::Result<Self> {
         let mut bytes = [0; WINDOW];
         let room = bytes.get_mut(..len.min(WINDOW)).unwrap_or_default();
         let len = read_at_most(file, room, offset)?;
@@ -65,20 +74,76 @@ impl Window {
         self.len
     }
 
-    /// Whether both are beginnings of the same bytes; an empty one says nothing.
-    pub(super) fn agrees(&self, other: &Self) -> bool {
-        let common = self.len.min(other.len);
-        common > 0 && self.bytes.get(..common) == other.bytes.get(..common)
-    }
-
     /// Whether `file` holds these very bytes at `offset`.
-    pub(super) fn is_at(&self, file: &File, offset: u64) -> io::Result<bool> {
+    pub(super) fn is_at(&self, file: &dyn LogFile, offset: u64) -> io::Result<bool> {
         Ok(Self::read(file, offset, self.len)?.as_slice() == self.as_slice())
     }
 }
 
+/// What is remembered of a file's first bytes beyond our own lifetime: a hash, since a log's bytes are none of
+/// the state file's business.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Print {
+    len: u8,
+    hash: u64,
+}
+
+impl Print {
+    pub(super) fn of(window: &Window) -> Self {
+        let bytes = window.as_slice();
+        let bytes = bytes.get(..PRINTED).unwrap_or(bytes);
+        Self { len: bytes.len() as u8, hash: hash(bytes) }
+    }
+
+    /// Nothing was there to remember: it says nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Whether a file beginning with `window` begins with what is remembered.
+    pub(super) fn begins(&self, window: &Window) -> bool {
+        window.as_slice().get(..usize::from(self.len)).is_some_and(|bytes| hash(bytes) == self.hash)
+    }
+
+    /// Whether more is remembered than `window` holds, so that it cannot be compared yet.
+    pub(super) fn is_longer_than(&self, window: &Window) -> bool {
+        usize::from(self.len) > window.len
+    }
+}
+
+/// The hash of a file's first bytes, which grows as they are read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Beginning(u64);
+
+impl Default for Beginning {
+    fn default() -> Self {
+        Self(OFFSET_BASIS)
+    }
+}
+
+impl Beginning {
+    /// Of a file that was read up to `pos`.
+    pub(super) fn read(file: &dyn LogFile, pos: u64) -> io::Result<Self> {
+        let mut bytes = vec![0; pos.min(BEGINNING) as usize];
+        if read_at_most(file, &mut bytes, 0)? < bytes.len() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(Self(hash(&bytes)))
+    }
+
+    /// `fresh` was read at `pos`.
+    pub(super) fn grow(&mut self, pos: u64, fresh: &[u8]) {
+        let wanted = BEGINNING.saturating_sub(pos).min(fresh.len() as u64) as usize;
+        self.0 = hash_on(self.0, fresh.get(..wanted).unwrap_or_default());
+    }
+
+    pub(super) fn hash(self) -> u64 {
+        self.0
+    }
+}
+
 /// Fills `room` from `offset`, or less at the end of the file.
-pub(super) fn read_at_most(file: &File, room: &mut [u8], offset: u64) -> io::Result<usize> {
+pub(super) fn read_at_most(file: &dyn LogFile, room: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut done = 0;
     while let Some(rest) = room.get_mut(done..).filter(|rest| !rest.is_empty()) {
         match file.read_at(rest, offset + done as u64) {
@@ -91,9 +156,13 @@ pub(super) fn read_at_most(file: &File, room: &mut [u8], offset: u64) -> io::Res
     Ok(done)
 }
 
+const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+
 /// FNV-1a, 64 bits: saved positions outlive the program, and the standard library's hash may change with it.
 pub(super) fn hash(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
+    hash_on(OFFSET_BASIS, bytes)
+}
+
+fn hash_on(hash: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(hash, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }

@@ -1,6 +1,5 @@
 //! Reads a log once, from beginning to end, for post-mortems: a file, a gzip, or stdin.
 
-use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -8,6 +7,7 @@ use std::path::{Path, PathBuf};
 use flate2::read::MultiGzDecoder;
 
 use super::buffer::Carry;
+use super::files::{LogFile, Os, Sequential};
 use super::{BLOCK, Buffer, OpenError, ReadError, Skipped, open};
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -52,8 +52,8 @@ impl Offline {
         if path == Path::new("-") {
             return Self::from_reader(path, io::stdin());
         }
-        let (file, meta) = open::plain_file(path)?;
-        Self::from_file(path, file, meta.len())
+        let (file, stat) = open::plain_file(&Os, path)?;
+        Self::from_file(path, file, stat.len)
     }
 
     /// Reads what `reader` yields, plain or gzip, as if it came from `path`.
@@ -65,8 +65,8 @@ impl Offline {
         Self::begin(path, Box::new(reader), None)
     }
 
-    fn from_file(path: &Path, file: File, len: u64) -> Result<Offline, OpenError> {
-        Self::begin(path, Box::new(file), Some(len))
+    fn from_file(path: &Path, file: Box<dyn LogFile>, len: u64) -> Result<Offline, OpenError> {
+        Self::begin(path, Box::new(Sequential::new(file)), Some(len))
     }
 
     fn begin(

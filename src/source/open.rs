@@ -1,28 +1,21 @@
 //! Opens logs so that nothing put in their place can hang us or be changed by us.
 
-use std::fs::{self, File, Metadata, OpenOptions};
-use std::io;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
-use super::OpenError;
+use super::files::{Files, Kind, LogFile, Stat};
+use super::{OpenError, gzip};
 
-/// Says why `meta` is no plain file, if it is none.
-pub(super) fn expect_plain(path: &Path, meta: &Metadata) -> Result<(), OpenError> {
+/// Says why `stat` is no plain file, if it is none.
+pub(super) fn expect_plain(path: &Path, stat: &Stat) -> Result<(), OpenError> {
     let path = path.to_path_buf();
-    let kind = meta.file_type();
-    if kind.is_file() {
-        Ok(())
-    } else if kind.is_dir() {
-        Err(OpenError::Directory { path })
-    } else if kind.is_fifo() {
-        Err(OpenError::Fifo { path })
-    } else if kind.is_socket() {
-        Err(OpenError::Special { path, kind: "socket" })
-    } else if kind.is_char_device() {
-        Err(OpenError::Special { path, kind: "character device" })
-    } else {
-        Err(OpenError::Special { path, kind: "block device" })
+    match stat.kind {
+        Kind::File => Ok(()),
+        Kind::Directory => Err(OpenError::Directory { path }),
+        Kind::Fifo => Err(OpenError::Fifo { path }),
+        Kind::Socket => Err(OpenError::Special { path, kind: "socket" }),
+        Kind::CharacterDevice => Err(OpenError::Special { path, kind: "character device" }),
+        Kind::BlockDevice => Err(OpenError::Special { path, kind: "block device" }),
+        Kind::Symlink => Err(OpenError::Special { path, kind: "symlink" }),
     }
 }
 
@@ -30,17 +23,22 @@ pub(super) fn expect_plain(path: &Path, meta: &Metadata) -> Result<(), OpenError
 ///
 /// It is looked at before, because opening a FIFO lets its writer go on and opening a device can do anything;
 /// and after, because it may have been swapped in between. `O_NONBLOCK` keeps that second case from waiting.
-pub(super) fn plain_file(path: &Path) -> Result<(File, Metadata), OpenError> {
-    let before = fs::metadata(path).map_err(|error| OpenError::from_io(path, "look at", error))?;
+pub(super) fn plain_file(files: &dyn Files, path: &Path) -> Result<(Box<dyn LogFile>, Stat), OpenError> {
+    let before = files.stat(path).map_err(|error| OpenError::from_io(path, "look at", error))?;
     expect_plain(path, &before)?;
-    let (file, meta) = open(path).map_err(|error| OpenError::from_io(path, "open", error))?;
-    expect_plain(path, &meta)?;
-    Ok((file, meta))
+    let file = files.open(path).map_err(|error| OpenError::from_io(path, "open", error))?;
+    let stat = file.stat().map_err(|error| OpenError::from_io(path, "open", error))?;
+    expect_plain(path, &stat)?;
+    Ok((file, stat))
 }
 
-fn open(path: &Path) -> io::Result<(File, Metadata)> {
-    // The standard library adds O_CLOEXEC by itself.
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
-    let meta = file.metadata()?;
-    Ok((file, meta))
+/// Opens a rotated file, decompressed if its name says that it is a gzip.
+pub(super) fn rotated_file(files: &dyn Files, path: &Path) -> Result<(Box<dyn LogFile>, Stat), OpenError> {
+    let (file, stat) = plain_file(files, path)?;
+    if !gzip::is_named_so(path) {
+        return Ok((file, stat));
+    }
+    let file = gzip::GzipFile::new(file, stat);
+    let stat = file.stat().map_err(|error| OpenError::from_io(path, "examine", error))?;
+    Ok((Box::new(file), stat))
 }

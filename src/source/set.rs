@@ -1,16 +1,19 @@
 //! From what the operator wrote, paths and patterns, to the files that are followed.
 
 use std::collections::HashSet;
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
 use glob::{MatchOptions, Pattern};
+use serde::{Deserialize, Serialize};
 
-use super::claims::{Claims, is_compressed_name};
+use super::claims::{Claims, SavedClaim, is_compressed_name};
+use super::files::{Files, Kind, Os};
 use super::identity::FileId;
+use super::saved::{Pool, SavedLog, from_millis, to_millis};
 use super::trouble::Trouble;
-use super::{Follower, OpenError, ReadFrom, Skipped, open};
+use super::{Follower, OpenError, ReadFrom, open};
 
 /// Patterns are evaluated at most this often: it reads whole directories.
 const REFRESH: Duration = Duration::from_secs(1);
@@ -24,24 +27,18 @@ const OPTIONS: MatchOptions =
 
 struct Glob {
     pattern: String,
+    compiled: Pattern,
     trouble: Trouble,
 }
 
-/// Sums over all files of a set, also of those no longer followed: they never fall.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Totals {
-    /// Bytes known to have been written that can never be read.
-    pub lost_bytes: u64,
-    /// Lines passed over for their length.
-    pub skipped: Skipped,
-}
-
-impl Totals {
-    fn add(&mut self, follower: &Follower) {
-        let status = follower.status();
-        self.lost_bytes += status.lost_bytes;
-        self.skipped += status.skipped;
-    }
+/// What is saved of a set.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedSet {
+    /// The logs that were followed.
+    pub logs: Vec<SavedLog>,
+    claims: Vec<SavedClaim>,
+    /// When it was saved, in milliseconds of Unix time.
+    saved: Option<i64>,
 }
 
 /// Follows every file that a list of paths and patterns names, each file once.
@@ -52,8 +49,7 @@ pub struct FollowSet {
     literal: HashSet<PathBuf>,
     claims: Claims,
     refreshed: Instant,
-    /// Of followers that are gone.
-    gone: Totals,
+    files: Arc<dyn Files>,
 }
 
 impl FollowSet {
@@ -66,33 +62,92 @@ impl FollowSet {
     ///
     /// For an invalid glob, and for a path that is a directory, a FIFO or another special file.
     pub fn new(patterns: Vec<String>, from: ReadFrom, now: Instant) -> Result<FollowSet, OpenError> {
+        Self::resume(patterns, from, None, now)
+    }
+
+    /// As [`FollowSet::new`], going on where `saved` was taken. `from` is for logs that were there then and not
+    /// followed; one born since is read from its first byte.
+    ///
+    /// # Errors
+    ///
+    /// As [`FollowSet::new`].
+    pub fn resume(
+        patterns: Vec<String>,
+        from: ReadFrom,
+        saved: Option<SavedSet>,
+        now: Instant,
+    ) -> Result<FollowSet, OpenError> {
         let mut set = FollowSet {
             globs: Vec::new(),
             followers: Vec::new(),
             literal: HashSet::new(),
             claims: Claims::shared(),
             refreshed: now,
-            gone: Totals::default(),
+            files: Arc::new(Os),
         };
+        let mut literal = Vec::new();
         for pattern in patterns {
             let path = Path::new(&pattern);
-            let meta = fs::metadata(path);
-            if let Ok(meta) = &meta {
-                open::expect_plain(path, meta)?;
+            let stat = set.files.stat(path);
+            if let Ok(stat) = &stat {
+                open::expect_plain(path, stat)?;
             } else if pattern.contains(['*', '?', '[']) {
-                if let Err(source) = Pattern::new(&pattern) {
-                    return Err(OpenError::Pattern { pattern, source });
+                match Pattern::new(&pattern) {
+                    Ok(compiled) => set.globs.push(Glob { pattern, compiled, trouble: Trouble::default() }),
+                    Err(source) => return Err(OpenError::Pattern { pattern, source }),
                 }
-                set.globs.push(Glob { pattern, trouble: Trouble::default() });
                 continue;
             }
             if set.literal.insert(path.to_path_buf()) {
-                set.follow(path.to_path_buf(), from, now, false);
+                literal.push(path.to_path_buf());
             }
         }
+        let SavedSet { logs, claims, saved } = saved.unwrap_or_default();
+        set.claims.restore(claims);
+        let logs: Vec<_> = logs.into_iter().filter(|log| set.wants(&log.path)).collect();
+        let mut pool = Pool::of(&set.files, &logs);
+        for log in &logs {
+            set.take_up(log, &mut pool, now);
+        }
+        let since = saved.and_then(from_millis);
         // Paths come first: a file that is named outright keeps that name.
-        set.match_globs(from, now);
+        for path in literal {
+            if !set.followers.iter().any(|follower| follower.path() == path) {
+                let from = set.begin(&path, from, since);
+                set.follow(path, from, now, false);
+            }
+        }
+        set.match_globs(from, since, now);
         Ok(set)
+    }
+
+    /// What is needed to go on after a restart.
+    pub fn save(&self) -> SavedSet {
+        SavedSet {
+            logs: self.followers.iter().map(Follower::save).collect(),
+            claims: self.claims.save(),
+            saved: Some(to_millis(self.files.now())),
+        }
+    }
+
+    fn wants(&self, path: &Path) -> bool {
+        self.literal.contains(path)
+            || self.globs.iter().any(|glob| glob.compiled.matches_path_with(path, OPTIONS))
+    }
+
+    fn take_up(&mut self, log: &SavedLog, pool: &mut Pool, now: Instant) {
+        let optional = !self.literal.contains(&log.path);
+        let (files, claims) = (self.files.clone(), self.claims.clone());
+        self.followers.push(Follower::resume_from(files, log, pool, now, claims, optional));
+    }
+
+    /// A log that came while we were away is read from its first byte.
+    fn begin(&self, path: &Path, from: ReadFrom, since: Option<SystemTime>) -> ReadFrom {
+        let born = self.files.stat(path).ok().and_then(|stat| stat.created);
+        match (born, since) {
+            (Some(born), Some(since)) if born >= since => ReadFrom::Start,
+            _ => from,
+        }
     }
 
     /// Evaluates the patterns again, at most once a second. A new match is followed from its first byte.
@@ -103,7 +158,7 @@ impl FollowSet {
             return;
         }
         self.refreshed = now;
-        self.match_globs(ReadFrom::Start, now);
+        self.match_globs(ReadFrom::Start, None, now);
     }
 
     /// Every follower, to be checked and read.
@@ -126,14 +181,7 @@ impl FollowSet {
         self.followers.is_empty()
     }
 
-    /// Sums that do not fall when a file is no longer followed.
-    pub fn totals(&self) -> Totals {
-        let mut totals = self.gone;
-        self.followers.iter().for_each(|follower| totals.add(follower));
-        totals
-    }
-
-    fn match_globs(&mut self, from: ReadFrom, now: Instant) {
+    fn match_globs(&mut self, from: ReadFrom, since: Option<SystemTime>, now: Instant) {
         let mut matched = HashSet::new();
         for glob in &mut self.globs {
             glob.expand(&mut matched);
@@ -145,12 +193,13 @@ impl FollowSet {
         // access.log before access.log.1: of two names the shorter one is the live log's.
         fresh.sort();
         for path in fresh {
+            let from = self.begin(&path, from, since);
             self.follow(path, from, now, true);
         }
         if self.claims.len() > 2 * self.followers.len() + CLAIMS_SPARE {
             let present: HashSet<FileId> = matched
                 .iter()
-                .filter_map(|path| fs::metadata(path).ok().map(|meta| FileId::of(&meta)))
+                .filter_map(|path| self.files.stat(path).ok().map(|stat| FileId::of(&stat)))
                 .collect();
             self.claims.prune(|id| present.contains(id));
         }
@@ -158,13 +207,14 @@ impl FollowSet {
 
     fn follow(&mut self, path: PathBuf, from: ReadFrom, now: Instant, optional: bool) {
         if optional {
-            let plain = fs::metadata(&path).ok().filter(|meta| meta.is_file());
-            let Some(meta) = plain else { return };
-            if self.claims.is_taken(&path, FileId::of(&meta)) {
+            let plain = self.files.stat(&path).ok().filter(|stat| stat.kind == Kind::File);
+            let Some(stat) = plain else { return };
+            if self.claims.is_taken(&path, FileId::of(&stat)) {
                 return;
             }
         }
-        let follower = Follower::with_claims(path, from, now, self.claims.clone(), optional);
+        let follower =
+            Follower::with_claims(self.files.clone(), path, from, now, self.claims.clone(), optional);
         let status = follower.status();
         // A match that is another file's copy, or may become one, is looked at again at the next refresh.
         if !optional || status.open || status.problem.is_some() {
@@ -173,15 +223,11 @@ impl FollowSet {
     }
 
     fn drop_unmatched(&mut self, matched: &HashSet<PathBuf>) {
-        let (literal, gone) = (&self.literal, &mut self.gone);
+        let literal = &self.literal;
         self.followers.retain(|follower| {
-            let keep = literal.contains(follower.path())
-                || matched.contains(follower.path())
-                || follower.status().generations > 0;
-            if !keep {
-                gone.add(follower);
-            }
-            keep
+            let (path, status) = (follower.path(), follower.status());
+            let has_to_tell = status.lost_bytes > 0 || status.gaps > 0;
+            literal.contains(path) || matched.contains(path) || status.generations > 0 || has_to_tell
         });
     }
 }

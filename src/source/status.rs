@@ -1,10 +1,10 @@
 //! What a follower tells about itself, and where it stands.
 
-use std::fs::File;
-use std::io;
+use serde::{Deserialize, Serialize};
 
 use super::Skipped;
-use super::identity::{self, FileId};
+use super::files::LogFile;
+use super::identity::{self, Beginning, FileId, WINDOW, Window};
 
 /// Where to begin with a file that exists when we start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,9 @@ pub struct Status {
     pub unread_bytes: u64,
     /// Bytes known to have been written that can never be read: truncated away, or on a failing disk.
     pub lost_bytes: u64,
+    /// How often lines may have been lost whose size is unknown: the file was truncated before it was copied, or
+    /// was gone after a restart.
+    pub gaps: u64,
     /// Lines passed over for their length.
     pub skipped: Skipped,
     /// Why the path, or an older file of it, cannot be read at present: a full sentence.
@@ -32,43 +35,50 @@ pub struct Status {
     pub open: bool,
 }
 
-/// Where one generation stands, in a form that can be saved and recognised later.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Where one file stands, in a form that can be saved and recognised later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     /// Device number.
     pub dev: u64,
     /// Inode number.
     pub ino: u64,
-    /// Offset in bytes of the first byte not yet yielded as part of a whole line.
+    /// Bytes read.
     pub offset: u64,
+    /// Of these, bytes of an unfinished last line: it has not been yielded.
+    pub held: u64,
     /// Hash (FNV-1a) of the first bytes before the offset, at most 1024.
     pub head: u64,
     /// Hash (FNV-1a) of the last bytes before the offset, at most 256.
     pub tail: u64,
     /// The offset lies within a line whose rest is to be skipped: it was too long.
     pub mid_line: bool,
+    /// Size of the file when it was last seen: what lies between is known to have been there.
+    pub end: u64,
 }
-
-const HEAD: usize = 1024;
-const TAIL: usize = 256;
 
 impl Position {
-    /// Hashes what lies before `offset`. An error when the file is shorter than that by now: such a position
-    /// could never be recognised.
-    pub(super) fn take(file: &File, id: FileId, offset: u64, mid_line: bool) -> io::Result<Self> {
-        let before = usize::try_from(offset).unwrap_or(usize::MAX);
-        let head = hash_at(file, 0, before.min(HEAD))?;
-        let tail_len = before.min(TAIL);
-        let tail = hash_at(file, offset - tail_len as u64, tail_len)?;
-        Ok(Self { dev: id.dev, ino: id.ino, offset, head, tail, mid_line })
+    /// Whether `file` holds what was before the position. Before offset 0 there is nothing to tell it by.
+    pub(super) fn is_in(&self, file: &dyn LogFile) -> bool {
+        let tail_len = self.offset.min(WINDOW as u64);
+        // The head first: to look at a gzip's tail everything before it is decompressed.
+        self.offset > 0
+            && Beginning::read(file, self.offset).is_ok_and(|head| head.hash() == self.head)
+            && Window::read(file, self.offset - tail_len, WINDOW.min(tail_len as usize)).is_ok_and(|tail| {
+                tail.len() as u64 == tail_len && identity::hash(tail.as_slice()) == self.tail
+            })
     }
-}
 
-fn hash_at(file: &File, offset: u64, len: usize) -> io::Result<u64> {
-    let mut bytes = [0; HEAD];
-    let room = bytes.get_mut(..len).unwrap_or_default();
-    if identity::read_at_most(file, room, offset)? < len {
-        return Err(io::ErrorKind::UnexpectedEof.into());
+    pub(super) fn id(&self) -> FileId {
+        FileId { dev: self.dev, ino: self.ino }
     }
-    Ok(identity::hash(room))
+
+    /// Offset of the first byte that was not yielded as part of a whole line.
+    pub fn line_start(&self) -> u64 {
+        self.offset.saturating_sub(self.held)
+    }
+
+    /// Bytes that were there and had not been yielded.
+    pub fn unyielded(&self) -> u64 {
+        self.end.saturating_sub(self.line_start())
+    }
 }
