@@ -11,6 +11,7 @@ pub mod message;
 pub mod names;
 pub mod pending;
 pub mod root;
+mod saved;
 pub mod vocabulary;
 
 use crate::record::access::{Access, Written};
@@ -20,16 +21,19 @@ use crate::record::fpm;
 use crate::record::list;
 use crate::record::stamp::{self, Local};
 
+use serde::{Deserialize, Serialize};
+
 use decide::Decision;
 use join::{Group, Keys};
 use message::Meaning;
 pub use names::{Id, Names};
 use pending::{Pending, Says, Waiting};
-use root::{Question, Roots};
+use root::{Question, Roots, Target};
+pub use saved::SavedAttribution;
 use vocabulary::{Cause, ExitReason, Outcome, Phase, RootCause, is_failed};
 
 /// The verdict on one failed response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
     /// `$status`.
     pub status: u16,
@@ -295,7 +299,8 @@ impl Attributor {
             return sink.root(&verdict, otherwise);
         }
         let asked = self.clock(at);
-        let question = Question { verdict: Some(verdict), at, asked, target: target.into(), otherwise };
+        let target = Target::of(target);
+        let question = Question { verdict: Some(verdict), at, asked, target, otherwise };
         if let Some(Question { verdict: Some(oldest), otherwise, .. }) = self.roots.ask(question) {
             sink.root(&oldest, otherwise);
         }
@@ -376,7 +381,7 @@ impl Attributor {
         {
             sink.failure(upstream, failure.cause, Outcome::Truncated);
             if self.options.fpm_log && fastcgi != Some(false) {
-                let (at, asked, target) = (head.at, self.clock(head.at), Box::default());
+                let (at, asked, target) = (head.at, self.clock(head.at), Target::default());
                 self.roots.ask(Question { verdict: None, at, asked, target, otherwise: RootCause::Unknown });
             }
             return meaning;

@@ -5,8 +5,10 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
 /// A name within its [`Interner`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Id(u32);
 
 impl Id {
@@ -93,6 +95,22 @@ impl Interner {
         self.texts.get(id.index()).map_or("", |text| text)
     }
 
+    fn save(&self) -> SavedInterner {
+        SavedInterner { texts: self.texts[2..].to_vec(), overflowed: self.overflowed }
+    }
+
+    /// Ids are positions, so the names come back under the ids they had.
+    fn restore(cap: usize, saved: SavedInterner) -> Self {
+        let mut interner = Self::new(cap);
+        interner.overflowed = saved.overflowed;
+        for text in saved.texts {
+            let id = Id(u32::try_from(interner.texts.len()).unwrap_or(Id::OTHER.0));
+            interner.ids.insert(text.as_bytes().into(), id);
+            interner.texts.push(text);
+        }
+        interner
+    }
+
     /// How often a name was counted as `other`.
     pub fn overflowed(&self) -> u64 {
         self.overflowed
@@ -116,9 +134,44 @@ pub struct Names {
     pub pools: Interner,
 }
 
+/// Most names of each kind.
+const CAP: usize = 1000;
+
 impl Default for Names {
     fn default() -> Self {
-        Self { servers: Interner::new(1000), upstreams: Interner::new(1000), pools: Interner::new(1000) }
+        Self { servers: Interner::new(CAP), upstreams: Interner::new(CAP), pools: Interner::new(CAP) }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct SavedInterner {
+    texts: Vec<Box<str>>,
+    overflowed: u64,
+}
+
+/// All names, in the order of their ids.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct SavedNames {
+    servers: SavedInterner,
+    upstreams: SavedInterner,
+    pools: SavedInterner,
+}
+
+impl Names {
+    pub(super) fn save(&self) -> SavedNames {
+        SavedNames {
+            servers: self.servers.save(),
+            upstreams: self.upstreams.save(),
+            pools: self.pools.save(),
+        }
+    }
+
+    pub(super) fn restore(saved: SavedNames) -> Self {
+        Self {
+            servers: Interner::restore(CAP, saved.servers),
+            upstreams: Interner::restore(CAP, saved.upstreams),
+            pools: Interner::restore(CAP, saved.pools),
+        }
     }
 }
 

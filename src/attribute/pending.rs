@@ -7,6 +7,9 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 
+use serde::{Deserialize, Serialize};
+use siphasher::sip::SipHasher13;
+
 use crate::record::error::Request;
 use crate::record::stamp::Local;
 
@@ -25,7 +28,7 @@ const MOST_CANDIDATES: usize = 64;
 const HEAD: usize = 128;
 
 /// A request line, as far as two of them must be compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestKey {
     head: u64,
     whole: u64,
@@ -34,7 +37,7 @@ pub struct RequestKey {
 }
 
 /// What an entry says about its request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Says {
     /// An attempt failed.
     Failure(Cause),
@@ -45,7 +48,7 @@ pub enum Says {
 }
 
 /// An entry that waits.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Waiting {
     /// Its time stamp.
     pub at: Local,
@@ -94,7 +97,45 @@ pub struct Pending {
     uncounted: usize,
     /// Everything before this sequence number is counted or taken.
     settled: u64,
-    hash: RandomState,
+    key: HashKey,
+}
+
+/// Clients choose what is hashed, so they must not know the key; and it must outlive the process, or saved
+/// entries would not be found again.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct HashKey(u64, u64);
+
+impl Default for HashKey {
+    /// As random as the standard library's maps.
+    fn default() -> Self {
+        Self(RandomState::new().hash_one(0), RandomState::new().hash_one(1))
+    }
+}
+
+impl HashKey {
+    fn hasher(self) -> SipHasher13 {
+        SipHasher13::new_with_keys(self.0, self.1)
+    }
+}
+
+/// The entries that no access line has taken.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct SavedPending {
+    key: HashKey,
+    entries: Vec<Waiting>,
+}
+
+impl SavedPending {
+    /// `shift` seconds lie between the old process's clock and the new one's.
+    pub(super) fn restore(self, shift: Local) -> Pending {
+        let mut pending = Pending { key: self.key, ..Pending::default() };
+        for mut entry in self.entries {
+            entry.arrived += shift;
+            // As many were there before.
+            let _ = pending.push(entry);
+        }
+        pending
+    }
 }
 
 #[derive(Debug)]
@@ -111,9 +152,14 @@ struct Chain {
 }
 
 impl Pending {
+    pub(super) fn save(&self) -> SavedPending {
+        let entries = self.entries.iter().map(|link| link.entry).filter(|entry| !entry.taken).collect();
+        SavedPending { key: self.key, entries }
+    }
+
     /// A key for bytes that are only compared.
     pub fn hash(&self, bytes: &[u8]) -> u64 {
-        self.hash.hash_one(bytes)
+        self.key.hasher().hash(bytes)
     }
 
     /// A key for a request line.

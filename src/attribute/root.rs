@@ -13,6 +13,10 @@
 //! | none | what the cause itself shows |
 
 use std::collections::VecDeque;
+use std::hash::Hasher;
+
+use serde::{Deserialize, Serialize};
+use siphasher::sip::SipHasher13;
 
 use crate::record::fpm::{Event, Exit};
 use crate::record::stamp::Local;
@@ -26,8 +30,26 @@ pub const GRACE: Local = 3;
 /// Most events and most responses remembered; the oldest go first.
 const CAPACITY: usize = 16_384;
 
+/// `METHOD URI` as far as FPM's log would show it, hashed: enough to be compared, and nothing of what a visitor
+/// asked for is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target(u64);
+
+impl Target {
+    /// FPM cuts the URI at 128 bytes and the query at 512 (`fpm_scoreboard_proc_s`), so no more is compared.
+    pub fn of(request: &[u8]) -> Self {
+        let at = memchr::memchr(b'?', request).unwrap_or(request.len());
+        let (uri, query) = request.split_at(at);
+        let mut hasher = SipHasher13::new();
+        hasher.write(&uri[..uri.len().min(127)]);
+        hasher.write_u8(b' ');
+        hasher.write(&query[..query.len().min(511)]);
+        Self(hasher.finish())
+    }
+}
+
 /// What a failed response asks FPM's log for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Question {
     /// The response; `None` for a truncated one, which only uses up an exit.
     pub verdict: Option<Verdict>,
@@ -35,22 +57,22 @@ pub struct Question {
     pub at: Local,
     /// When it was asked, on the clock of [`Roots::answer`]: the logs' own, or one that runs evenly.
     pub asked: Local,
-    /// `METHOD URI`.
-    pub target: Box<[u8]>,
+    /// What was asked for.
+    pub target: Target,
     /// The answer when FPM's log has none.
     pub otherwise: RootCause,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Termination {
     at: Local,
     child: u64,
-    request: Box<[u8]>,
+    target: Target,
     used: bool,
 }
 
 /// What ended one connection: a worker's end, or its refusal.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Death {
     at: Local,
     root: RootCause,
@@ -58,7 +80,7 @@ struct Death {
     used: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Absence {
     from: Local,
     to: Option<Local>,
@@ -66,7 +88,7 @@ struct Absence {
 }
 
 /// FPM's recent past, and the responses that wait for it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Roots {
     terminations: VecDeque<Termination>,
     deaths: VecDeque<Death>,
@@ -91,11 +113,24 @@ fn is_failed_connect(cause: Cause) -> bool {
 }
 
 impl Roots {
+    /// Moves the questions to another clock by `shift` seconds: the one they were asked by ended with its process.
+    pub(super) fn shift(&mut self, shift: Local) {
+        self.questions.iter_mut().for_each(|question| question.asked += shift);
+    }
+
+    /// How many responses wait.
+    pub fn waiting(&self) -> usize {
+        self.questions.len()
+    }
+
     /// A line of FPM's log. Gives the reason when it tells of a worker's end.
     pub fn event(&mut self, at: Local, event: Event<'_>) -> Option<ExitReason> {
         match event {
             Event::Terminating { child, request, .. } => {
-                push(&mut self.terminations, Termination { at, child, request: request.into(), used: false });
+                push(
+                    &mut self.terminations,
+                    Termination { at, child, target: Target::of(request), used: false },
+                );
             }
             Event::Exited { child, how, .. } => return Some(self.death(at, child, how)),
             Event::Disallowed => {
@@ -180,10 +215,8 @@ impl Roots {
             return None;
         }
         let near = |at: Local| (question.at - at).abs() <= 1;
-        let found = self
-            .terminations
-            .iter_mut()
-            .find(|t| !t.used && near(t.at) && is_same_target(&t.request, &question.target))?;
+        let found =
+            self.terminations.iter_mut().find(|t| !t.used && near(t.at) && t.target == question.target)?;
         found.used = true;
         let child = found.child;
         if let Some(death) =
@@ -228,19 +261,6 @@ fn push<T>(queue: &mut VecDeque<T>, item: T) {
     if queue.len() > CAPACITY {
         queue.pop_front();
     }
-}
-
-/// FPM cuts the URI at 128 bytes and the query at 512 (`fpm_scoreboard_proc_s`).
-fn is_same_target(fpm: &[u8], nginx: &[u8]) -> bool {
-    let split = |text: &[u8]| match memchr::memchr(b'?', text) {
-        Some(at) => (text[..at].to_vec(), text[at..].to_vec()),
-        None => (text.to_vec(), Vec::new()),
-    };
-    let ((fpm_uri, fpm_query), (uri, query)) = (split(fpm), split(nginx));
-    let same = |short: &[u8], long: &[u8], cut: usize| {
-        short == long || (short.len() >= cut && long.starts_with(short))
-    };
-    same(&fpm_uri, &uri, 127) && same(&fpm_query, &query, 511)
 }
 
 #[cfg(test)]

@@ -57,12 +57,18 @@ families! {
         "Bytes that are in the log and were not read yet."
     LOG_BYTES_LOST Counter "log_bytes_lost_total" ["log"]
         "Bytes known to have been written that can never be read: truncated away or on a failing disk."
+    LOG_GAPS Counter "log_gaps_total" ["log"]
+        "How often lines may have been lost whose number is unknown: the log was truncated without a copy, or was gone after a restart."
     LOG_LAST_READ Gauge "log_last_read_timestamp_seconds" ["log"]
         "When a line of the log was last read, in Unix time; 0 when none was."
     LOG_READABLE Gauge "log_readable" ["log"]
         "Whether the log can be opened and read at present."
     LABEL_OVERFLOW Counter "label_overflow_total" ["label"]
         "How often a label value was counted as `other` because there were too many."
+    STATE_DURABLE Gauge "state_durable" []
+        "Whether the numbers shown are safe in the state directory; 0: a restart may lose some. Absent without --state.dir."
+    STATE_SET_ASIDE Counter "state_set_aside_total" ["reason"]
+        "State files that could not be used and were set aside as *.bad. Absent without --state.dir."
     BUILD_INFO Gauge "build_info" ["version"]
         "Always 1; the version of Badgateway is in the label."
 }

@@ -1,18 +1,21 @@
 //! The counters: what was seen, by label.
 //!
-//! Plain numbers that one thread owns. A [`Ledger::snapshot`] is what is shown: the seam at which counters
-//! and read offsets will be committed together.
+//! Plain numbers that one thread owns. A [`Ledger::snapshot`] is what is shown. With a state directory it is
+//! shown only when the [`State`] it is of, counters together with read positions, has been committed.
 
 pub mod families;
 mod histogram;
+mod saved;
 mod snapshot;
+pub mod store;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::attribute::vocabulary::{Cause, ExitReason, FAILED_CODES, Outcome, Phase, RootCause};
 use crate::attribute::{Id, Names, Sink, Verdict};
 
 use histogram::Histogram;
+pub use saved::{SavedCounters, SavedCounts, SavedInput, State};
 pub use snapshot::Snapshot;
 
 /// Most (server, upstream) pairs: each has some 35 series of `http_errors_total`.
@@ -29,14 +32,16 @@ pub struct LogState {
     pub unparsed: u64,
     /// Lines skipped for their length.
     pub oversized: u64,
-    /// Bytes not read yet.
-    pub unread: u64,
+    /// Bytes not read yet; `None` when it is no longer followed.
+    pub unread: Option<u64>,
     /// Bytes that can never be read.
     pub lost: u64,
+    /// How often an unknown number of bytes may have been lost.
+    pub gaps: u64,
     /// Unix time of the last read in seconds; 0: never.
-    pub last_read: f64,
-    /// Whether it can be read now.
-    pub readable: bool,
+    pub last_read: u64,
+    /// Whether it can be read now; `None` when it is no longer followed.
+    pub readable: Option<bool>,
 }
 
 /// All counters.
@@ -54,6 +59,10 @@ pub struct Ledger {
     /// By server: the upstream it was last seen with, which is mostly the next one as well.
     last_upstream: Vec<Option<Id>>,
     pairs_overflowed: u64,
+    /// State files that could not be used, by reason.
+    set_aside: BTreeMap<String, u64>,
+    /// Whether what is shown is on disk; `None`: there is no state directory.
+    pub durable: Option<bool>,
     /// The logs, refreshed before each snapshot.
     pub logs: Vec<LogState>,
 }
@@ -71,6 +80,8 @@ impl Default for Ledger {
             pairs: HashSet::new(),
             last_upstream: Vec::new(),
             pairs_overflowed: 0,
+            set_aside: BTreeMap::new(),
+            durable: None,
             logs: Vec::new(),
         };
         ledger.pair(Id::NONE, Id::NONE);
@@ -82,6 +93,11 @@ impl Ledger {
     /// What is shown, by family.
     pub fn snapshot(&self, names: &Names) -> Snapshot {
         snapshot::take(self, names)
+    }
+
+    /// A state file could not be used. `reasons` that did not occur yet start at 0.
+    pub fn count_set_aside(&mut self, reason: &str) {
+        *self.set_aside.entry(reason.to_owned()).or_default() += 1;
     }
 
     /// The pair that a pair is counted as.

@@ -145,6 +145,7 @@ fn about_logs(ledger: &Ledger, out: &mut Snapshot) {
     let mut lines = Filling::new(&families::LOG_LINES);
     let mut unread = Filling::new(&families::LOG_BYTES_UNREAD);
     let mut lost = Filling::new(&families::LOG_BYTES_LOST);
+    let mut gaps = Filling::new(&families::LOG_GAPS);
     let mut last_read = Filling::new(&families::LOG_LAST_READ);
     let mut readable = Filling::new(&families::LOG_READABLE);
     for log in &ledger.logs {
@@ -154,12 +155,17 @@ fn about_logs(ledger: &Ledger, out: &mut Snapshot) {
         {
             lines.count(&[name, result], count);
         }
-        unread.count(&[name], log.unread);
+        if let Some(bytes) = log.unread {
+            unread.count(&[name], bytes);
+        }
         lost.count(&[name], log.lost);
-        last_read.number(&[name], log.last_read);
-        readable.count(&[name], u64::from(log.readable));
+        gaps.count(&[name], log.gaps);
+        last_read.count(&[name], log.last_read);
+        if let Some(yes) = log.readable {
+            readable.count(&[name], u64::from(yes));
+        }
     }
-    for filling in [lines, unread, lost, last_read, readable] {
+    for filling in [lines, unread, lost, gaps, last_read, readable] {
         filling.finish(out);
     }
 }
@@ -170,6 +176,16 @@ fn about_us(ledger: &Ledger, names: &Names, out: &mut Snapshot) {
     overflow.count(&["upstream"], names.upstreams.overflowed());
     overflow.count(&["pool"], names.pools.overflowed());
     overflow.finish(out);
+    if let Some(durable) = ledger.durable {
+        let mut filling = Filling::new(&families::STATE_DURABLE);
+        filling.count(&[], u64::from(durable));
+        filling.finish(out);
+        let mut filling = Filling::new(&families::STATE_SET_ASIDE);
+        for (reason, count) in &ledger.set_aside {
+            filling.count(&[reason], *count);
+        }
+        filling.finish(out);
+    }
     let mut build = Filling::new(&families::BUILD_INFO);
     build.count(&[env!("CARGO_PKG_VERSION")], 1);
     build.finish(out);

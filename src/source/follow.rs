@@ -177,7 +177,11 @@ impl Follower {
     /// Looks at the path and at every open file: detects rename, deletion, re-creation, a switched symlink and
     /// truncation. One fstat a file and one stat, a few µs: to be called at every poll.
     pub fn check(&mut self, now: Instant) {
+        let was_empty = self.is_empty();
         self.measure();
+        if was_empty && !self.is_empty() {
+            self.find_copies(now);
+        }
         let looked_at = self.files.now();
         self.look_at_path(now);
         // While nothing is there, files may come and go; they are looked for once there is one again.
@@ -373,6 +377,20 @@ impl Follower {
                 }
                 self.generations.push(generation);
             }
+        }
+    }
+
+    /// Whether nothing has ever been seen in the file at the path.
+    fn is_empty(&self) -> bool {
+        self.generations.last().is_some_and(|last| last.is_live() && last.end == 0)
+    }
+
+    /// The file at the path has its first bytes. Since the last look it may have had others, and been copied and
+    /// truncated: nothing of it shows that, but the copy is there.
+    fn find_copies(&mut self, now: Instant) {
+        if let Some(live) = self.generations.pop() {
+            self.add_missed(Some(live.id), now);
+            self.generations.push(live);
         }
     }
 

@@ -16,10 +16,10 @@ use super::{gzip, open, rescue};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedLog {
     /// Its path.
-    #[serde(with = "path")]
+    #[serde(with = "super::bytes::path")]
     pub path: PathBuf,
     /// Where a symlink at the path led to: its files are found again beside that.
-    #[serde(with = "path")]
+    #[serde(with = "super::bytes::path")]
     pub(super) resolved: PathBuf,
     /// Its files, oldest first.
     pub files: Vec<Position>,
@@ -113,36 +113,5 @@ impl Pool {
             }
         }
         None
-    }
-}
-
-/// Paths are bytes; as text where they are text.
-pub(super) mod path {
-    use std::ffi::OsString;
-    use std::os::unix::ffi::{OsStrExt, OsStringExt};
-    use std::path::{Path, PathBuf};
-
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    #[derive(Serialize, Deserialize)]
-    #[serde(untagged)]
-    enum Form {
-        Text(String),
-        Bytes(Vec<u8>),
-    }
-
-    pub(crate) fn serialize<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
-        let form = match path.to_str() {
-            Some(text) => Form::Text(text.to_owned()),
-            None => Form::Bytes(path.as_os_str().as_bytes().to_vec()),
-        };
-        form.serialize(to)
-    }
-
-    pub(crate) fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<PathBuf, D::Error> {
-        Ok(match Form::deserialize(from)? {
-            Form::Text(text) => PathBuf::from(text),
-            Form::Bytes(bytes) => PathBuf::from(OsString::from_vec(bytes)),
-        })
     }
 }

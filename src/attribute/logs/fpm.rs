@@ -4,7 +4,7 @@ use crate::record::envelope::Envelope;
 use crate::record::fpm;
 use crate::record::stamp::Local;
 
-use super::{Attributor, Log, STAMP_TRIES, Sink, Tally, lines, lines_from_end};
+use super::{Attributor, Log, STAMP_TRIES, SavedReader, Sink, Tally, lines, lines_from_end};
 
 /// One PHP-FPM log.
 #[derive(Debug, Default)]
@@ -56,5 +56,14 @@ impl Log for FpmLog {
 
     fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    fn save(&self, _now: Local) -> SavedReader {
+        SavedReader::of(&self.tally)
+    }
+
+    fn resume(&mut self, saved: SavedReader, _now: Local) {
+        self.tally = saved.tally();
+        self.started = self.tally.parsed > 0;
     }
 }

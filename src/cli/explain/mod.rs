@@ -10,7 +10,7 @@ use std::io::Write;
 use std::path::Path;
 
 use super::args::{ExplainArgs, LogArgs, Output};
-use super::merge::{Blocks, Buffers, Stream, Streams};
+use super::merge::{Blocks, Buffers, Reader, Stream, Streams};
 use super::zone;
 use crate::attribute::logs::{AccessLog, ErrorLog, FpmLog};
 use crate::attribute::{Attributor, Options};
@@ -130,28 +130,28 @@ fn explain(logs: &LogArgs) -> Result<(Report, Attributor), ExplainError> {
     Ok((report, attributor))
 }
 
-fn readers<L>(sources: &[Source], new: impl Fn() -> L) -> Vec<L> {
-    sources.iter().map(|_| new()).collect()
+fn readers<L>(sources: &[Source], new: impl Fn() -> L) -> Vec<Reader<L>> {
+    sources.iter().map(|_| Reader::new(new())).collect()
 }
 
 fn streams<'a, L: crate::attribute::logs::Log>(
     sources: &'a mut [Source],
-    logs: &'a mut [L],
+    readers: &'a mut [Reader<L>],
 ) -> Vec<Stream<'a, L>> {
-    sources.iter_mut().zip(logs).map(|(source, log)| Stream::new(source, log)).collect()
+    sources.iter_mut().zip(readers).map(|(source, reader)| Stream::new(source, reader)).collect()
 }
 
 fn states<L: crate::attribute::logs::Log>(
     state: fn(&str, &crate::attribute::logs::Tally, u64) -> LogState,
     paths: &[String],
     sources: &[Source],
-    logs: &[L],
+    readers: &[Reader<L>],
 ) -> Vec<LogState> {
     let skipped = sources.iter().map(|source| source.offline.skipped().oversized_lines);
     paths
         .iter()
-        .zip(logs)
+        .zip(readers)
         .zip(skipped)
-        .map(|((path, log), skipped)| state(path, log.tally(), skipped))
+        .map(|((path, reader), skipped)| state(path, reader.log.tally(), skipped))
         .collect()
 }
