@@ -6,6 +6,7 @@
 pub mod families;
 mod histogram;
 mod snapshot;
+pub mod store;
 
 use std::collections::{HashMap, HashSet};
 
