@@ -21,6 +21,9 @@ pub use snapshot::Snapshot;
 /// Most (server, upstream) pairs: each has some 35 series of `http_errors_total`.
 const MOST_PAIRS: usize = 1000;
 
+/// Why a state that is whole was not used: what is in it is no state of ours.
+pub const NOT_UNDERSTOOD: &str = "content";
+
 /// The state of one log, as it is shown.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LogState {
@@ -95,9 +98,14 @@ impl Ledger {
         snapshot::take(self, names)
     }
 
-    /// A state file could not be used. `reasons` that did not occur yet start at 0.
-    pub fn count_set_aside(&mut self, reason: &str) {
-        *self.set_aside.entry(reason.to_owned()).or_default() += 1;
+    /// There is a state directory: its series exist from the start. `reasons`: why files in it could not be used.
+    pub fn count_set_aside(&mut self, reasons: &[&str]) {
+        for known in store::Reason::COUNTED.map(store::Reason::word).iter().chain(&[NOT_UNDERSTOOD]) {
+            self.set_aside.entry((*known).to_owned()).or_default();
+        }
+        for reason in reasons {
+            *self.set_aside.entry((*reason).to_owned()).or_default() += 1;
+        }
     }
 
     /// The pair that a pair is counted as.

@@ -124,7 +124,9 @@ fn engine(
         ),
         None => (Attributor::new(options), Ledger::default(), SavedInputs::default()),
     };
-    set_aside.into_iter().for_each(|reason| ledger.count_set_aside(reason));
+    if persist.is_some() {
+        ledger.count_set_aside(&set_aside);
+    }
     let inputs = Inputs::open(&args.logs, from, saved, clock.now(), &messages)?;
     Ok(Engine { inputs, attributor, ledger, persist, clock, messages })
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::ledger::store::{Loaded, Opened, Reason, Store, StoreError};
-use crate::ledger::{Ledger, State};
+use crate::ledger::{Ledger, NOT_UNDERSTOOD, State};
 
 /// Between two commits while logs are read. A scrape commits by itself.
 const EVERY: Duration = Duration::from_millis(250);
@@ -57,7 +57,7 @@ impl Persist {
                     "the state in {} is whole but not understood: {error}. It begins anew",
                     dir.display()
                 );
-                reasons.push("content");
+                reasons.push(NOT_UNDERSTOOD);
                 None
             }
         });
