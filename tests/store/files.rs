@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use badgateway::ledger::store::{Opened, Reason, Store, StoreError};
 
-use crate::support::{BOOT, number, open, payload};
+use crate::support::{BOOT, number, open, open_in, payload, until};
 
 /// Descriptors of this process that lead into `dir`; other tests run beside this one.
 fn descriptors(dir: &Path) -> usize {
@@ -48,11 +48,11 @@ fn files_are_private_and_can_be_read_by_a_person() {
 fn a_close_is_trusted_after_a_reboot_and_a_commit_is_not() {
     let dir = tempfile::tempdir().unwrap();
     open(dir.path()).store.close(b"1\n").unwrap();
-    let Opened { mut store, loaded, .. } = Store::open(dir.path(), "another-boot").unwrap();
+    let Opened { mut store, loaded, .. } = open_in(dir.path(), "another-boot");
     assert!(loaded.unwrap().trusted);
     store.commit(b"2\n", Instant::now()).unwrap();
     drop(store);
-    let loaded = Store::open(dir.path(), "a-third-boot").unwrap().loaded.unwrap();
+    let loaded = open_in(dir.path(), "a-third-boot").loaded.unwrap();
     assert_eq!((number(&loaded), loaded.trusted), (2, false));
 }
 
@@ -97,7 +97,8 @@ fn a_directory_that_is_deleted_or_replaced_is_used_again() {
     let Opened { mut store, .. } = open(&dir);
     let mut now = Instant::now();
     store.commit(b"1\n", now).unwrap();
-    fs::remove_dir_all(&dir).unwrap();
+    // The syncing thread may be putting files there meanwhile.
+    until("it can be removed", || fs::remove_dir_all(&dir).ok());
     now += Duration::from_secs(5);
     store.commit(b"2\n", now).unwrap();
     fs::rename(&dir, own.path().join("moved")).unwrap();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use badgateway::ledger::store::{Opened, Store};
 
-use crate::support::{BOOT, DIR, number, open, payload, this_test};
+use crate::support::{DIR, number, open, payload, this_test};
 
 #[allow(clippy::disallowed_methods, reason = "the standard library cannot mount")]
 fn run(program: &str, arguments: &[&str], dir: &Path) -> bool {
@@ -80,7 +80,7 @@ fn a_limit_on_file_sizes_stops_only_what_is_above_it() {
         assert_eq!((number(&loaded), loaded.trusted), (9, true));
         return;
     };
-    let Opened { mut store, .. } = Store::open(Path::new(&dir), BOOT).unwrap();
+    let Opened { mut store, .. } = open(Path::new(&dir));
     let now = Instant::now();
     for n in 1..9 {
         store.commit(&payload(n, 3_000), now).unwrap();

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use badgateway::ledger::store::{Opened, Reason, Store};
+use badgateway::ledger::store::{Opened, Reason};
 
-use crate::support::{BOOT, DIR, number, open, payload, this_test};
+use crate::support::{DIR, number, open, payload, this_test};
 
 /// Of different lengths, most of them many pages, so that kills hit writes.
 fn length(number: u32) -> usize {
@@ -19,7 +19,7 @@ fn length(number: u32) -> usize {
 fn commits() {
     let (own, most) = (tempfile::tempdir().unwrap(), std::env::var_os(DIR).map_or(100, |_| u32::MAX));
     let dir = std::env::var_os(DIR).map_or_else(|| own.path().join("state"), PathBuf::from);
-    let Opened { mut store, loaded, .. } = Store::open(&dir, BOOT).unwrap();
+    let Opened { mut store, loaded, .. } = open(&dir);
     let first = loaded.as_ref().map_or(0, number);
     let begin = Instant::now();
     for n in first + 1..most {

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
-use badgateway::ledger::store::{Loaded, Opened, Store};
+use badgateway::ledger::store::{Loaded, Opened, Store, StoreError};
 
 pub(crate) const BOOT: &str = "3e1d6d5c-0000-4000-8000-000000000001";
 
@@ -23,8 +24,29 @@ pub(crate) fn number(loaded: &Loaded) -> u32 {
     number
 }
 
+/// Asks until it is so.
+pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let begin = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(20), "{what}");
+        std::thread::yield_now();
+    }
+}
+
 pub(crate) fn open(dir: &Path) -> Opened {
-    Store::open(dir, BOOT).unwrap()
+    open_in(dir, BOOT)
+}
+
+/// Opens a directory that nobody uses. A process that another test is just starting has copies of all our
+/// descriptors until it becomes another program, and so the lock of a store that is closed already.
+pub(crate) fn open_in(dir: &Path, boot: &str) -> Opened {
+    until("the lock is free", || match Store::open(dir, boot) {
+        Err(StoreError::Locked { .. }) => None,
+        opened => Some(opened.unwrap()),
+    })
 }
 
 /// What would have to be run to run one test of this binary, in a shell that may set limits first.

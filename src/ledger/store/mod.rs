@@ -65,6 +65,8 @@ pub struct Store {
     boot: String,
     live: Live,
     sequence: u64,
+    /// The record that the caller counts on from; 0: none.
+    base: u64,
     record: Vec<u8>,
     /// Whether `record` was committed and has not been handed to the syncer.
     unsaved: bool,
@@ -81,8 +83,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Locked`] alone. A directory that cannot be made, read or written yields a store whose
-    /// commits fail until it can be.
+    /// [`StoreError::Locked`] alone. Where nothing can be read or written, commits fail until it can be.
     pub fn open(dir: &Path, boot_id: &str) -> Result<Opened, StoreError> {
         Self::open_on(Arc::new(RealDisk::new(dir)), boot_id)
     }
@@ -101,6 +102,7 @@ impl Store {
             boot,
             live: Live::new(found.live, !found.trusted),
             sequence: found.highest,
+            base: found.trusted_sequence(),
             record: Vec::new(),
             unsaved: false,
             syncer: Syncer::new(Arc::clone(&disk)),
@@ -150,9 +152,9 @@ impl Store {
         self.prepare(payload, true)?;
         // The durable copy comes first: a slot that a kill tears on the way is then told by the mark.
         let begun = self.live.begin(&*self.disk, self.sequence);
-        let durable =
-            mem::replace(&mut self.syncer, Syncer::new(Arc::clone(&self.disk))).finish(&self.record);
-        let live = self.write_live().and_then(|()| self.live.sync(&*self.disk));
+        let durable = self.syncer.finish(&self.record);
+        let live = self.live.write(&*self.disk, &self.record, self.sequence);
+        let live = live.and_then(|()| self.live.sync(&*self.disk));
         begun.and(durable).and(live)
     }
 
@@ -169,10 +171,11 @@ impl Store {
         if !self.lock.as_ref().is_some_and(Lock::holds) {
             self.lock = None;
             self.lock = Some(Lock::take(&*self.disk)?);
-            // Whatever is there now, ours is newer and does not go on from it.
+            // Whatever is there now, ours is newer; mostly it does not go on from it.
             let found = survey::read(&*self.disk, &self.boot);
             self.sequence = self.sequence.max(found.highest);
-            self.live = Live::new(found.live, true);
+            let known = self.base > 0 && self.base == found.trusted_sequence();
+            self.live = Live::new(found.live, !known);
         }
         // One number is left for the mark that rules out what was there; 0 does for an empty directory.
         self.sequence += if self.live.fenced() && self.sequence > 0 { 2 } else { 1 };
@@ -191,6 +194,7 @@ impl Store {
     }
 
     fn write_live(&mut self) -> Result<(), StoreError> {
-        self.live.write(&*self.disk, &self.record, self.sequence)
+        let written = self.live.write(&*self.disk, &self.record, self.sequence);
+        written.map(|()| self.base = self.sequence)
     }
 }

@@ -57,13 +57,12 @@ pub(super) fn load(disk: &dyn Disk, name: &str) -> Found {
 /// Reads everything. Nothing is changed.
 pub(super) fn read(disk: &dyn Disk, boot: &str) -> Survey {
     let mark = mark::read(disk);
-    let mut survey =
-        Survey { highest: *mark.as_ref().unwrap_or(&None).as_ref().unwrap_or(&0), ..Survey::default() };
+    let marked = mark.as_ref().ok().copied().flatten();
+    let mut survey = Survey { highest: marked.unwrap_or(0), ..Survey::default() };
     let mut live = LIVE.map(|name| load(disk, name));
     let mut durable = DURABLE.map(|name| load(disk, name));
     survey.live = newest(&live);
 
-    let marked = mark.as_ref().ok().copied().flatten();
     let ours = |record: &Record| !boot.is_empty() && record.header.boot == boot;
     let reached = move |record: &Record| marked.is_some_and(|marked| record.header.sequence >= marked);
     // What a kill interrupts comes after everything that was published; so all of that must be there.
@@ -112,6 +111,11 @@ pub(super) fn newest(pair: &[Found; 2]) -> Option<usize> {
 }
 
 impl Survey {
+    /// The sequence of the record to count on from; 0 if there is none.
+    pub(super) fn trusted_sequence(&self) -> u64 {
+        self.best.as_ref().filter(|_| self.trusted).map_or(0, |best| best.header.sequence)
+    }
+
     /// Notes a broken slot. One that nothing was written to yet, or something newer than `since`, is what a
     /// kill leaves, provided that nothing else is missing.
     fn note(&mut self, name: &str, found: &Found, complete: bool, since: u64) {

@@ -1,7 +1,7 @@
 //! Disks that are full, read-only or broken for a while: commits fail, say so, and come back by themselves.
 
 use super::super::StoreError;
-use super::run::{BOOT, Promise, Run, number, payload};
+use super::run::{BOOT, Run, number, payload};
 use super::sim::{Fault, Kind, Sim};
 
 const WRITING: &[Kind] =
@@ -75,7 +75,7 @@ fn a_full_disk_stops_only_a_state_that_grows() {
         );
         assert!(sim.state().handles <= handles);
         // A kill right now loses nothing that was published.
-        let left = Sim::replay(&sim.state().history.clone());
+        let left = Sim::replay(&sim.history());
         let loaded = Run::start(&left, BOOT).loaded.unwrap();
         assert_eq!((number(&loaded), loaded.trusted), (1, true));
     }
@@ -132,40 +132,6 @@ fn a_busy_thread_is_waited_for_by_nobody() {
     assert!(new.windows(12).any(|part| part == b"payload 499 "));
 }
 
-/// Operation after operation fails once, half done; at each moment a kill loses nothing published.
-#[test]
-fn one_failure_anywhere_costs_nothing() {
-    let mut failed = 0;
-    for at in 0.. {
-        let sim = Sim::default();
-        sim.fault(Some(Fault::Once(at, libc::EIO)));
-        let mut run = Run::start(&sim, BOOT);
-        for n in 1..=6 {
-            failed += usize::from(run.commit(n).is_err());
-            let history = sim.state().history.clone();
-            let promise = Promise::of(&history);
-            let left = Run::start(&Sim::replay(&history), BOOT);
-            match left.loaded {
-                Some(loaded) => {
-                    assert!(number(&loaded) >= promise.published, "operation {at}, commit {n}: {promise:?}");
-                    assert!(loaded.trusted || promise.published == 0, "operation {at}, commit {n}");
-                }
-                None => assert_eq!(promise.published, 0, "operation {at}, commit {n}"),
-            }
-            run.pass(2);
-        }
-        if sim.state().count <= at {
-            break;
-        }
-        run.commit(7).unwrap();
-        run.pass(5);
-        run.commit(8).unwrap();
-        assert_eq!(run.store.durable_failure(), None, "operation {at}");
-    }
-    println!("faults: {failed} commits failed, each by another operation");
-    assert!(failed > 10);
-}
-
 #[test]
 fn a_deleted_directory_is_made_again() {
     let sim = Sim::default();
@@ -181,7 +147,7 @@ fn a_deleted_directory_is_made_again() {
         run.pass(5);
     }
     assert_eq!(sim.state().handles, handles, "what was open for the old directory is closed");
-    let history = sim.state().history.clone();
+    let history = sim.history();
     let left = Run::start(&Sim::replay(&history), BOOT);
     assert_eq!(number(&left.loaded.unwrap()), 7);
     run.kill();

@@ -27,7 +27,7 @@ fn history() -> Vec<Op> {
     let mut run = Run::start(&sim, BOOT);
     run.commit(13).unwrap();
     run.close(14).unwrap();
-    sim.state().history.clone()
+    sim.history()
 }
 
 /// Starts on what is left, and goes on from it.

@@ -5,6 +5,8 @@ mod faults;
 mod format;
 mod kill;
 mod loss;
+mod once;
 mod power;
 mod run;
 mod sim;
+mod sim_disk;

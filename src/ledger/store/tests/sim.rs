@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::super::disk::{Access, Disk, Slot};
+use super::super::disk::Disk;
 use super::power;
 
 /// What was done, in order. A file is a number; names lead to numbers.
@@ -77,7 +76,7 @@ pub(super) struct State {
     /// Operations that could have failed so far.
     pub(super) count: usize,
     pub(super) handles: usize,
-    dir: bool,
+    pub(super) dir: bool,
 }
 
 #[derive(Clone, Default)]
@@ -94,6 +93,16 @@ impl Sim {
         sim.state().history.reserve(history.len());
         history.iter().for_each(|op| sim.state().apply(op.clone()));
         sim
+    }
+
+    pub(super) fn history(&self) -> Vec<Op> {
+        self.state().history.clone()
+    }
+
+    /// Waits while syncs are held.
+    pub(super) fn unheld(&self) -> MutexGuard<'_, State> {
+        let held = |state: &mut State| state.held;
+        self.0.1.wait_while(self.state(), held).unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn note(&self, note: Note) {
@@ -139,7 +148,7 @@ impl Sim {
 }
 
 impl State {
-    fn apply(&mut self, op: Op) {
+    pub(super) fn apply(&mut self, op: Op) {
         match &op {
             Op::MakeDir => self.dir = true,
             Op::Create { name, file } => {
@@ -158,7 +167,7 @@ impl State {
     }
 
     /// Whether an operation fails. `Full` is up to each of them.
-    fn fails(&mut self, kind: Kind) -> io::Result<()> {
+    pub(super) fn fails(&mut self, kind: Kind) -> io::Result<()> {
         self.count += 1;
         let error = io::Error::from_raw_os_error;
         match self.fault {
@@ -168,112 +177,7 @@ impl State {
         }
     }
 
-    fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         matches!(self.fault, Some(Fault::Full))
-    }
-}
-
-impl Disk for Sim {
-    fn path(&self, name: &str) -> PathBuf {
-        Path::new("/state").join(name)
-    }
-
-    fn make_dir(&self) -> io::Result<()> {
-        let mut state = self.state();
-        state.fails(Kind::MakeDir)?;
-        state.apply(Op::MakeDir);
-        Ok(())
-    }
-
-    fn open(&self, name: &str, access: Access) -> io::Result<Box<dyn Slot>> {
-        let mut state = self.state();
-        let known = state.names.get(name).copied();
-        if access == Access::Write {
-            state.fails(if known.is_some() { Kind::Open } else { Kind::Create })?;
-        }
-        let file = match known {
-            Some(file) => file,
-            None if access == Access::Read || !state.dir => return Err(io::ErrorKind::NotFound.into()),
-            None if state.is_full() => return Err(io::ErrorKind::StorageFull.into()),
-            None => {
-                let file = state.files.len();
-                state.apply(Op::Create { name: name.into(), file });
-                file
-            }
-        };
-        state.handles += 1;
-        Ok(Box::new(Handle { sim: self.clone(), name: name.into(), file }))
-    }
-
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        let mut state = self.state();
-        state.fails(Kind::Rename)?;
-        state.apply(Op::Rename { from: from.into(), to: to.into() });
-        Ok(())
-    }
-
-    fn sync_dir(&self) -> io::Result<()> {
-        let mut state = self.state();
-        state.fails(Kind::SyncDir)?;
-        state.apply(Op::SyncDir);
-        Ok(())
-    }
-}
-
-struct Handle {
-    sim: Sim,
-    name: String,
-    file: usize,
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        self.sim.state().handles -= 1;
-    }
-}
-
-impl Slot for Handle {
-    fn in_place(&self) -> bool {
-        self.sim.state().names.get(&self.name) == Some(&self.file)
-    }
-
-    fn size(&self) -> io::Result<u64> {
-        Ok(self.sim.state().files[self.file].len() as u64)
-    }
-
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let state = self.sim.state();
-        let rest = &state.files[self.file][offset as usize..];
-        let got = rest.len().min(buffer.len());
-        buffer[..got].copy_from_slice(&rest[..got]);
-        Ok(got)
-    }
-
-    fn overwrite(&self, bytes: &[u8]) -> io::Result<()> {
-        let mut state = self.sim.state();
-        let failed = state.fails(Kind::Write);
-        let end = state.files[self.file].len();
-        let (cut, result) = match failed {
-            Err(error) if matches!(state.fault, Some(Fault::Once(..))) => (bytes.len() / 2, Err(error)),
-            Err(error) => return Err(error),
-            Ok(()) if state.is_full() && bytes.len() > end => (end, Err(io::ErrorKind::StorageFull.into())),
-            Ok(()) => (bytes.len(), Ok(())),
-        };
-        state.apply(Op::Write { file: self.file, bytes: bytes[..cut].to_vec() });
-        result
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        let mut state = self.sim.state();
-        while state.held && self.name.starts_with("durable") {
-            state = self.sim.0.1.wait(state).unwrap();
-        }
-        let result = state.fails(Kind::Sync);
-        state.apply(Op::Sync { file: self.file, well: result.is_ok() });
-        result
-    }
-
-    fn try_lock(&self) -> io::Result<bool> {
-        Ok(true)
     }
 }
