@@ -80,6 +80,10 @@ impl Persist {
         let result = self
             .encode(state)
             .and_then(|()| self.store.commit(&self.encoded, now).map_err(|e| e.to_string()));
+        if result.is_err() {
+            // The numbers are shown all the same. If even this fails, there is nothing left to do but to say so.
+            let _ = self.store.distrust();
+        }
         let failure = result.err().or_else(|| self.store.durable_failure());
         ledger.durable = Some(failure.is_none());
         self.tell(failure);

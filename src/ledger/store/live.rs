@@ -51,6 +51,17 @@ impl Live {
         Ok(())
     }
 
+    /// Rules out every record up to this sequence.
+    pub(super) fn rule_out(&mut self, disk: &dyn Disk, sequence: u64) -> Result<(), StoreError> {
+        let mark = match self.mark.take().filter(Mark::in_place) {
+            Some(mark) => mark,
+            None => Mark::open(disk)?,
+        };
+        mark.write(disk, sequence)?;
+        self.mark = Some(mark);
+        Ok(())
+    }
+
     fn try_write(&mut self, disk: &dyn Disk, record: &[u8], sequence: u64) -> Result<(), StoreError> {
         let at = self.newest.map_or(0, |newest| 1 - newest);
         let slot = match self.slots[at].take().filter(|slot| slot.in_place()) {

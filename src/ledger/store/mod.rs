@@ -133,6 +133,21 @@ impl Store {
         committed
     }
 
+    /// Says that newer numbers are shown although they could not be committed: until the next commit succeeds, what
+    /// is kept is older than what was seen, and a start must not count on from it.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be written either.
+    pub fn distrust(&mut self) -> Result<(), StoreError> {
+        if !self.lock.as_ref().is_some_and(Lock::holds) {
+            // Not ours at present; and what is there will not be gone on from (see `prepare`).
+            return Ok(());
+        }
+        self.sequence += 1;
+        self.live.rule_out(&*self.disk, self.sequence)
+    }
+
     /// Hands the last commit to the syncing thread if that is due. [`Store::commit`] does so, too: call this
     /// when there is nothing to commit, or the last change before a quiet night stays unsynced.
     pub fn tick(&mut self, now: Instant) {

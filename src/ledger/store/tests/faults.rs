@@ -174,3 +174,21 @@ fn what_comes_back_is_older_than_what_we_write() {
     let loaded = Run::start(&sim, BOOT).loaded.unwrap();
     assert_eq!((number(&loaded), loaded.trusted), (50, true));
 }
+
+#[test]
+fn what_was_shown_without_being_committed_is_not_counted_on_from() {
+    let sim = Sim::default();
+    let mut run = Run::start(&sim, BOOT);
+    run.commit(1).unwrap();
+    run.store.distrust().unwrap();
+    run.kill();
+    let mut run = Run::start(&sim, BOOT);
+    let loaded = run.loaded.take().unwrap();
+    assert_eq!((number(&loaded), loaded.trusted), (1, false));
+    run.commit(2).unwrap();
+    run.store.distrust().unwrap();
+    run.commit(3).unwrap();
+    run.kill();
+    let loaded = Run::start(&sim, BOOT).loaded.unwrap();
+    assert_eq!((number(&loaded), loaded.trusted), (3, true), "the next commit makes it good");
+}
