@@ -56,7 +56,7 @@ impl Nginx {
         let n = self.written.total;
         self.written.total += 1;
         let server = format!("s{}", n % SERVERS);
-        let failing = n % FAILING == 0;
+        let failing = n.is_multiple_of(FAILING);
         let status = if failing { 502 } else { 200 + n % STATUSES };
         if failing {
             self.written.failed += 1;
