@@ -97,11 +97,13 @@ impl Serve {
     }
 
     /// `HOST:PORT` it listens on.
+    #[allow(dead_code, reason = "not every test crate asks")]
     pub fn address(&self) -> &str {
         &self.address
     }
 
     /// Its process.
+    #[allow(dead_code, reason = "not every test crate asks")]
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
