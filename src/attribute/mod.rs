@@ -134,7 +134,7 @@ impl Attributor {
     #[inline]
     pub fn is_plain(&self, status: u16, connection: impl FnOnce() -> Option<u64>) -> bool {
         let none_waits =
-            || self.pending.uncounted() == 0 || connection().is_some_and(|n| !self.pending.knows_connection(n));
+            || self.pending.uncounted() == 0 || connection().is_some_and(|n| !self.pending.waits_for(n));
         !is_failed(status) && none_waits()
     }
 
@@ -204,11 +204,12 @@ impl Attributor {
         if let Some(Written::Zoned(zoned)) = access.written() {
             (self.offset, self.offset_known) = (zoned.offset, true);
         }
-        Keys::new(access, &self.pending, self.offset, self.now)
+        Keys::new(access, self.offset, self.now)
     }
 
     fn group(&self, keys: &Keys<'_>) -> Group {
         match keys.connection {
+            _ if self.pending.is_empty() => Group::default(),
             Some(connection) => join::exact(&self.pending, keys, connection),
             None => join::probable(&self.pending, keys),
         }
