@@ -44,15 +44,15 @@ pub struct Keys<'a> {
     pub connection: Option<u64>,
     /// The request line.
     pub request: Option<Cow<'a, [u8]>>,
-    /// Hash of `$remote_addr`.
-    pub client: Option<u64>,
+    /// `$remote_addr`.
+    pub client: Option<&'a [u8]>,
     /// How many entries of failed attempts the request can have; `None` when the format does not tell.
     pub entries: Option<usize>,
 }
 
 impl<'a> Keys<'a> {
     /// `offset` is the local zone for a line without one; `now` stands in for a missing time.
-    pub fn new(access: &Access<'a>, pending: &Pending, offset: i32, now: Local) -> Self {
+    pub fn new(access: &Access<'a>, offset: i32, now: Local) -> Self {
         let written = access.written();
         let end = written.map_or(now, |w| w.local(offset));
         let longest = if access.connection().is_some() { LONGEST } else { LONGEST_PROBABLE };
@@ -65,7 +65,7 @@ impl<'a> Keys<'a> {
             pid: access.pid(),
             connection: access.connection(),
             request: access.request(),
-            client: access.client().map(|client| pending.hash(client)),
+            client: access.client(),
             entries: entries(access),
         }
     }
@@ -192,7 +192,8 @@ pub fn probable(pending: &Pending, keys: &Keys<'_>) -> Group {
     let Some(request) = keys.request.as_deref() else { return Group::default() };
     let earliest = if is_failed(keys.status) { keys.start.min(keys.end - LINGERING) } else { keys.start };
     let in_time = |entry: &Waiting| (earliest - 1..=keys.end + 1).contains(&entry.at);
-    let same_client = |entry: &Waiting| match (entry.client, keys.client) {
+    let client = keys.client.map(|client| pending.hash(client));
+    let same_client = |entry: &Waiting| match (entry.client, client) {
         (Some(a), Some(b)) => a == b,
         _ => true,
     };

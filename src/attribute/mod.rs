@@ -14,12 +14,12 @@ pub mod root;
 mod saved;
 pub mod vocabulary;
 
-use crate::record::access::{Access, Written};
+use crate::record::access::{Access, Times, Written};
 use crate::record::entries::Entry;
-use crate::record::format::Quick;
+use crate::record::format::{Followed, Quick};
 use crate::record::fpm;
 use crate::record::list;
-use crate::record::stamp::{self, Local};
+use crate::record::stamp::Local;
 
 use serde::{Deserialize, Serialize};
 
@@ -137,17 +137,31 @@ impl Attributor {
     /// is asked only when entries wait; `None`: it is not known.
     #[inline]
     pub fn is_plain(&self, status: u16, connection: impl FnOnce() -> Option<u64>) -> bool {
-        let none_waits = || {
-            self.pending.uncounted() == 0 || connection().is_some_and(|n| !self.pending.knows_connection(n))
-        };
+        let none_waits =
+            || self.pending.uncounted() == 0 || connection().is_some_and(|n| !self.pending.waits_for(n));
         !is_failed(status) && none_waits()
     }
 
     /// Counts a line that is no failure and that no entry can belong to.
     #[inline]
     pub fn quick(&mut self, quick: &Quick<'_>, sink: &mut impl Sink) {
-        let server = if quick.server == b"-" { Id::NONE } else { self.names.servers.id(quick.server) };
-        sink.response(server, quick.status);
+        sink.response(self.server(quick.server), quick.status);
+    }
+
+    /// The id of a server's name as it is logged.
+    #[inline]
+    fn server(&mut self, name: &[u8]) -> Id {
+        if name == b"-" { Id::NONE } else { self.names.servers.id(name) }
+    }
+
+    /// The same with the line's upstream times.
+    #[inline]
+    pub fn followed(&mut self, followed: &Followed<'_>, sink: &mut impl Sink) {
+        let server = self.server(followed.quick.server);
+        sink.response(server, followed.quick.status);
+        if self.options.timings {
+            self.timings(&followed.times, server, sink);
+        }
     }
 
     /// A line of an access log.
@@ -186,7 +200,7 @@ impl Attributor {
         let server = access.server().map_or(Id::NONE, |name| self.names.servers.id(&name));
         sink.response(server, access.status());
         if self.options.timings {
-            self.timings(access, server, sink);
+            self.timings(&access.times(), server, sink);
         }
     }
 
@@ -194,11 +208,12 @@ impl Attributor {
         if let Some(Written::Zoned(zoned)) = access.written() {
             (self.offset, self.offset_known) = (zoned.offset, true);
         }
-        Keys::new(access, &self.pending, self.offset, self.now)
+        Keys::new(access, self.offset, self.now)
     }
 
     fn group(&self, keys: &Keys<'_>) -> Group {
         match keys.connection {
+            _ if self.pending.is_empty() => Group::default(),
             Some(connection) => join::exact(&self.pending, keys, connection),
             None => join::probable(&self.pending, keys),
         }
@@ -212,7 +227,7 @@ impl Attributor {
         };
         sink.response(server, keys.status);
         if self.options.timings {
-            self.timings(access, server, sink);
+            self.timings(&access.times(), server, sink);
         }
         if is_failed(keys.status) {
             self.failed(access, &keys, &group, server, sink);
@@ -330,23 +345,18 @@ impl Attributor {
         }
     }
 
-    fn timings(&mut self, access: &Access<'_>, server: Id, sink: &mut impl Sink) {
-        for attempt in access.each_attempt() {
-            if list::missing(attempt.addr) {
-                continue;
-            }
-            let upstream = self.names.upstreams.id(attempt.addr);
+    #[inline]
+    fn timings(&mut self, times: &Times<'_>, server: Id, sink: &mut impl Sink) {
+        times.each(|address, seconds| {
+            let upstream = self.names.upstreams.id(address);
             sink.pair(server, upstream);
-            for (phase, text) in [
-                (Phase::Connect, attempt.connect),
-                (Phase::Header, attempt.header),
-                (Phase::Response, attempt.response),
-            ] {
-                if let Some(seconds) = text.and_then(stamp::duration) {
+            for (phase, seconds) in [Phase::Connect, Phase::Header, Phase::Response].into_iter().zip(seconds)
+            {
+                if let Some(seconds) = seconds {
                     sink.seconds(upstream, phase, seconds);
                 }
             }
-        }
+        });
     }
 
     /// An entry of an error log. Gives its meaning.

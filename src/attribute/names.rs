@@ -7,6 +7,8 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::record::scan;
+
 /// A name within its [`Interner`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Id(u32);
@@ -53,8 +55,9 @@ impl Interner {
             return Id::NONE;
         }
         let at = recent(name);
-        if name == self.recent[at].0 {
-            return self.recent[at].1;
+        let (text, id) = &self.recent[at];
+        if scan::same(name, text) {
+            return *id;
         }
         let id = match self.ids.get(name) {
             Some(id) => *id,

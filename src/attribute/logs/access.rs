@@ -56,11 +56,11 @@ impl AccessLog {
             && let Some(format) = self.formats.get(self.current)
         {
             if attributor.wants_every_line() {
-                if let Some(access) = format.upstream(line)
-                    && attributor.is_plain(access.status(), || access.connection())
+                if let Some(followed) = format.followed(line)
+                    && attributor.is_plain(followed.quick.status, || followed.connection)
                 {
                     self.tally.parsed += 1;
-                    return attributor.plain(&access, sink);
+                    return attributor.followed(&followed, sink);
                 }
             } else if let Some(quick) = format.quick(line)
                 && attributor.is_plain(quick.status, || format.quick_connection(line))
