@@ -28,7 +28,7 @@ use join::{Group, Keys};
 use message::Meaning;
 pub use names::{Id, Names};
 use pending::{Pending, Says, Waiting};
-use root::{Question, Roots, Target};
+use root::{Answers, Fact, LogId, Question, Roots, Target, Topology};
 pub use saved::SavedAttribution;
 use vocabulary::{Cause, ExitReason, Outcome, Phase, RootCause, is_failed};
 
@@ -76,8 +76,8 @@ pub struct Options {
     pub window: Local,
     /// There is an error log: a missing entry means something.
     pub error_log: bool,
-    /// There is a PHP-FPM log: a root cause may still come.
-    pub fpm_log: bool,
+    /// There is a PHP-FPM log, or somebody observes PHP-FPM: a root cause may still come.
+    pub fpm: bool,
     /// Every line's upstream times and pairs are wanted, not only the failures.
     pub timings: bool,
     /// Local zone of the logs, seconds east of UTC, until the logs themselves tell it.
@@ -92,6 +92,8 @@ pub struct Attributor {
     options: Options,
     pending: Pending,
     roots: Roots,
+    /// Which pool an upstream is.
+    pub topology: Topology,
     now: Local,
     offset: i32,
     offset_known: bool,
@@ -105,6 +107,7 @@ impl Attributor {
             options,
             pending: Pending::default(),
             roots: Roots::default(),
+            topology: Topology::default(),
             now: Local::MIN / 2,
             offset: options.offset,
             offset_known: false,
@@ -308,14 +311,14 @@ impl Attributor {
     ) {
         let otherwise =
             root.unwrap_or_else(|| verdict.cause.own_root(self.names.upstreams.text(verdict.upstream)));
-        let may_come =
-            self.options.fpm_log && fastcgi != Some(false) && root::is_explained_by_fpm(verdict.cause);
+        let may_come = self.options.fpm && fastcgi != Some(false) && root::is_explained_later(verdict.cause);
         if !may_come {
             return sink.root(&verdict, otherwise);
         }
         let asked = self.clock(at);
         let target = Target::of(target);
-        let question = Question { verdict: Some(verdict), at, asked, target, otherwise };
+        let upstream = verdict.upstream;
+        let question = Question { verdict: Some(verdict), at, asked, target, upstream, fastcgi, otherwise };
         if let Some(Question { verdict: Some(oldest), otherwise, .. }) = self.roots.ask(question) {
             sink.root(&oldest, otherwise);
         }
@@ -390,9 +393,10 @@ impl Attributor {
             && matches!(failure.cause, Cause::ResponseTruncated | Cause::NginxResources)
         {
             sink.failure(upstream, failure.cause, Outcome::Truncated);
-            if self.options.fpm_log && fastcgi != Some(false) {
+            if self.options.fpm && fastcgi != Some(false) {
                 let (at, asked, target) = (head.at, self.clock(head.at), Target::default());
-                self.roots.ask(Question { verdict: None, at, asked, target, otherwise: RootCause::Unknown });
+                let otherwise = RootCause::Unknown;
+                self.roots.ask(Question { verdict: None, at, asked, target, upstream, fastcgi, otherwise });
             }
             return meaning;
         }
@@ -426,14 +430,24 @@ impl Attributor {
         meaning
     }
 
-    /// A line of a PHP-FPM log.
-    pub fn fpm(&mut self, line: &fpm::Line<'_>, sink: &mut impl Sink) {
+    /// A line of the PHP-FPM log that `log` stands for.
+    pub fn fpm(&mut self, line: &fpm::Line<'_>, log: LogId, sink: &mut impl Sink) {
         let Some(event) = line.event else { return };
-        let pool =
-            if let fpm::Event::Exited { pool, .. } = event { self.names.pools.id(pool) } else { Id::NONE };
-        if let Some(reason) = self.roots.event(line.at, event) {
+        let pool = match event {
+            fpm::Event::Exited { pool, .. } | fpm::Event::Terminating { pool, .. } => {
+                self.names.pools.id(pool)
+            }
+            _ => Id::NONE,
+        };
+        let asked = self.clock(line.at);
+        if let Some(reason) = self.roots.event(line.at, asked, log, pool, event) {
             sink.exit(pool, reason);
         }
+    }
+
+    /// Something that was seen of PHP-FPM, in the logs' local time.
+    pub fn observe(&mut self, at: Local, fact: Fact) {
+        self.roots.observe(at, fact);
     }
 
     /// Moves the clock: the local time that the logs have reached, or one that runs evenly when they are
@@ -446,7 +460,7 @@ impl Attributor {
     pub fn settle(&mut self, sink: &mut impl Sink) {
         let now = self.now;
         self.pending.settle(now.saturating_sub(self.options.window), |entry| settle(entry, sink));
-        self.roots.answer(now.saturating_sub(root::GRACE), |verdict, root| sink.root(&verdict, root));
+        self.roots.answer(now.saturating_sub(root::GRACE), &self.topology, &mut Told(sink));
     }
 
     /// An access log has come to this time: the clock of logs that are not followed live.
@@ -460,7 +474,20 @@ impl Attributor {
     /// The logs are at their end: everything that waits is counted.
     pub fn finish(&mut self, sink: &mut impl Sink) {
         self.pending.settle(Local::MAX, |entry| settle(entry, sink));
-        self.roots.answer(Local::MAX, |verdict, root| sink.root(&verdict, root));
+        self.roots.answer(Local::MAX, &self.topology, &mut Told(sink));
+    }
+}
+
+/// Passes answers on.
+struct Told<'a, S>(&'a mut S);
+
+impl<S: Sink> Answers for Told<'_, S> {
+    fn root(&mut self, verdict: &Verdict, root: RootCause) {
+        self.0.root(verdict, root);
+    }
+
+    fn killed(&mut self, pool: Id, reason: ExitReason) {
+        self.0.exit(pool, reason);
     }
 }
 

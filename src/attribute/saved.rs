@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::names::SavedNames;
 use super::pending::SavedPending;
-use super::root::Roots;
+use super::root::{Roots, Topology};
 use super::{Attributor, Local, Names, Options};
 
 /// An [`Attributor`] in the form in which it is saved.
@@ -46,6 +46,7 @@ impl Attributor {
             options,
             pending: pending.restore(shift),
             roots,
+            topology: Topology::default(),
             now,
             offset: if offset_known { offset } else { options.offset },
             offset_known,

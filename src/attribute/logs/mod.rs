@@ -7,7 +7,7 @@ mod saved;
 
 pub use access::AccessLog;
 pub use error::ErrorLog;
-pub use fpm::FpmLog;
+pub use fpm::{FpmLog, log_id};
 pub use saved::SavedReader;
 
 use crate::record::stamp::Local;

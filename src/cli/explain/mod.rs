@@ -101,7 +101,7 @@ fn explain(logs: &LogArgs) -> Result<(Report, Attributor), ExplainError> {
         window: WINDOW,
         access_log: !access.is_empty(),
         error_log: !error.is_empty(),
-        fpm_log: !fpm.is_empty(),
+        fpm: !fpm.is_empty(),
         timings: false,
         offset: zone::here(),
     });
@@ -109,7 +109,7 @@ fn explain(logs: &LogArgs) -> Result<(Report, Attributor), ExplainError> {
     let mut readers = (
         readers(&access, || AccessLog::new(logs.format.clone(), false)),
         readers(&error, ErrorLog::default),
-        readers(&fpm, FpmLog::default),
+        fpm.iter().map(|source| Reader::new(FpmLog::new(source.offline.path()))).collect::<Vec<_>>(),
     );
     let mut streams = Streams {
         access: streams(&mut access, &mut readers.0),

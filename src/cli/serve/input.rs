@@ -21,7 +21,7 @@ pub struct Input<L> {
     set: FollowSet,
     stdin: Option<Stdin>,
     logs: HashMap<PathBuf, Reading<L>>,
-    new: Box<dyn Fn() -> L + Send>,
+    new: Box<dyn Fn(&Path) -> L + Send>,
 }
 
 /// One log: what reads it, and what was counted of it.
@@ -138,7 +138,7 @@ impl<L: Log> Input<L> {
         saved: Option<SavedInput>,
         now: (Instant, Local),
         wake: &Sender<Message>,
-        new: impl Fn() -> L + Send + 'static,
+        new: impl Fn(&Path) -> L + Send + 'static,
     ) -> Result<Self, OpenError> {
         let stdin = patterns.iter().any(|pattern| pattern == STDIN);
         let patterns = patterns.iter().filter(|pattern| *pattern != STDIN).cloned().collect();
@@ -148,7 +148,8 @@ impl<L: Log> Input<L> {
             false => None,
         };
         let (set, logs) = saved.map_or((None, Vec::new()), |saved| (Some(saved.set), saved.logs));
-        let resume = |saved: SavedCounts| (saved.path.clone(), Reading::resume(new(), saved, now.1));
+        let resume =
+            |saved: SavedCounts| (saved.path.clone(), Reading::resume(new(&saved.path), saved, now.1));
         Ok(Self {
             set: FollowSet::resume(patterns, from, set, now.0)?,
             stdin,
@@ -182,7 +183,7 @@ impl<L: Log> Input<L> {
             self.set.iter().map(Follower::path).chain(self.stdin.is_some().then_some(Path::new(STDIN)));
         for path in paths {
             if !self.logs.contains_key(path) {
-                self.logs.insert(path.to_owned(), Reading::new((self.new)()));
+                self.logs.insert(path.to_owned(), Reading::new((self.new)(path)));
             }
         }
     }

@@ -47,11 +47,11 @@ impl Inputs {
         let unordered = args.error.iter().any(|path| path == STDIN);
         let now = (Instant::now(), now);
         Ok(Self {
-            access: Input::open(&args.access, from, saved.access, now, wake, move || {
+            access: Input::open(&args.access, from, saved.access, now, wake, move |_| {
                 AccessLog::new(format.clone(), unordered)
             })?,
-            error: Input::open(&args.error, from, saved.error, now, wake, ErrorLog::default)?,
-            fpm: Input::open(&args.fpm, from, saved.fpm, now, wake, FpmLog::default)?,
+            error: Input::open(&args.error, from, saved.error, now, wake, |_| ErrorLog::default())?,
+            fpm: Input::open(&args.fpm, from, saved.fpm, now, wake, FpmLog::new)?,
         })
     }
 

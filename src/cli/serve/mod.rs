@@ -75,7 +75,7 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
         window: args.join_window,
         access_log: !logs.access.is_empty(),
         error_log: !logs.error.is_empty(),
-        fpm_log: !logs.fpm.is_empty(),
+        fpm: !logs.fpm.is_empty(),
         timings: true,
         offset: zone::here(),
     };
