@@ -264,34 +264,26 @@ impl Attributor {
         let decision = decide::decide(access, group, self.options.error_log);
         let last = access.last_attempt();
         let last_addr = last.map(|attempt| attempt.addr).filter(|addr| !list::missing(addr));
-        let entry = match decision {
-            Decision::Attempt => group.decisive(),
-            Decision::Subrequest => group.subrequest(),
-            Decision::Line { .. } => None,
-        };
-        let (cause, upstream, root, fastcgi) = match (decision, entry) {
-            (_, Some(entry)) => {
-                let cause = if let Says::Failure(cause) = entry.says { cause } else { Cause::Unknown };
-                (cause, join::peer(entry, &mut self.names, last_addr), entry.root, entry.fastcgi)
+        let decided_by = if let Decision::Entry((seq, _), _) = decision { Some(*seq) } else { None };
+        let (cause, upstream, root, fastcgi, at) = match decision {
+            Decision::Entry((_, entry), cause) => {
+                (cause, join::peer(entry, &mut self.names, last_addr), entry.root, entry.fastcgi, entry.at)
             }
-            (Decision::Line { cause, root }, None) => {
+            Decision::Line { cause, root } => {
                 let upstream = last_addr.map_or(Id::NONE, |addr| self.names.upstreams.id(addr));
-                (cause, upstream, root, None)
+                (cause, upstream, root, None, keys.end)
             }
-            (_, None) => (Cause::Unknown, Id::NONE, None, None),
         };
         let verdict = Verdict { status: keys.status, cause, server, upstream, at: keys.end };
         sink.pair(server, upstream);
         sink.error(&verdict);
-        let decided_by = entry.copied();
-        self.explain(verdict, root, fastcgi, entry.map_or(keys.end, |e| e.at), keys.target(), sink);
+        self.explain(verdict, root, fastcgi, at, keys.target(), sink);
         for (seq, entry) in &group.entries {
             let Says::Failure(cause) = entry.says else {
                 self.pending.take(*seq);
                 continue;
             };
-            let decided =
-                decided_by.is_some_and(|d| d.subrequest && d.at == entry.at && d.upstream == entry.upstream);
+            let decided = decided_by == Some(*seq);
             let outcome = if entry.subrequest && !decided { Outcome::Background } else { Outcome::Failed };
             if self.pending.take(*seq) {
                 sink.failure(join::peer(entry, &mut self.names, last_addr), cause, outcome);

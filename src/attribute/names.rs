@@ -36,7 +36,7 @@ pub struct Interner {
     recent: [(Vec<u8>, Id); RECENT],
 }
 
-const RECENT: usize = 16;
+const RECENT: usize = 64;
 
 impl Interner {
     /// At most `cap` names, `""` and `other` not counted.
@@ -120,10 +120,14 @@ impl Interner {
     }
 }
 
-/// A slot for a name that is not empty: its length and three of its bytes tell most neighbours apart.
+/// A slot for a name that is not empty. Neighbours often differ only in a byte near their end.
+#[inline]
 fn recent(name: &[u8]) -> usize {
-    let (first, middle, last) = (name[0], name[name.len() / 2], name[name.len() - 1]);
-    (name.len() + usize::from(first) * 7 + usize::from(middle) * 3 + usize::from(last)) % RECENT
+    let short = || name.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    let word = |chunk: Option<&[u8; 8]>| chunk.map_or_else(short, |word| u64::from_le_bytes(*word));
+    let (first, last) = (word(name.first_chunk()), word(name.last_chunk()));
+    let mixed = (first.rotate_left(29) ^ last ^ name.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 32) as usize % RECENT
 }
 
 /// All names that label something.

@@ -32,6 +32,16 @@ impl Near {
         }
         memchr::memchr(self.byte, text)
     }
+
+    /// Where it stands last.
+    #[inline]
+    pub fn rfind(&self, text: &[u8]) -> Option<usize> {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(inline) = &self.inline {
+            return inline.rfind(text);
+        }
+        memchr::memrchr(self.byte, text)
+    }
 }
 
 /// Where `byte` stands from a position on, when it is probably near.

@@ -2,11 +2,11 @@
 
 use memchr::memmem::Finder;
 
-use super::field::Field;
+use super::field::{Field, Shape};
 use super::follow::{Followed, Tail};
 use super::{Format, Part};
 use crate::record::escape::Escape;
-use crate::record::scan;
+use crate::record::scan::{self, Expected, Near};
 use crate::record::stamp;
 
 /// What every line is counted by.
@@ -46,8 +46,21 @@ struct Target {
     part: usize,
     anchor: usize,
     jump: Jump,
+    before: Expected,
+    way: Way,
     /// Quotes of the format in front of the value.
     quotes: usize,
+}
+
+/// How to get from the literal to the end of the value.
+#[derive(Clone, Debug)]
+enum Way {
+    /// It follows and has three digits, and this text is behind it.
+    Status(Expected),
+    /// It follows and ends at a quote.
+    Quoted(Near),
+    /// The parts are walked.
+    Walk,
 }
 
 /// Where a part of the format begins in the line, and how many quotes stand in front of it.
@@ -110,10 +123,12 @@ impl Plan {
     fn status(&self, format: &Format, line: &[u8]) -> Option<(u16, Known)> {
         let target = self.status.as_ref()?;
         let (start, end) = target.value(format, line, Known::default())?;
-        let [a, b, c] = *line.get(start..end)? else { return None };
-        let digit = |d: u8| u16::from(d.wrapping_sub(b'0'));
-        let status = digit(a) * 100 + digit(b) * 10 + digit(c);
-        Some((status, Known { part: target.part + 1, at: end, quotes: target.quotes }))
+        let digits: [u8; 3] = line.get(start..end)?.try_into().ok()?;
+        let [a, b, c] = digits.map(|digit| u16::from(digit.wrapping_sub(b'0')));
+        if a.max(b).max(c) > 9 {
+            return None;
+        }
+        Some((a * 100 + b * 10 + c, Known { part: target.part + 1, at: end, quotes: target.quotes }))
     }
 }
 
@@ -123,12 +138,23 @@ impl Target {
     fn value(&self, format: &Format, line: &[u8], known: Known) -> Option<(usize, usize)> {
         // What stands behind a known part is looked for behind it.
         let known = if self.anchor >= known.part { known } else { Known::default() };
-        let mut at = self.jump.go(line, known)?;
-        let mut start = at;
-        for part in self.anchor..=self.part {
-            (start, at) = (at, format.part_end(line, part, at)?);
+        let anchor = self.jump.go(line, known)?;
+        let start = self.before.end(line, anchor)?;
+        match &self.way {
+            Way::Status(next) => next.end(line, start + 3).map(|_| (start, start + 3)),
+            Way::Quoted(quote) => {
+                let end = start + quote.find(line.get(start..)?)?;
+                // Behind a backslash the quote may be the value's.
+                (line[end - 1] != b'\\').then_some((start, end))
+            }
+            Way::Walk => {
+                let (mut start, mut at) = (anchor, anchor);
+                for part in self.anchor..=self.part {
+                    (start, at) = (at, format.part_end(line, part, at)?);
+                }
+                Some((start, at))
+            }
         }
-        Some((start, at))
     }
 
     /// A name and where it ends.
@@ -162,10 +188,20 @@ fn target(parts: &[Part], escape: Escape, field: Field) -> Option<Target> {
     let part =
         parts.iter().position(|p| matches!(p, Part::Variable { field: Some(f), .. } if *f == field))?;
     let nearest = (0..part).rev().step_by(2).take(STRIDE);
+    let (anchor, jump) = nearest.filter_map(|anchor| Some((anchor, jump(parts, escape, anchor)?))).next()?;
+    let Part::Literal(before) = &parts[anchor] else { return None };
+    let way = match (&parts[part], parts.get(part + 1)) {
+        _ if anchor + 1 < part => Way::Walk,
+        (Part::Variable { shape: Shape::Status, .. }, Some(Part::Literal(next))) => {
+            Way::Status(Expected::new(next))
+        }
+        (Part::Variable { shape: Shape::Any, .. }, Some(Part::Literal(next))) if next[0] == b'"' => {
+            Way::Quoted(Near::new(b'"'))
+        }
+        _ => Way::Walk,
+    };
     let quotes = quotes_before(parts, part);
-    nearest
-        .filter_map(|anchor| Some(Target { part, anchor, jump: jump(parts, escape, anchor)?, quotes }))
-        .next()
+    Some(Target { part, anchor, jump, before: Expected::new(before), way, quotes })
 }
 
 /// How many quotes the format has in front of a part.
