@@ -34,7 +34,7 @@ use crate::record::stamp::Local;
 use super::vocabulary::{Cause, ExitReason, RootCause};
 use super::{Id, Verdict};
 use observed::Observed;
-pub use observed::{Fact, Place, Topology};
+pub use observed::{Fact, Place, PoolKey, Topology};
 
 /// How long after a response its evidence may still be written, in seconds.
 pub const GRACE: Local = 3;

@@ -12,11 +12,16 @@ use crate::record::stamp::Local;
 /// How long changes are kept, in seconds: longer than a response may wait for its answer.
 const KEPT: Local = 120;
 
+/// One pool of one PHP-FPM, over restarts of either: a hash of what tells it from all others.
+pub type PoolKey = u64;
+
 /// Which pool an upstream is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Its name.
+    /// Its name, as PHP-FPM's log has it.
     pub pool: Id,
+    /// Itself, among pools of the same name.
+    pub key: PoolKey,
     /// The log of its master, if that is read.
     pub log: Option<LogId>,
     /// Its configuration refuses nginx's address: `listen.allowed_clients`.
@@ -30,6 +35,8 @@ pub struct Topology {
     pub places: HashMap<Id, Place>,
     /// Whether all PHP-FPM of this machine are known: then an address without a pool is a wrong one.
     pub complete: bool,
+    /// Whether any pool is known.
+    pub any: bool,
 }
 
 impl Topology {
@@ -38,15 +45,15 @@ impl Topology {
     }
 }
 
-/// Something seen, of a pool by its upstream address.
+/// Something seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fact {
     /// The pool has a master and its socket listens, or not.
-    Up(Id, bool),
+    Up(PoolKey, bool),
     /// Its accept queue is full, or not any more.
-    Full(Id, bool),
+    Full(PoolKey, bool),
     /// Its master is another process than before.
-    Restarted(Id),
+    Restarted(PoolKey),
     /// So many processes were killed for memory since the last look.
     OomKills(u64),
     /// From now on OOM kills are seen.
@@ -107,11 +114,10 @@ impl Observed {
             return None;
         }
         if cause == Cause::ConnectTimeout {
-            return self
-                .was(question, Fact::Full(question.upstream, true))
-                .then_some(RootCause::PoolSaturated);
+            let full = place.is_some_and(|place| self.was(question, Fact::Full(place.key, true)));
+            return full.then_some(RootCause::PoolSaturated);
         }
-        if self.restarted(question) {
+        if place.is_some_and(|place| self.restarted(question, place)) {
             return Some(RootCause::FpmStopped);
         }
         if is_failed_connect(cause) {
@@ -127,18 +133,16 @@ impl Observed {
 
     fn not_made(&self, question: &Question, place: Option<&Place>, topology: &Topology) -> Option<RootCause> {
         match place {
-            Some(_) => {
-                self.was(question, Fact::Up(question.upstream, false)).then_some(RootCause::FpmNotRunning)
-            }
+            Some(place) => self.was(question, Fact::Up(place.key, false)).then_some(RootCause::FpmNotRunning),
             // That FastCGI is spoken there is what nginx was told; without that it may be any server.
             None if question.fastcgi != Some(true) || !topology.complete => None,
-            None if topology.places.is_empty() => Some(RootCause::FpmNotRunning),
+            None if !topology.any => Some(RootCause::FpmNotRunning),
             None => Some(RootCause::WrongAddress),
         }
     }
 
-    fn restarted(&self, question: &Question) -> bool {
-        let restarted = Fact::Restarted(question.upstream);
+    fn restarted(&self, question: &Question, place: &Place) -> bool {
+        let restarted = Fact::Restarted(place.key);
         self.seen.iter().any(|seen| seen.fact == restarted && (seen.at - question.at).abs() <= 1)
     }
 

@@ -126,9 +126,9 @@ fn id(number: u32) -> Id {
 
 /// Upstream 10 is pool 1 with log 7, upstream 20 is pool 2 with log 8.
 fn two_pools() -> Topology {
-    let place = |pool, log| Place { pool: id(pool), log, refuses: false };
+    let place = |pool, log| Place { pool: id(pool), key: u64::from(pool), log, refuses: false };
     let places = [(id(10), place(1, Some(7))), (id(20), place(2, Some(8)))].into();
-    Topology { places, complete: true }
+    Topology { places, complete: true, any: true }
 }
 
 fn ask(roots: &mut Roots, topology: &Topology, questions: Vec<Question>) -> Told {
@@ -191,9 +191,9 @@ fn what_does_not_listen_and_what_listens_elsewhere() {
     let mut roots = Roots::default();
     let topology = two_pools();
     let refused = |at| question(at, Cause::ConnectionRefused, b"GET /");
-    roots.observe(5, Fact::Up(id(10), true));
-    roots.observe(20, Fact::Up(id(10), false));
-    roots.observe(90, Fact::Up(id(10), true));
+    roots.observe(5, Fact::Up(1, true));
+    roots.observe(20, Fact::Up(1, false));
+    roots.observe(90, Fact::Up(1, true));
     let http = Question { fastcgi: Some(false), ..of(30, refused(50)) };
     let told = ask(
         &mut roots,
@@ -227,7 +227,7 @@ fn what_does_not_listen_and_what_listens_elsewhere() {
 #[test]
 fn how_things_stood_is_known_when_the_change_is_long_ago() {
     let mut roots = Roots::default();
-    roots.observe(10, Fact::Up(id(10), false));
+    roots.observe(10, Fact::Up(1, false));
     let refused = |at| of(10, question(at, Cause::SocketMissing, b"GET /"));
     for at in [100, 1000, 10_000] {
         assert_eq!(ask(&mut roots, &two_pools(), vec![refused(at)]).roots, [RootCause::FpmNotRunning]);
@@ -238,10 +238,10 @@ fn how_things_stood_is_known_when_the_change_is_long_ago() {
 fn a_full_tcp_queue_and_a_restart_and_a_refused_client() {
     let mut roots = Roots::default();
     let mut topology = two_pools();
-    topology.places.insert(id(30), Place { pool: id(3), log: None, refuses: true });
-    roots.observe(10, Fact::Full(id(10), true));
-    roots.observe(12, Fact::Full(id(10), false));
-    roots.observe(50, Fact::Restarted(id(20)));
+    topology.places.insert(id(30), Place { pool: id(3), key: 3, log: None, refuses: true });
+    roots.observe(10, Fact::Full(1, true));
+    roots.observe(12, Fact::Full(1, false));
+    roots.observe(50, Fact::Restarted(2));
     let timeout = |at| of(10, question(at, Cause::ConnectTimeout, b"GET /"));
     let told = ask(
         &mut roots,
