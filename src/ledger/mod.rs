@@ -5,6 +5,7 @@
 
 pub mod families;
 mod histogram;
+mod observed;
 mod saved;
 mod snapshot;
 pub mod store;
@@ -13,6 +14,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::attribute::vocabulary::{Cause, ExitReason, FAILED_CODES, Outcome, Phase, RootCause};
 use crate::attribute::{Id, Names, Sink, Verdict};
+
+use crate::observe::machine::{Gain, Machine};
 
 use histogram::Histogram;
 pub use saved::{SavedCounters, SavedCounts, SavedInput, State};
@@ -62,6 +65,9 @@ pub struct Ledger {
     /// By server: the upstream it was last seen with, which is mostly the next one as well.
     last_upstream: Vec<Option<Id>>,
     pairs_overflowed: u64,
+    observed: observed::Sums,
+    /// The machine as it stands, refreshed before each snapshot.
+    pub machine: Machine,
     /// State files that could not be used, by reason.
     set_aside: BTreeMap<String, u64>,
     /// Whether what is shown is on disk; `None`: there is no state directory.
@@ -83,6 +89,8 @@ impl Default for Ledger {
             pairs: HashSet::new(),
             last_upstream: Vec::new(),
             pairs_overflowed: 0,
+            observed: observed::Sums::new(),
+            machine: Machine::default(),
             set_aside: BTreeMap::new(),
             durable: None,
             logs: Vec::new(),
@@ -96,6 +104,11 @@ impl Ledger {
     /// What is shown, by family.
     pub fn snapshot(&self, names: &Names) -> Snapshot {
         snapshot::take(self, names)
+    }
+
+    /// Something that is observed has increased.
+    pub fn gain(&mut self, gain: Gain) {
+        observed::add(&mut self.observed, gain);
     }
 
     /// There is a state directory: its series exist from the start. `reasons`: why files in it could not be used.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::attribute::logs::SavedReader;
 use crate::attribute::vocabulary::{Cause, ExitReason, Outcome, Phase, RootCause};
 use crate::attribute::{Id, SavedAttribution};
+use crate::observe::machine::Counted;
 use crate::source::{SavedSet, bytes};
 
 use super::Ledger;
@@ -82,6 +83,8 @@ pub struct SavedCounters {
     pairs: Vec<(Id, Id)>,
     pairs_overflowed: u64,
     #[serde(default)]
+    observed: Vec<(Counted, Vec<String>, f64)>,
+    #[serde(default)]
     set_aside: Vec<(String, u64)>,
 }
 
@@ -106,6 +109,9 @@ impl Ledger {
             exits: self.exits.iter().map(|((pool, reason), count)| (*pool, *reason, *count)).collect(),
             pairs: self.pairs.iter().copied().collect(),
             pairs_overflowed: self.pairs_overflowed,
+            observed: (self.observed.iter())
+                .map(|((what, labels), sum)| (*what, labels.clone(), *sum))
+                .collect(),
             set_aside: self.set_aside.iter().map(|(reason, count)| (reason.clone(), *count)).collect(),
         }
     }
@@ -134,6 +140,8 @@ impl Ledger {
         }
         ledger.exits = saved.exits.into_iter().map(|(pool, reason, count)| ((pool, reason), count)).collect();
         ledger.pairs_overflowed = saved.pairs_overflowed;
+        let observed = saved.observed.into_iter();
+        ledger.observed = observed.map(|(what, labels, sum)| ((what, labels), sum)).collect();
         ledger.set_aside.extend(saved.set_aside);
         ledger
     }
