@@ -14,6 +14,7 @@ pub mod root;
 mod saved;
 pub mod vocabulary;
 
+use crate::observe::facts::Fact;
 use crate::record::access::{Access, Times, Written};
 use crate::record::entries::Entry;
 use crate::record::format::{Followed, Quick};
@@ -28,7 +29,7 @@ use join::{Group, Keys};
 use message::Meaning;
 pub use names::{Id, Names};
 use pending::{Pending, Says, Waiting};
-use root::{Answers, Fact, LogId, Question, Roots, Target, Topology};
+use root::{Answers, LogId, Question, Roots, Target, Topology};
 pub use saved::SavedAttribution;
 use vocabulary::{Cause, ExitReason, Outcome, Phase, RootCause, is_failed};
 

@@ -7,13 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::{CAPACITY, LogId, Question, is_failed_connect, push};
 use crate::attribute::Id;
 use crate::attribute::vocabulary::{Cause, RootCause};
+use crate::observe::facts::{Fact, PoolKey};
 use crate::record::stamp::Local;
 
 /// How long changes are kept, in seconds: longer than a response may wait for its answer.
 const KEPT: Local = 120;
-
-/// One pool of one PHP-FPM, over restarts of either: a hash of what tells it from all others.
-pub type PoolKey = u64;
 
 /// Which pool an upstream is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,21 +41,6 @@ impl Topology {
     pub(super) fn place(&self, upstream: Id) -> Option<&Place> {
         self.places.get(&upstream)
     }
-}
-
-/// Something seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Fact {
-    /// The pool has a master and its socket listens, or not.
-    Up(PoolKey, bool),
-    /// Its accept queue is full, or not any more.
-    Full(PoolKey, bool),
-    /// Its master is another process than before.
-    Restarted(PoolKey),
-    /// So many processes were killed for memory since the last look.
-    OomKills(u64),
-    /// From now on OOM kills are seen.
-    SeesOomKills,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -117,8 +100,13 @@ impl Observed {
             let full = place.is_some_and(|place| self.was(question, Fact::Full(place.key, true)));
             return full.then_some(RootCause::PoolSaturated);
         }
-        if place.is_some_and(|place| self.restarted(question, place)) {
-            return Some(RootCause::FpmStopped);
+        if let Some(place) = place {
+            if self.happened(question, Fact::Restarted(place.key)) {
+                return Some(RootCause::FpmStopped);
+            }
+            if self.happened(question, Fact::Reloaded(place.key)) {
+                return Some(RootCause::FpmReloaded);
+            }
         }
         if is_failed_connect(cause) {
             return self.not_made(question, place, topology);
@@ -141,9 +129,9 @@ impl Observed {
         }
     }
 
-    fn restarted(&self, question: &Question, place: &Place) -> bool {
-        let restarted = Fact::Restarted(place.key);
-        self.seen.iter().any(|seen| seen.fact == restarted && (seen.at - question.at).abs() <= 1)
+    /// Processes are looked at once a second, so a change of theirs is seen a little later than it happened.
+    fn happened(&self, question: &Question, fact: Fact) -> bool {
+        self.seen.iter().any(|seen| seen.fact == fact && (-1..=2).contains(&(seen.at - question.at)))
     }
 
     /// Whether it was so at some moment within a second of the failure.
@@ -174,15 +162,5 @@ impl Observed {
         }
         let surplus = self.before.len().saturating_sub(CAPACITY);
         self.before.drain(..surplus);
-    }
-}
-
-impl Fact {
-    /// Whether both say how one thing of one pool is.
-    fn is_about(self, other: Fact) -> bool {
-        match (self, other) {
-            (Fact::Up(a, _), Fact::Up(b, _)) | (Fact::Full(a, _), Fact::Full(b, _)) => a == b,
-            _ => false,
-        }
     }
 }
