@@ -11,7 +11,7 @@
 //! | connection lost | a worker's exit, of the same second first; one response for each, in order | by signal or code |
 //! | connection lost | a worker's refusal of a client; one response for each | `client_not_allowed` |
 //! | lost or not made | between `Reloading`/`Terminating` and `ready to handle connections` | `fpm_reloaded`, `fpm_stopped` |
-//! | lost or not made | another master process than before, or all workers new | `fpm_stopped`, `fpm_reloaded` |
+//! | connection lost | the pool's master is gone or another one; all its workers are new | `fpm_stopped`; `fpm_reloaded` |
 //! | connection lost | an OOM kill in FPM's cgroup, and no FPM log that would know; one for each | `worker_oom_killed` |
 //! | connection lost, TCP | `listen.allowed_clients` of the pool lacks nginx's address | `client_not_allowed` |
 //! | connection not made | the pool's master is gone, or its socket does not listen | `fpm_not_running` |

@@ -100,16 +100,16 @@ impl Observed {
             let full = place.is_some_and(|place| self.was(question, Fact::Full(place.key, true)));
             return full.then_some(RootCause::PoolSaturated);
         }
+        if is_failed_connect(cause) {
+            return self.not_made(question, place, topology);
+        }
         if let Some(place) = place {
-            if self.happened(question, Fact::Restarted(place.key)) {
+            if self.happened(question, Fact::Stopped(place.key)) {
                 return Some(RootCause::FpmStopped);
             }
             if self.happened(question, Fact::Reloaded(place.key)) {
                 return Some(RootCause::FpmReloaded);
             }
-        }
-        if is_failed_connect(cause) {
-            return self.not_made(question, place, topology);
         }
         // A log would have told of the worker's end, and which one it was.
         let no_log = place.is_some_and(|place| place.log.is_none());

@@ -8,8 +8,10 @@ mod engine;
 mod input;
 mod inputs;
 mod persist;
+mod witness;
 
 use std::io::Write;
+use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Instant;
 
@@ -22,11 +24,14 @@ use crate::attribute::{Attributor, Options};
 use crate::http::{self, App, ServerError};
 use crate::ledger::store::StoreError;
 use crate::ledger::{Ledger, Snapshot, State};
+use crate::observe::board::Board;
+use crate::observe::observer::{Observer, Settings};
 use crate::source::{OpenError, ReadFrom};
 use clock::Clock;
 use engine::Engine;
 use inputs::{Inputs, SavedInputs};
 use persist::{Found, Persist};
+use witness::Witness;
 
 /// What the engine is asked.
 pub enum Message {
@@ -75,7 +80,8 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
         window: args.join_window,
         access_log: !logs.access.is_empty(),
         error_log: !logs.error.is_empty(),
-        fpm: !logs.fpm.is_empty(),
+        // What is observed may explain a failure as well as a log.
+        fpm: true,
         timings: true,
         offset: zone::here(),
     };
@@ -85,7 +91,19 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
     let listener = runtime.block_on(http::bind(&args.listen))?;
     let address = listener.local_addr().map_err(ServeError::Start)?;
     let app = App::new(ask(send.clone()), &args.telemetry_path, args.procfs.clone());
-    let engine = engine(args, from, options, send.clone())?;
+    let board = Arc::new(Board::default());
+    let engine = engine(args, from, options, board.clone(), send.clone())?;
+    let settings = Settings {
+        procfs: args.procfs.clone(),
+        cgroup: args.cgroup.clone(),
+        configs: args.fpm_config.clone(),
+    };
+    // Dropping `observing` ends the thread.
+    let (observing, stop) = channel();
+    let observer = std::thread::Builder::new()
+        .name("observer".into())
+        .spawn(move || Observer::new(settings, board).run(&stop))
+        .map_err(ServeError::Start)?;
     let ready = app.clone();
     let thread = std::thread::Builder::new()
         .name("engine".into())
@@ -95,8 +113,10 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
     let _ = std::io::stdout().flush();
     let served = runtime
         .block_on(async { http::serve(listener, app, stop_signal()?).await.map_err(ServeError::Server) });
+    drop(observing);
     let _ = send.send(Message::Stop);
     let _ = thread.join();
+    let _ = observer.join();
     served
 }
 
@@ -105,6 +125,7 @@ fn engine(
     args: &ServeArgs,
     from: ReadFrom,
     options: Options,
+    board: Arc<Board>,
     messages: Sender<Message>,
 ) -> Result<Engine, ServeError> {
     let clock = Clock::start(options.offset);
@@ -128,7 +149,7 @@ fn engine(
         ledger.count_set_aside(&set_aside);
     }
     let inputs = Inputs::open(&args.logs, from, saved, clock.now(), &messages)?;
-    Ok(Engine { inputs, attributor, ledger, persist, clock, messages })
+    Ok(Engine { inputs, attributor, ledger, persist, witness: Witness::new(board), clock, messages })
 }
 
 fn ask(engine: Sender<Message>) -> http::Ask {
