@@ -75,16 +75,20 @@ impl Memories {
     }
 
     /// Gives the OOM kills since the last look; `None` when they cannot be seen.
-    fn scope(&mut self, scope: &'static str, cgroups: &Cgroups, pid: u32, gains: &mut Vec<Gain>) -> Option<f64> {
+    fn scope(
+        &mut self,
+        scope: &'static str,
+        cgroups: &Cgroups,
+        pid: u32,
+        gains: &mut Vec<Gain>,
+    ) -> Option<f64> {
         let locate = |controller| cgroups.locate(controller, &self.procfs, pid, &self.root).ok();
         let (memory, cpu) = (locate(Controller::Memory), locate(Controller::Cpu));
         let mut kills = None;
         if let Some(group) = &memory {
             let memory = group.memory();
-            self.shown.insert(
-                scope,
-                Memory { usage: memory.current.ok(), limit: memory.limit.ok().flatten() },
-            );
+            self.shown
+                .insert(scope, Memory { usage: memory.current.ok(), limit: memory.limit.ok().flatten() });
             if let Ok(events) = memory.events {
                 let gain = self.meter.read(Counted::OomKills, &[scope], events.oom_kill as f64);
                 kills = Some(gain.by);

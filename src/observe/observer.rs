@@ -12,9 +12,8 @@ use super::board::{Board, Layout, PoolPlace};
 use super::facts::{Fact, PoolKey};
 use super::kernel::listener::Listener;
 use super::kernel::processes::{Master, Processes};
-use super::kernel::reading::Reading;
 use super::kernel::sockets::{self, SocketTable, Sockets};
-use super::kernel::{diag, overflow};
+use super::kernel::{Reading, diag, overflow};
 use super::machine::{Counted, Gain, Machine, Meter};
 use super::memory::Memories;
 use super::places::{self, Places};
@@ -132,12 +131,12 @@ impl Observer {
         self.masters = self.processes.scan();
         self.readable.insert("processes", self.masters.is_ok());
         let masters = self.masters.as_deref().unwrap_or_default();
-        let news = masters.iter().any(|master| {
-            master.config.as_ref().is_some_and(|path| !self.places.by_path.contains_key(path))
-        });
-        if (news || (self.ticks / SLOW).is_multiple_of(CONFIGURATION))
-            && self.places.look(&self.settings.procfs, masters)
-        {
+        let news = masters
+            .iter()
+            .any(|master| master.config.as_ref().is_some_and(|path| !self.places.by_path.contains_key(path)));
+        let due = news || (self.ticks / SLOW).is_multiple_of(CONFIGURATION);
+        let changed = due && self.places.look(&self.settings.procfs, masters);
+        if changed {
             self.lay_out();
         }
         let masters = self.masters.as_deref().unwrap_or_default();
@@ -147,14 +146,16 @@ impl Observer {
             facts.extend(pool.processes(master, name, gains));
         }
         self.readable.insert("configuration", self.places.complete());
-        self.group_by_network();
+        self.group_by_network(changed);
     }
 
     /// Pools from configurations; those that are known keep what is remembered of them.
     fn lay_out(&mut self) {
-        let mut known: HashMap<PoolKey, Tracked> = self.pools.drain(..).map(|pool| (pool.key, pool)).collect();
+        let mut known: HashMap<PoolKey, Tracked> =
+            self.pools.drain(..).map(|pool| (pool.key, pool)).collect();
         let mut labels: BTreeMap<String, usize> = BTreeMap::new();
-        let mut layout = Layout { pools: Vec::new(), complete: self.masters.is_ok() && self.places.complete() };
+        let mut layout =
+            Layout { pools: Vec::new(), complete: self.masters.is_ok() && self.places.complete() };
         self.owners.clear();
         // Shown ones first: they have the better claim to their plain name.
         for shown in [true, false] {
@@ -195,8 +196,8 @@ impl Observer {
         self.board.lay_out(layout);
     }
 
-    /// One table for each network namespace with a pool in it.
-    fn group_by_network(&mut self) {
+    /// One table for each network namespace with a pool in it. `anew`: the pools may be others.
+    fn group_by_network(&mut self, anew: bool) {
         let masters = self.masters.as_deref().unwrap_or_default();
         let mut groups: BTreeMap<PathBuf, Vec<usize>> = BTreeMap::new();
         for (index, pool) in self.pools.iter().enumerate() {
@@ -210,10 +211,12 @@ impl Observer {
             groups.entry(net).or_default().push(index);
         }
         let same = self.tables.len() == groups.len()
-            && self.tables.iter().zip(&groups).all(|(table, (net, pools))| {
-                table.net == *net && table.pools == *pools && table.table.len() == pools.len()
-            });
-        if same {
+            && self
+                .tables
+                .iter()
+                .zip(&groups)
+                .all(|(table, (net, pools))| table.net == *net && table.pools == *pools);
+        if same && !anew {
             return;
         }
         self.tables = groups

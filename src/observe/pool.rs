@@ -108,7 +108,12 @@ impl Tracked {
     }
 
     /// Takes what the process table shows of its master and workers.
-    pub(super) fn processes(&mut self, master: Option<&Master>, name: &str, gains: &mut Vec<Gain>) -> Vec<Fact> {
+    pub(super) fn processes(
+        &mut self,
+        master: Option<&Master>,
+        name: &str,
+        gains: &mut Vec<Gain>,
+    ) -> Vec<Fact> {
         let mut facts = Vec::new();
         let seen = master.map(|m| MasterSeen { pid: m.process.pid, started: m.process.started });
         if self.master.is_some() && self.master != seen {
@@ -158,10 +163,7 @@ impl Tracked {
             if let Some(wait) = wait {
                 *waited.get_or_insert(0.0) += (wait - wait_before).max(0.0);
             }
-            worked.insert(
-                process.pid,
-                (process.started, process.cpu_seconds, wait.unwrap_or(wait_before)),
-            );
+            worked.insert(process.pid, (process.started, process.cpu_seconds, wait.unwrap_or(wait_before)));
         }
         self.worked = worked;
         let labels = || vec![self.label.clone()];
@@ -238,10 +240,7 @@ mod tests {
         assert_eq!(sample(sockets(2, 1), &mut gains), []);
         assert_eq!(sample(sockets(2, 2), &mut gains), [Fact::Full(1, true)]);
         assert_eq!(sample(None, &mut gains), [], "what cannot be read has not changed");
-        assert_eq!(
-            sample(Some(Sockets::default()), &mut gains),
-            [Fact::Up(1, false), Fact::Full(1, false)]
-        );
+        assert_eq!(sample(Some(Sockets::default()), &mut gains), [Fact::Up(1, false), Fact::Full(1, false)]);
         let above: f64 = gains.iter().map(|gain| gain.by).sum();
         assert!((above - 0.4).abs() < 1e-9);
         let shown = pool.show(now);

@@ -62,8 +62,11 @@ impl Witness {
                 Some((id, pool, upstream))
             })
             .collect();
-        let mut topology =
-            Topology { complete: self.layout.complete, any: !self.layout.pools.is_empty(), ..Topology::default() };
+        let mut topology = Topology {
+            complete: self.layout.complete,
+            any: !self.layout.pools.is_empty(),
+            ..Topology::default()
+        };
         for (id, place, upstream) in known {
             let log = place.log.as_deref().and_then(|log| self.logs.iter().find(|path| is_same(path, log)));
             let place = Place {
