@@ -10,7 +10,7 @@ pub use fpm::FpmLog;
 
 use crate::record::stamp::Local;
 
-use super::{Attributor, Sink};
+use super::{Attributor, Id, Sink};
 
 /// How many lines of a log could be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
