@@ -2,9 +2,11 @@
 //!
 //! Data flows one way; no module imports one that comes after it in this list:
 //!
+//! - [`discover`]: reads what PHP-FPM was configured to be; pools, sockets, limits.
 //! - [`source`]: files, rotation, offsets; yields blocks of whole lines as bytes and knows no meaning.
 //! - [`record`]: pure; bytes to typed records, one file for each grammar.
 //! - [`attribute`]: pure; records in, one verdict for each failed response out.
+//! - [`observe`]: samples the machine; what PHP-FPM says of itself.
 //! - [`ledger`]: counters and their label sets, rendered in Prometheus' text format.
 //! - [`http`]: serves what the ledger holds.
 //!
@@ -12,7 +14,9 @@
 
 pub mod attribute;
 pub mod cli;
+pub mod discover;
 pub mod http;
 pub mod ledger;
+pub mod observe;
 pub mod record;
 pub mod source;

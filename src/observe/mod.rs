@@ -1,0 +1,3 @@
+//! Samples of the machine.
+
+pub mod status;
