@@ -3,6 +3,7 @@
 //! Plain numbers that one thread owns. A [`Ledger::snapshot`] is what is shown. With a state directory it is
 //! shown only when the [`State`] it is of, counters together with read positions, has been committed.
 
+mod compat;
 pub mod families;
 mod histogram;
 mod observed;
@@ -68,6 +69,8 @@ pub struct Ledger {
     observed: observed::Sums,
     /// The machine as it stands, refreshed before each snapshot.
     pub machine: Machine,
+    /// The `phpfpm_*` families are wanted, too.
+    pub compat: bool,
     /// State files that could not be used, by reason.
     set_aside: BTreeMap<String, u64>,
     /// Whether what is shown is on disk; `None`: there is no state directory.
@@ -91,6 +94,7 @@ impl Default for Ledger {
             pairs_overflowed: 0,
             observed: observed::Sums::new(),
             machine: Machine::default(),
+            compat: false,
             set_aside: BTreeMap::new(),
             durable: None,
             logs: Vec::new(),

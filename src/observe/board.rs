@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use super::facts::{Fact, PoolKey};
 use super::kernel::listener::Listener;
 use super::machine::{Gain, Machine};
+use super::status::poller::Target;
 
 /// Most facts and increases that wait to be taken. They are taken several times a second; a reader that is stuck for
 /// hours must not make us grow.
@@ -51,6 +52,8 @@ pub struct News {
 struct Inner {
     machine: Machine,
     layout: Layout,
+    /// Status pages to be asked for, by the pool's key.
+    targets: Vec<(String, Target)>,
     news: News,
 }
 
@@ -71,6 +74,15 @@ impl Board {
     /// How things stand.
     pub fn machine(&self) -> Machine {
         self.lock().machine.clone()
+    }
+
+    /// The status pages that are to be asked for, each with its pool's key.
+    pub fn targets(&self) -> Vec<(String, Target)> {
+        self.lock().targets.clone()
+    }
+
+    pub(super) fn ask_for(&self, targets: Vec<(String, Target)>) {
+        self.lock().targets = targets;
     }
 
     pub(super) fn put(&self, machine: Machine, gains: Vec<Gain>, facts: Vec<(SystemTime, Fact)>) {

@@ -12,3 +12,4 @@ pub mod observer;
 mod peaks;
 mod places;
 mod pool;
+pub mod status;

@@ -17,7 +17,11 @@ use super::kernel::{Reading, diag, overflow};
 use super::machine::{Counted, Gain, Machine, Meter};
 use super::memory::Memories;
 use super::places::{self, Places};
-use super::pool::Tracked;
+use super::pool::{Page, Tracked};
+use super::status::compat::scrape_uri;
+use super::status::fastcgi::Address;
+use super::status::poller::{Answers, Target};
+use crate::discover::fpm;
 
 /// Between two samples of the sockets.
 const TICK: Duration = Duration::from_millis(200);
@@ -51,6 +55,7 @@ pub struct Observer {
     owners: HashMap<PoolKey, (PathBuf, String)>,
     tables: Vec<Table>,
     memories: Memories,
+    answers: Answers,
     meter: Meter,
     own_network: Option<u64>,
     readable: BTreeMap<&'static str, bool>,
@@ -67,7 +72,9 @@ struct Table {
 
 impl Observer {
     /// Looks once, so that what follows has something to be compared with.
-    pub fn new(settings: Settings, board: Arc<Board>) -> Self {
+    ///
+    /// `answers` are those of the status pages that the board asks for.
+    pub fn new(settings: Settings, board: Arc<Board>, answers: Answers) -> Self {
         let mut observer = Self {
             processes: Processes::new(&settings.procfs),
             places: Places::new(settings.configs.clone()),
@@ -76,6 +83,7 @@ impl Observer {
             owners: HashMap::new(),
             tables: Vec::new(),
             memories: Memories::new(&settings.procfs, &settings.cgroup),
+            answers,
             meter: Meter::default(),
             own_network: sockets::network(&settings.procfs, None).ok(),
             readable: BTreeMap::new(),
@@ -115,9 +123,12 @@ impl Observer {
         self.ticks = self.ticks.wrapping_add(1);
         self.look_at_sockets(now, &mut gains, &mut facts);
         let at = SystemTime::now();
+        let answers = &self.answers;
+        let pages = self.pools.iter_mut().filter_map(|pool| pool.status(answers, &mut gains)).collect();
         let machine = Machine {
             pools: self.pools.iter_mut().filter(|pool| pool.shown).map(|pool| pool.show(now)).collect(),
             memory: self.memories.shown(),
+            pages,
             readable: self.readable.clone(),
         };
         // What is not shown is not counted either.
@@ -128,7 +139,7 @@ impl Observer {
     }
 
     fn look_at_processes(&mut self, gains: &mut Vec<Gain>, facts: &mut Vec<Fact>) {
-        self.masters = self.processes.scan();
+        self.masters = self.processes.scan().map(|masters| places::resolved(&self.settings.procfs, masters));
         self.readable.insert("processes", self.masters.is_ok());
         let masters = self.masters.as_deref().unwrap_or_default();
         let news = masters
@@ -145,6 +156,10 @@ impl Observer {
             let master = masters.iter().find(|master| master.config.as_ref() == Some(path));
             facts.extend(pool.processes(master, name, gains));
         }
+        // Who is down is not asked: that it is down is known already.
+        let alive = self.pools.iter().filter(|pool| pool.shown && pool.master.is_some());
+        let pages = alive.filter_map(|pool| pool.page.as_ref());
+        self.board.ask_for(pages.map(|page| (page.key.clone(), page.target.clone())).collect());
         self.readable.insert("configuration", self.places.complete());
         self.group_by_network(changed);
     }
@@ -180,6 +195,7 @@ impl Observer {
                         .filter(|old| old.listener == listener && old.label == label)
                         .unwrap_or_else(|| Tracked::new(key, label, listener.clone()));
                     tracked.limit = u64::from(pool.max_children);
+                    tracked.page = page(key, pool);
                     tracked.shown |= place.shown;
                     self.pools.push(tracked);
                     self.owners.insert(key, (path.clone(), pool.name.clone()));
@@ -239,7 +255,7 @@ impl Observer {
             for (index, reading) in table.pools.iter().zip(readings) {
                 readable &= reading.is_ok();
                 if let Some(pool) = self.pools.get_mut(*index) {
-                    let ours = pool.polling;
+                    let ours = pool.is_polled(&self.answers);
                     facts.extend(pool.sample(reading.ok(), ours, processes, now, since, gains));
                 }
             }
@@ -274,6 +290,16 @@ impl Observer {
             gains.push(self.meter.read(Counted::ListenDrops, &[], overflows.drops as f64));
         }
     }
+}
+
+/// Where a pool's status page is; `None`: it has none.
+fn page(key: PoolKey, pool: &fpm::Pool) -> Option<Page> {
+    let path = pool.status_path.clone()?;
+    let listen = pool.status_listen.as_ref().unwrap_or(&pool.listen);
+    let Ok(address) = listen.parse::<Address>();
+    let uri = scrape_uri(&address, &path);
+    let apart = pool.status_listen.is_some();
+    Some(Page { key: format!("{key:016x}"), target: Target { address, path }, uri, apart })
 }
 
 /// A hash of what tells a pool from all others: its configuration and its name.

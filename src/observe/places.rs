@@ -95,6 +95,18 @@ impl Places {
     }
 }
 
+/// A title holds the path as it was given to the master, maybe relative to where that was started. One that cannot be
+/// resolved is none.
+pub(super) fn resolved(procfs: &Path, mut masters: Vec<Master>) -> Vec<Master> {
+    for master in &mut masters {
+        master.config = master.config.take().and_then(|path| {
+            let cwd = procfs.join(master.process.pid.to_string()).join("cwd");
+            if path.is_absolute() { Some(path) } else { Some(fs::read_link(cwd).ok()?.join(path)) }
+        });
+    }
+    masters
+}
+
 fn modified(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).and_then(|meta| meta.modified()).ok()
 }

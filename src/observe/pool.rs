@@ -1,6 +1,7 @@
 //! One pool over time.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::facts::{Fact, PoolKey};
@@ -9,12 +10,25 @@ use super::kernel::processes::{Master, Worker};
 use super::kernel::sockets::Sockets;
 use super::machine::{Counted, Gain, Meter, Peak, Pool, Status, ratio};
 use super::peaks::Peaks;
+use super::status::poller::{Answers, Latest, Target};
 
 /// A master process: its pid may be given to another one later.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct MasterSeen {
     pub(super) pid: u32,
     pub(super) started: f64,
+}
+
+/// Where a pool's status page is asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Page {
+    /// By which the answers know it.
+    pub(super) key: String,
+    pub(super) target: Target,
+    /// As other exporters spell the address.
+    pub(super) uri: String,
+    /// It has a listener of its own (pm.status_listen).
+    pub(super) apart: bool,
 }
 
 /// What is remembered of a pool between two samples.
@@ -34,15 +48,17 @@ pub(super) struct Tracked {
     pub(super) queue_limit: Option<u64>,
     workers: Option<u64>,
     resident: Option<u64>,
-    pub(super) status: Option<Status>,
-    /// Our own poll of the status page is under way on its socket.
-    pub(super) polling: bool,
+    status: Option<Status>,
+    /// Where its status page is asked for.
+    pub(super) page: Option<Page>,
     busy_peak: Peaks,
     queue_peak: Peaks,
     ratio_peak: Peaks,
     /// By pid and start: CPU time and time in the run queue when last seen.
     worked: HashMap<u32, (f64, f64, f64)>,
-    pub(super) meter: Meter,
+    meter: Meter,
+    /// Polls that were counted among the accepted connections.
+    polls: u64,
 }
 
 impl Tracked {
@@ -62,12 +78,13 @@ impl Tracked {
             workers: None,
             resident: None,
             status: None,
-            polling: false,
+            page: None,
             busy_peak: Peaks::default(),
             queue_peak: Peaks::default(),
             ratio_peak: Peaks::default(),
             worked: HashMap::new(),
             meter: Meter::default(),
+            polls: 0,
         }
     }
 
@@ -199,9 +216,34 @@ impl Tracked {
         }
     }
 
-    /// Connections that wait now, as far as known.
-    pub(super) fn queued(&self) -> u64 {
-        self.sockets.map_or(0, |sockets| sockets.queued)
+    /// Takes the last answer of its status page, and says whether to ask again: not while connections wait.
+    pub(super) fn status(
+        &mut self,
+        answers: &Answers,
+        gains: &mut Vec<Gain>,
+    ) -> Option<(String, Arc<Latest>)> {
+        let page = self.page.as_ref()?;
+        let waiting = self.sockets.is_some_and(|sockets| sockets.queued > 0);
+        answers.hold(&page.key, waiting && !page.apart);
+        let latest = answers.get(&page.key)?;
+        self.status = Some(Status { up: latest.result.is_ok(), seconds: latest.took.as_secs_f64() });
+        if let Ok(answer) = &latest.result {
+            let mut read = |what, now: u64| self.meter.read(what, &[&self.label], now as f64);
+            let mut accepted = read(Counted::AcceptedConnections, answer.accepted_conn);
+            if !page.apart {
+                accepted.by = (accepted.by - latest.polls.saturating_sub(self.polls) as f64).max(0.0);
+            }
+            gains.push(accepted);
+            gains.push(read(Counted::SlowRequests, answer.slow_requests));
+            gains.push(read(Counted::MaxChildrenReached, answer.max_children_reached));
+            self.polls = latest.polls;
+        }
+        Some((page.uri.clone(), latest))
+    }
+
+    /// Whether our own poll is under way on its socket.
+    pub(super) fn is_polled(&self, answers: &Answers) -> bool {
+        self.page.as_ref().is_some_and(|page| !page.apart && answers.is_asking(&page.key))
     }
 }
 

@@ -13,7 +13,7 @@ mod witness;
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -26,6 +26,7 @@ use crate::ledger::store::StoreError;
 use crate::ledger::{Ledger, Snapshot, State};
 use crate::observe::board::Board;
 use crate::observe::observer::{Observer, Settings};
+use crate::observe::status::poller::{Answers, Poller};
 use crate::source::{OpenError, ReadFrom};
 use clock::Clock;
 use engine::Engine;
@@ -98,11 +99,12 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
         cgroup: args.cgroup.clone(),
         configs: args.fpm_config.clone(),
     };
+    let (poller, answers) = poll_status_pages(board.clone());
     // Dropping `observing` ends the thread.
     let (observing, stop) = channel();
     let observer = std::thread::Builder::new()
         .name("observer".into())
-        .spawn(move || Observer::new(settings, board).run(&stop))
+        .spawn(move || Observer::new(settings, board, answers).run(&stop))
         .map_err(ServeError::Start)?;
     let ready = app.clone();
     let thread = std::thread::Builder::new()
@@ -111,13 +113,30 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
         .map_err(ServeError::Start)?;
     println!("badgateway {} listens on http://{address}{}", env!("CARGO_PKG_VERSION"), app.telemetry_path());
     let _ = std::io::stdout().flush();
-    let served = runtime
-        .block_on(async { http::serve(listener, app, stop_signal()?).await.map_err(ServeError::Server) });
+    let served = runtime.block_on(async {
+        let _polling = tokio::spawn(poller);
+        http::serve(listener, app, stop_signal()?).await.map_err(ServeError::Server)
+    });
     drop(observing);
     let _ = send.send(Message::Stop);
     let _ = thread.join();
     let _ = observer.join();
     served
+}
+
+/// Asks for the status pages that the board wants, in the background of the server: a page that hangs keeps nobody
+/// waiting.
+fn poll_status_pages(board: Arc<Board>) -> (impl Future<Output = ()> + Send, Answers) {
+    let mut poller = Poller::default();
+    let answers = poller.answers();
+    let poll = async move {
+        let mut ticks = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            ticks.tick().await;
+            poller.set(board.targets());
+        }
+    };
+    (poll, answers)
 }
 
 /// Goes on from the state directory, or begins.
@@ -145,6 +164,7 @@ fn engine(
         ),
         None => (Attributor::new(options), Ledger::default(), SavedInputs::default()),
     };
+    ledger.compat = args.compat_phpfpm;
     if persist.is_some() {
         ledger.count_set_aside(&set_aside);
     }
