@@ -32,7 +32,6 @@ const FILES: &[&str] = &[
     "[www]\nlisten=1\n{P}include=inc/*.conf\nping.path=/of-the-last\n",
     "[www]\nlisten=1\n{P}include=inc/*.none\n",
     "[www]\nlisten=1\n{P}include=\"inc/[!a].con?\"\n",
-    "[www]\nlisten=$\n{P}",
     "[www]\nlisten=a$.sock$x\n{P}",
     "[www]\nlisten=1\n{P}pm = ondemand\n",
     "[www]\nlisten=1\n{P}pm = dynamic\npm.min_spare_servers=1\npm.max_spare_servers=2\n",

@@ -147,8 +147,3 @@ pub(super) fn quoted(rest: &[u8]) -> (usize, Vec<u8>) {
     }
     (at, text)
 }
-
-/// Without blanks at either end.
-pub(super) fn trim(text: &[u8]) -> &[u8] {
-    text.trim_ascii()
-}
