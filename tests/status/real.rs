@@ -47,6 +47,13 @@ async fn a_real_php_fpm_tells_the_right_numbers() {
 
     let by_port = page(&tcp.listen, "/s-tcp").await;
     assert_eq!((by_port.pool.as_str(), by_port.listen_queue_len), ("tcp", 77));
+    // A worker has sent its answer a moment before it counts itself idle.
+    for _ in 0..100 {
+        if page(tcp.status_listen.as_deref().unwrap(), "/s-tcp").await.active_processes == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let aside = page(tcp.status_listen.as_deref().unwrap(), "/s-tcp").await;
     assert_eq!((aside.pool.as_str(), aside.total_processes, aside.accepted_conn), ("tcp", 2, 1));
     assert_eq!((aside.active_processes, aside.active_besides_us(true)), (0, 0));
