@@ -47,7 +47,14 @@ pub(crate) fn theirs(program: &Path, prefix: &Path, file: &Path) -> Result<Dump,
     let (mut dump, mut section) = (Dump::new(), String::new());
     for line in said.lines().filter_map(|line| line.split_once("NOTICE: ").map(|(_, text)| text)) {
         if let Some((key, value)) = line.strip_prefix('\t').and_then(|line| line.split_once(" = ")) {
-            let value = if value == "undefined" { "" } else { value };
+            let value = match value {
+                "undefined" => "",
+                // We keep no negative limits and times; but for the backlog, they are no better than none.
+                _ if key != "listen.backlog" && value.strip_prefix('-').is_some_and(is_count) => {
+                    if value.ends_with('s') { "0s" } else { "0" }
+                }
+                _ => value,
+            };
             if KEYS.contains(&key) {
                 dump.insert((section.clone(), key.to_owned()), value.to_owned());
             }
@@ -58,12 +65,18 @@ pub(crate) fn theirs(program: &Path, prefix: &Path, file: &Path) -> Result<Dump,
     Ok(dump)
 }
 
+fn is_count(text: &str) -> bool {
+    text.trim_end_matches('s').bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// The same from what we read.
 pub(crate) fn ours(config: &FpmConfig) -> Dump {
     let mut dump = Dump::new();
     let mut put = |section: &str, values: [(&str, String); 17]| {
         for (key, value) in values.into_iter().filter(|(key, _)| !key.is_empty()) {
-            dump.insert((section.to_owned(), key.to_owned()), value);
+            // A value may end in a newline ("$" at the end of a line takes it in); what -tt prints then ends there.
+            let line = value.lines().next().unwrap_or_default().to_owned();
+            dump.insert((section.to_owned(), key.to_owned()), line);
         }
     };
     let none = || ("", String::new());

@@ -63,7 +63,6 @@ fn count(dir: &str) -> usize {
     std::fs::read_dir(format!("/proc/self/{dir}")).unwrap().count()
 }
 
-/// The pools' sockets that this process holds from the asking side are what may grow; the listeners do not.
 fn key(pool: usize) -> String {
     format!("pool-{pool:03}")
 }
@@ -78,6 +77,7 @@ async fn two_hundred_pools_do_not_disturb_each_other() {
     let most = Arc::new(AtomicUsize::new(0));
     (0..148).for_each(|pool| serve(dir.path().join(pool.to_string()), pool, Arc::clone(&most)));
     (148..150).for_each(|pool| hang(dir.path().join(pool.to_string())));
+    let before = count("fd");
     let mut poller = Poller::new(INTERVAL, DEADLINE);
     assert_eq!(poller.set((0..200).map(|pool| target(dir.path(), pool))), 0);
     let answers = poller.answers();
@@ -97,10 +97,13 @@ async fn two_hundred_pools_do_not_disturb_each_other() {
     for (pool, latest) in all.values().enumerate() {
         match &latest.result {
             Ok(page) => {
-                assert!(pool < 148 && page.accepted_conn == pool as u64 && latest.failures == 0, "{latest:?}")
+                assert!(
+                    pool < 148 && page.accepted_conn == pool as u64 && latest.failures == 0,
+                    "{latest:?}"
+                );
             }
             Err(error) if pool < 150 => {
-                assert!(pool >= 148 && error.contains("no answer within"), "{pool}: {error}")
+                assert!(pool >= 148 && error.contains("no answer within"), "{pool}: {error}");
             }
             Err(error) => assert!(error.contains("no such socket"), "{error}"),
         }
@@ -108,14 +111,15 @@ async fn two_hundred_pools_do_not_disturb_each_other() {
         assert!(latest.polls * 200 > polls() / 2, "pool {pool} was asked {} times", latest.polls);
     }
     assert_eq!(most.load(Ordering::SeqCst), 1, "questions at once");
-    let (first, last) = files.split_at(files.len() / 2);
-    println!("{} polls, descriptors {:?} then {:?}", polls(), first.iter().max(), last.iter().max());
-    assert!(last.iter().max() <= first.iter().max().map(|most| most + 8).as_ref(), "{files:?}");
+    // Both ends of each question are in this process; the rest is what the other tests of this program hold.
+    let peak = files.iter().max().unwrap();
+    println!("{} polls, {before} descriptors before, {peak} at most", polls());
+    assert!(*peak <= before + 2 * 150 + 32, "{files:?}");
     // The other tests of this program have threads, too; none of ours may be one for each pool.
     assert!(threads.iter().max().unwrap() - threads.iter().min().unwrap() < 16, "{threads:?}");
 
     // A pool that went is forgotten, one that moved begins anew, one that stayed goes on.
-    let before = answers.get(&key(1)).unwrap().polls;
+    let polled = answers.get(&key(1)).unwrap().polls;
     let moved = Target { address: Address::Unix(dir.path().join("7")), path: "/status".to_owned() };
     poller.set([target(dir.path(), 1), (key(2), moved)]);
     assert_eq!(
@@ -123,7 +127,7 @@ async fn two_hundred_pools_do_not_disturb_each_other() {
         (2, true, true)
     );
     tokio::time::sleep(INTERVAL * 3).await;
-    assert!(answers.get(&key(1)).unwrap().polls > before);
+    assert!(answers.get(&key(1)).unwrap().polls > polled);
     assert_eq!(answers.get(&key(2)).unwrap().result.as_ref().unwrap().pool, "p7");
     drop(poller);
     tokio::time::sleep(INTERVAL * 2).await;

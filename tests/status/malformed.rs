@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
 
 const JSON: &str = r#"{"pool":"www","process manager":"static","start time":1763700000,"start since":12,"accepted conn":7,"listen queue":1,"max listen queue":2,"listen queue len":4096,"idle processes":2,"active processes":1,"total processes":3,"max active processes":3,"max children reached":0,"slow requests":4}"#;
-const DEADLINE: Duration = Duration::from_millis(500);
+const DEADLINE: Duration = Duration::from_millis(250);
 
 struct Rng(u64);
 
@@ -54,7 +54,7 @@ fn answer(rng: &mut Rng, number: usize) -> (Vec<u8>, bool, bool) {
         3 => bytes = good(rng, json, &JSON.replace("www", "a\",\"x\":\"")),
         4 => {
             bytes =
-                good(rng, "Content-type: text/html; charset=UTF-8", "<!DOCTYPE html><html>\0\u{ffff}</html>")
+                good(rng, "Content-type: text/html; charset=UTF-8", "<!DOCTYPE html><html>\0\u{ffff}</html>");
         }
         5 => bytes = good(rng, "Status: 200 OK\r\nContent-Length: 1073741824", "x"),
         6 => bytes = (0..rng.below(500)).map(|_| rng.below(256) as u8).collect(),
@@ -71,7 +71,7 @@ fn answer(rng: &mut Rng, number: usize) -> (Vec<u8>, bool, bool) {
         bytes.clear();
         (0..20).for_each(|_| record(&mut bytes, [6, 7][number / 100 % 2], &[b'x'; 60_000], 0));
     }
-    (bytes, endless, number % 500 == 33)
+    (bytes, endless, number % 500 == 42)
 }
 
 #[tokio::test]
@@ -116,6 +116,9 @@ async fn ten_thousand_malformed_replies_end_in_time() {
     }
     server.abort();
     println!("10000 answers: {pages} pages, {errors} errors, the slowest took {slowest:?}");
-    assert!(slowest < DEADLINE + Duration::from_millis(500), "{slowest:?}");
+    assert!(
+        slowest >= DEADLINE && slowest < DEADLINE * 3,
+        "{slowest:?}: silence was not tried, or it was waited for"
+    );
     assert!(errors > 5_000 && pages > 50, "{pages} pages, {errors} errors");
 }

@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use badgateway::discover::fpm::{FpmConfig, Place, read_in};
 
 use crate::program::php_fpm;
 
@@ -25,7 +27,8 @@ impl Master {
         let text = format!("[global]\nerror_log = {}\n{pools}", dir.path().join("fpm.log").display());
         fs::write(dir.path().join("fpm.conf"), text).unwrap();
         let mut command = Command::new(php_fpm());
-        command.args(["-n", "-F", "-R", "-y"]).arg(dir.path().join("fpm.conf"));
+        command.args(["-n", "-F", "-R", "-p"]).arg(dir.path()).arg("-y").arg(dir.path().join("fpm.conf"));
+        std::fs::create_dir(dir.path().join("sub")).unwrap();
         let said = fs::File::create(dir.path().join("stderr")).unwrap();
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said).spawn().unwrap();
         let mut master = Self { child, dir };
@@ -39,8 +42,12 @@ impl Master {
         master
     }
 
-    pub(crate) fn config(&self) -> PathBuf {
-        self.dir.path().join("fpm.conf")
+    /// Its configuration as we read it.
+    pub(crate) fn config(&self) -> FpmConfig {
+        let file = self.dir().join("fpm.conf");
+        let mut place = Place::guess(&file, Path::new("/"));
+        place.prefix = self.dir().to_path_buf();
+        read_in(&file, &place).unwrap()
     }
 
     pub(crate) fn dir(&self) -> &Path {

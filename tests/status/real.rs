@@ -1,9 +1,7 @@
 //! What a real PHP-FPM answers.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use badgateway::discover::fpm;
 use badgateway::observe::status::fastcgi::{Address, ask};
 use badgateway::observe::status::page::{StatusPage, parse};
 use badgateway::observe::status::poller::{Target, once};
@@ -27,10 +25,10 @@ async fn a_real_php_fpm_tells_the_right_numbers() {
         "[sock]\n{{user}}listen = {{dir}}/sock\nlisten.mode = 0666\npm = static\npm.max_children = 3\npm.status_path = /status\n\
          ping.path = /ping\n\
          [tcp]\n{{user}}listen = 127.0.0.1:{port}\nlisten.backlog = 77\npm = static\npm.max_children = 2\n\
-         pm.status_path = /s-$pool\npm.status_listen = {{dir}}/tcp-status\nlisten.mode = 0666\n\
+         pm.status_path = /s-$pool\npm.status_listen = tcp-status\nprefix = {{dir}}/sub\nlisten.mode = 0666\n\
          [none]\n{{user}}listen = {other}\npm = ondemand\npm.max_children = 1\n"
     ));
-    let config = fpm::read(&fpm.config(), Path::new("/")).unwrap();
+    let config = fpm.config();
     let [sock, tcp, none] = config.pools.as_slice() else { panic!("{config:?}") };
     assert_eq!(none.listen, other.to_string());
 
@@ -49,6 +47,13 @@ async fn a_real_php_fpm_tells_the_right_numbers() {
 
     let by_port = page(&tcp.listen, "/s-tcp").await;
     assert_eq!((by_port.pool.as_str(), by_port.listen_queue_len), ("tcp", 77));
+    // A worker has sent its answer a moment before it counts itself idle.
+    for _ in 0..100 {
+        if page(tcp.status_listen.as_deref().unwrap(), "/s-tcp").await.active_processes == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let aside = page(tcp.status_listen.as_deref().unwrap(), "/s-tcp").await;
     assert_eq!((aside.pool.as_str(), aside.total_processes, aside.accepted_conn), ("tcp", 2, 1));
     assert_eq!((aside.active_processes, aside.active_besides_us(true)), (0, 0));
@@ -81,4 +86,24 @@ async fn a_real_php_fpm_tells_the_right_numbers() {
     assert!(parse("/ping", &ping).is_err());
     let gone = once(&target(&format!("{}x", sock.listen), "/status"), DEADLINE).await.unwrap_err();
     assert!(gone.starts_with("cannot connect: no such socket"), "{gone}");
+}
+
+#[tokio::test]
+async fn a_full_queue_is_told_from_a_dead_pool() {
+    let fpm = Master::start(
+        "[full]\n{user}listen = full.sock\nlisten.backlog = 1\nlisten.mode = 0666\npm = static\npm.max_children = 1\npm.status_path = /s\n",
+    );
+    let listen = fpm.config().pools[0].listen.clone();
+    // One for the worker, and one more than the backlog fit into the queue.
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        held.push(std::os::unix::net::UnixStream::connect(&listen).unwrap());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let full = once(&target(&listen, "/s"), Duration::from_secs(1)).await.unwrap_err();
+    assert!(full.starts_with("cannot connect: the pool's queue is full"), "{full}");
+    drop(held);
+    drop(fpm);
+    let dead = once(&target(&listen, "/s"), Duration::from_secs(1)).await.unwrap_err();
+    assert!(dead.starts_with("cannot connect: no"), "{dead}");
 }

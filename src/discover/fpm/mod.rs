@@ -78,7 +78,7 @@ pub fn read_in(path: &Path, place: &Place) -> Result<FpmConfig, ConfigError> {
             log if log.eq_ignore_ascii_case("syslog") => ErrorLog::Syslog,
             log => ErrorLog::File(place.under_state(log)),
         },
-        pid: global.text("pid").map(|pid| place.under_state(&pid)),
+        pid: global.get("pid").map(|pid| place.under_state(pid)),
         process_control_timeout: time(global, "process_control_timeout"),
         emergency_restart_threshold: number(global, "emergency_restart_threshold"),
         emergency_restart_interval: time(global, "emergency_restart_interval"),

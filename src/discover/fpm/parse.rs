@@ -195,17 +195,5 @@ pub(super) fn atoi(text: &[u8]) -> i32 {
 }
 
 fn unexpected(token: Option<&Token>) -> Unexpected {
-    let text = |text: &[u8]| format!("'{}'", String::from_utf8_lossy(text));
-    Unexpected(match token {
-        None | Some(Token::EndOfLine) => "the line ends too early".to_owned(),
-        Some(Token::Char(byte)) => format!("'{}'", char::from(*byte)),
-        Some(Token::Text(found) | Token::Label(found) | Token::Name(found) | Token::Offset(found)) => {
-            text(found)
-        }
-        Some(Token::Word(_)) => "a yes or no with something beside it".to_owned(),
-        Some(Token::Equals) => "a second '='".to_owned(),
-        Some(Token::Quote) => "a quote".to_owned(),
-        Some(Token::Dollar | Token::Fallback) => "'${'".to_owned(),
-        Some(Token::Section) => "'['".to_owned(),
-    })
+    Unexpected(token.unwrap_or(&Token::EndOfLine).to_string())
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::error::ConfigError;
 use super::place::Place;
 use super::section::Section;
+use super::settings::boolean;
 use super::{number, time};
 
 /// How a pool gets its workers.
@@ -118,7 +119,7 @@ impl Pool {
             // The status pool is given the address, but not the prefix of this one.
             status_listen: status_listen.map(|listen| address(&listen, place, None)),
             ping_path: section.text("ping.path"),
-            catch_workers_output: section.get("catch_workers_output") == Some("1"),
+            catch_workers_output: section.get("catch_workers_output").and_then(boolean).unwrap_or(false),
             file: section.file.clone(),
             line: section.line,
         })

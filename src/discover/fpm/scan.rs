@@ -5,46 +5,14 @@
 //! end, PHP's scanner reads on in memory that an earlier line has filled, and what it finds there is chance.
 
 mod pieces;
+mod token;
 
 use pieces::{
     any_chars, comment, constant, fallback_chars, keyword, label, newline, number, offset_chars, spaces,
-    trim, value_chars,
+    value_chars,
 };
-
-/// What the grammar sees.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Token {
-    /// `[` at the start of a section.
-    Section,
-    /// `name[`.
-    Offset(Vec<u8>),
-    Label(Vec<u8>),
-    /// A piece of a value: constant, number, string or blank.
-    Text(Vec<u8>),
-    /// `on`, `off`, `null` and the like: a whole value.
-    Word(&'static [u8]),
-    /// `${`.
-    Dollar,
-    Name(Vec<u8>),
-    /// `:-` inside `${}` (PHP 8.3).
-    Fallback,
-    Quote,
-    Equals,
-    EndOfLine,
-    /// A character that stands for itself.
-    Char(u8),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Initial,
-    Section,
-    Offset,
-    Value,
-    Name,
-    Fallback,
-    Quoted,
-}
+use token::State;
+pub(super) use token::Token;
 
 /// The scanner over one line.
 pub(super) struct Scanner<'a> {
@@ -93,10 +61,10 @@ impl<'a> Scanner<'a> {
             }
             1 => {
                 self.state = State::Offset;
-                Some(Token::Offset(trim(&rest[..name]).to_vec()))
+                Some(Token::Offset(rest[..name].trim_ascii().to_vec()))
             }
             2 => Some(Token::Word(text)),
-            3 => Some(Token::Label(trim(&rest[..name]).to_vec())),
+            3 => Some(Token::Label(rest[..name].trim_ascii().to_vec())),
             4 => {
                 self.state = State::Value;
                 Some(Token::Equals)
@@ -111,7 +79,7 @@ impl<'a> Scanner<'a> {
     fn piece(&mut self, rest: &'a [u8]) -> Option<(usize, Token)> {
         let value = self.state == State::Value;
         let blank = spaces(rest);
-        if rest.starts_with(b"${") && (value || self.state != State::Name) {
+        if rest.starts_with(b"${") {
             self.push(State::Name);
             return Some((2, Token::Dollar));
         }
@@ -162,10 +130,6 @@ impl<'a> Scanner<'a> {
     }
 
     fn name(&mut self, rest: &'a [u8]) -> Option<(usize, Token)> {
-        if rest[0] == b'}' {
-            self.pop();
-            return Some((1, Token::Char(b'}')));
-        }
         if rest.starts_with(b":-") {
             self.pop();
             self.push(State::Fallback);
@@ -173,7 +137,7 @@ impl<'a> Scanner<'a> {
         }
         let all = label(rest);
         let length = rest[..all].windows(2).position(|two| two == b":-").unwrap_or(all);
-        (length > 0).then(|| (length, Token::Name(trim(&rest[..length]).to_vec())))
+        (length > 0).then(|| (length, Token::Name(rest[..length].trim_ascii().to_vec())))
     }
 
     fn quoted(&mut self, rest: &'a [u8]) -> (usize, Token) {
@@ -195,12 +159,12 @@ impl Iterator for Scanner<'_> {
 
     /// None at the end, and where no rule matches: both are the end of the text for PHP's parser.
     fn next(&mut self) -> Option<Token> {
+        let some = |(length, token)| (length, Some(token));
         loop {
             let rest = &self.text[self.at..];
             if rest.is_empty() {
-                let unfinished = self.state == State::Value;
-                self.state = if unfinished { State::Initial } else { self.state };
-                return unfinished.then_some(Token::EndOfLine);
+                let state = std::mem::replace(&mut self.state, State::Initial);
+                return (state == State::Value).then_some(Token::EndOfLine);
             }
             let blank = spaces(rest);
             let (length, token) = match self.state {
@@ -214,16 +178,14 @@ impl Iterator for Scanner<'_> {
                     self.state = State::Initial;
                     (blank + 1, Some(Token::Char(b']')))
                 }
-                State::Fallback if rest[0] == b'}' => {
+                State::Fallback | State::Name if rest[0] == b'}' => {
                     self.pop();
                     (1, Some(Token::Char(b'}')))
                 }
-                State::Section | State::Offset | State::Fallback => {
-                    self.piece(rest).map(|(length, token)| (length, Some(token)))?
-                }
-                State::Value => wrap(self.value(rest)),
-                State::Name => wrap(self.name(rest)?),
-                State::Quoted => wrap(self.quoted(rest)),
+                State::Section | State::Offset | State::Fallback => some(self.piece(rest)?),
+                State::Value => some(self.value(rest)),
+                State::Name => some(self.name(rest)?),
+                State::Quoted => some(self.quoted(rest)),
             };
             self.at += length;
             if token.is_some() {
@@ -231,8 +193,4 @@ impl Iterator for Scanner<'_> {
             }
         }
     }
-}
-
-fn wrap((length, token): (usize, Token)) -> (usize, Option<Token>) {
-    (length, Some(token))
 }

@@ -109,7 +109,7 @@ pub(super) fn check(kind: Kind, value: &str) -> Result<(), &'static str> {
         Text | Any => (true, ""),
         Integer => (integer(value), "is not a whole number"),
         Time => (seconds(value).is_some(), "is not a time such as 30, 30s, 5m, 1h or 1d"),
-        Boolean => (matches!(value, "" | "1"), "is neither yes nor no"),
+        Boolean => (boolean(value).is_some(), "is neither yes nor no"),
         Level => (
             one_of(&["debug", "notice", "warning", "warn", "error", "alert"]),
             "is not one of debug, notice, warning, error, alert",
@@ -121,6 +121,16 @@ pub(super) fn check(kind: Kind, value: &str) -> Result<(), &'static str> {
         Manager => (one_of(&["static", "dynamic", "ondemand"]), "is not one of static, dynamic, ondemand"),
     };
     if good { Ok(()) } else { Err(complaint) }
+}
+
+/// A boolean (`fpm_conf_set_boolean`). The scanner has made `1` or nothing of bare words in any case; within quotes they
+/// count only in lower case (seen with PHP 8.2.35; older ones take none).
+pub(super) fn boolean(value: &str) -> Option<bool> {
+    match value {
+        "1" | "yes" | "true" | "on" => Some(true),
+        "" | "0" | "no" | "none" | "false" | "off" => Some(false),
+        _ => None,
+    }
 }
 
 /// A time in seconds (`fpm_conf_set_time`): a number and `s`, `m`, `h` or `d`, in lower case; only the last character

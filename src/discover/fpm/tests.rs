@@ -97,7 +97,7 @@ fn errors_name_file_line_and_what_to_do() {
     let at = |line: &str| refused(&[(MAIN, &format!("{MINIMAL}{line}\n"))]);
     for (line, words) in [
         ("# note", "php-fpm.conf line 5: '# note' has no value. A comment starts with ';'"),
-        ("listen = a=b", "line 5: a second '=' is not expected here: quote the value"),
+        ("listen = a=b", "line 5: '=' is not expected here: quote the value"),
         ("pm = fast", "pm = \"fast\" is not one of static, dynamic, ondemand."),
         ("request_terminate_timeout = 2M", "is not a time such as 30, 30s, 5m, 1h or 1d"),
         ("catch_workers_output = 2", "is neither yes nor no"),
@@ -109,7 +109,7 @@ fn errors_name_file_line_and_what_to_do() {
             "include = nowhere/*.conf",
             "cannot read /opt/php/nowhere/*.conf, included by /opt/php/etc/php-fpm.conf line 5",
         ),
-        ("listen = \"((", "the line ends too early"),
+        ("listen = \"((", "the end of the line is not expected here"),
     ] {
         let error = at(line);
         assert!(error.contains(words), "{line}: {error}");

@@ -14,9 +14,9 @@ pub(super) fn newline(rest: &[u8]) -> Option<usize> {
     }
 }
 
-/// `LABEL`.
+/// `LABEL`. PHP 8.2 allows `]` in it, later ones do not: one that does not would not run with such a file.
 pub(super) fn label(rest: &[u8]) -> usize {
-    rest.iter().take_while(|byte| !b"=\n\r\t;&|^$~(){}!\"[]\0".contains(byte)).count()
+    rest.iter().take_while(|byte| !b"=\n\r\t;&|^$~(){}!\"[\0".contains(byte)).count()
 }
 
 /// `CONSTANT`.
@@ -146,9 +146,4 @@ pub(super) fn quoted(rest: &[u8]) -> (usize, Vec<u8>) {
         }
     }
     (at, text)
-}
-
-/// Without blanks at either end.
-pub(super) fn trim(text: &[u8]) -> &[u8] {
-    text.trim_ascii()
 }
