@@ -253,6 +253,10 @@ impl Pending {
 
     /// Adds an entry. Gives back the oldest one, when there are too many, if its outcome is not counted.
     pub fn push(&mut self, entry: Waiting) -> Option<Waiting> {
+        // Those that were taken make room: only what waits counts against the capacity.
+        while self.entries.front().is_some_and(|link| link.entry.taken) {
+            self.pop();
+        }
         let seq = self.base + self.entries.len() as u64;
         link(&mut self.by_connection, entry.connection, seq, |at| {
             if let Some(before) = self.entries.get_mut((at - self.base) as usize) {

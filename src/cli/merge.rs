@@ -10,6 +10,9 @@ use crate::attribute::{Attributor, Sink, root};
 use crate::record::stamp::Local;
 use crate::source::{Buffer, Follower, Offline, ReadError, Stdin, Upto};
 
+/// Seconds by which error logs are read ahead of the access logs: stamps are whole seconds.
+const AHEAD: Local = 1;
+
 /// A log's bytes.
 pub trait Blocks {
     /// The next block of whole lines; `None` at the (present) end.
@@ -154,9 +157,11 @@ impl Streams<'_> {
                 }
             };
             let last = stream.reader.log.last_time(block, attributor.offset());
+            // nginx writes an entry before its line, so no entry of this block is later than the block; reading far
+            // ahead would only fill the wait. What PHP-FPM says comes a little later than what it explains.
+            let entries = last.map_or(Local::MAX, |at| at.saturating_add(AHEAD));
             let until = last.map_or(Local::MAX, |at| at.saturating_add(root::GRACE));
-            // Evidence is a little later than the response it explains.
-            catch_up(&mut self.error, until, &mut buffers.other, attributor, sink, &mut errors);
+            catch_up(&mut self.error, entries, &mut buffers.other, attributor, sink, &mut errors);
             catch_up(&mut self.fpm, until, &mut buffers.other, attributor, sink, &mut errors);
             stream.reader.log.block(block, attributor, sink);
             // Without any time it has come as far as the clock: else it would be read before all others for ever.

@@ -174,13 +174,13 @@ impl Observed {
     /// Whether it was so at some moment within a second of the failure.
     fn was(&self, question: &Question, wanted: Fact) -> bool {
         let (from, to) = (question.at - 1, question.at + 1);
-        let mut state = self.before.iter().any(|fact| *fact == wanted);
+        let mut state = self.before.contains(&wanted);
         for seen in self.seen.iter().filter(|seen| seen.fact.is_about(wanted)) {
             if seen.at > to {
                 break;
             }
             let is = seen.fact == wanted;
-            if state && seen.at >= from || is && seen.at >= from {
+            if (state || is) && seen.at >= from {
                 return true;
             }
             state = is;
