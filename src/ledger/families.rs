@@ -92,7 +92,7 @@ families! {
     FPM_RESIDENT_MEMORY Gauge "fpm_resident_memory_bytes" ["pool"]
         "Resident memory of the pool's workers, shared pages counted for each."
     OOM_KILLS Counter "oom_kills_total" ["scope"]
-        "Processes killed for memory: by the limit of PHP-FPM's cgroup (fpm) or of our own (self), or anywhere on the machine (machine)."
+        "Processes killed for memory: in PHP-FPM's cgroup (fpm; fpm:NAME when there are several), in our own (self), or anywhere on the machine (machine)."
     MEMORY_USAGE Gauge "memory_usage_bytes" ["scope"]
         "Memory charged to PHP-FPM's cgroup (fpm) or to our own (self)."
     MEMORY_LIMIT Gauge "memory_limit_bytes" ["scope"]

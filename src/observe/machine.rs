@@ -79,7 +79,7 @@ pub struct Machine {
     /// Every pool that is known.
     pub pools: Vec<Pool>,
     /// Memory by scope.
-    pub memory: BTreeMap<&'static str, Memory>,
+    pub memory: BTreeMap<String, Memory>,
     /// Every status page as it answered last, with the address that was asked.
     pub pages: Vec<(String, Arc<Latest>)>,
     /// What was looked at, and whether it could be read.

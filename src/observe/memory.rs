@@ -19,7 +19,7 @@ pub(super) struct Memories {
     procfs: PathBuf,
     root: PathBuf,
     meter: Meter,
-    shown: BTreeMap<&'static str, Memory>,
+    shown: BTreeMap<String, Memory>,
     said: bool,
 }
 
@@ -34,7 +34,7 @@ impl Memories {
         }
     }
 
-    pub(super) fn shown(&self) -> BTreeMap<&'static str, Memory> {
+    pub(super) fn shown(&self) -> BTreeMap<String, Memory> {
         self.shown.clone()
     }
 
@@ -44,13 +44,7 @@ impl Memories {
         let own = std::process::id();
         let mine = Cgroups::read(&self.procfs, own).ok();
         let mine = mine.map(|cgroups| self.scope(OWN, &cgroups, own, gains));
-        // Several masters in several cgroups are rare; their sums would hide which one is at its limit, so the first
-        // one that can be read stands for them.
-        let theirs = masters.iter().find_map(|master| {
-            let cgroups = master.process.cgroups.as_ref().ok()?.clone();
-            let kills = self.scope(FPM, &cgroups, master.process.pid, gains);
-            self.shown.contains_key(FPM).then_some(kills)
-        });
+        let theirs = self.masters(masters, gains);
         let everywhere = machine::oom_kills(&self.procfs).ok().map(|kills| {
             let gain = self.meter.read(Counted::OomKills, &[MACHINE], kills as f64);
             let by = gain.by;
@@ -63,7 +57,7 @@ impl Memories {
             }
         }
         // The closest counter is the best evidence.
-        let kills = theirs.flatten().or(everywhere);
+        let kills = theirs.or(everywhere);
         if kills.is_some() && !self.said {
             self.said = true;
             facts.push(Fact::SeesOomKills);
@@ -74,21 +68,40 @@ impl Memories {
         if masters.is_empty() { mine.is_some() } else { theirs.is_some() }
     }
 
+    /// Several PHP versions are several services, each with a cgroup of its own: then each is a scope of its own, by its
+    /// cgroup's name. Gives the OOM kills of all; `None` when none of them can be seen.
+    fn masters(&mut self, masters: &[Master], gains: &mut Vec<Gain>) -> Option<f64> {
+        let mut groups: BTreeMap<String, (Cgroups, u32)> = BTreeMap::new();
+        for process in masters.iter().map(|master| &master.process) {
+            if let Ok(cgroups) = &process.cgroups
+                && let Some(path) = cgroups.memory.as_ref().or(cgroups.unified.as_ref())
+            {
+                groups.entry(path.clone()).or_insert_with(|| (cgroups.clone(), process.pid));
+            }
+        }
+        let alone = groups.len() == 1;
+        let mut kills = None;
+        for (path, (cgroups, pid)) in groups {
+            let leaf = path.rsplit('/').next().unwrap_or_default();
+            let scope = if alone { FPM.to_owned() } else { format!("{FPM}:{leaf}") };
+            if let Some(of_group) = self.scope(&scope, &cgroups, pid, gains) {
+                kills = Some(kills.unwrap_or(0.0) + of_group);
+            }
+        }
+        kills
+    }
+
     /// Gives the OOM kills since the last look; `None` when they cannot be seen.
-    fn scope(
-        &mut self,
-        scope: &'static str,
-        cgroups: &Cgroups,
-        pid: u32,
-        gains: &mut Vec<Gain>,
-    ) -> Option<f64> {
+    fn scope(&mut self, scope: &str, cgroups: &Cgroups, pid: u32, gains: &mut Vec<Gain>) -> Option<f64> {
         let locate = |controller| cgroups.locate(controller, &self.procfs, pid, &self.root).ok();
         let (memory, cpu) = (locate(Controller::Memory), locate(Controller::Cpu));
         let mut kills = None;
         if let Some(group) = &memory {
             let memory = group.memory();
-            self.shown
-                .insert(scope, Memory { usage: memory.current.ok(), limit: memory.limit.ok().flatten() });
+            self.shown.insert(
+                scope.to_owned(),
+                Memory { usage: memory.current.ok(), limit: memory.limit.ok().flatten() },
+            );
             if let Ok(events) = memory.events {
                 let gain = self.meter.read(Counted::OomKills, &[scope], events.oom_kill as f64);
                 kills = Some(gain.by);

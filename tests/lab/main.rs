@@ -17,6 +17,7 @@
 mod cases;
 mod harness;
 mod load;
+mod saturation;
 mod stand;
 mod upstream;
 

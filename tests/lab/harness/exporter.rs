@@ -126,6 +126,15 @@ impl Scrape {
         sums
     }
 
+    /// The value of the one sample of a family with these labels; `None`: there is none.
+    pub(crate) fn value(&self, family: &str, labels: &[(&str, &str)]) -> Option<f64> {
+        let samples = self.families.get(family).into_iter().flatten();
+        let mut found = samples.filter(|(sample, _)| {
+            labels.iter().all(|(name, value)| sample.get(*name).is_some_and(|found| found == value))
+        });
+        found.next().map(|(_, value)| *value)
+    }
+
     /// Every label value on the page.
     pub(crate) fn label_values(&self) -> impl Iterator<Item = &str> {
         self.families.values().flatten().flat_map(|(labels, _)| labels.values().map(String::as_str))

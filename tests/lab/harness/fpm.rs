@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Result, find_program, open_to_all,
-    proc::{self, Proc},
+    proc::{self, Proc, members},
     wait_for, worker_account,
 };
 
@@ -36,6 +36,7 @@ const SCRIPTS: &[(&str, &str)] = &[
     ("status.php", "<?php http_response_code((int)$_GET['code']); echo 'my own';"),
     ("fatal.php", "<?php no_such_function();"),
     ("memory.php", "<?php ini_set('memory_limit', '8M'); $x = str_repeat('m', 64 << 20);"),
+    ("oom.php", "<?php ini_set('memory_limit', -1); $x = str_repeat('m', 300 << 20); echo strlen($x);"),
     ("time.php", "<?php set_time_limit(1); for (;;);"),
     ("log.php", "<?php error_log($_GET['m']); echo 'ok';"),
     ("redirect.php", "<?php header('X-Accel-Redirect: ' . $_GET['to']);"),
@@ -117,6 +118,16 @@ impl Fpm {
             return Err(format!("PHP-FPM does not start:\n{said}").into());
         }
         self.proc = Some(proc);
+        Ok(())
+    }
+
+    /// Moves master and workers into a cgroup.
+    #[allow(dead_code, reason = "the demo does not")]
+    pub(crate) fn move_to(&self, cgroup: &Path) -> Result<()> {
+        let master = self.proc.as_ref().ok_or("PHP-FPM does not run")?.pid();
+        for pid in members(master) {
+            fs::write(cgroup.join("cgroup.procs"), pid.to_string())?;
+        }
         Ok(())
     }
 

@@ -108,6 +108,10 @@ impl Processes {
         if stat.start != fpm.start {
             return self.look(pid, 0, out);
         }
+        if matches!(fpm.title, Title::Master(_)) {
+            // A master may be moved; its workers' cgroups are not asked for.
+            fpm.cgroups = Cgroups::read(&self.procfs, pid);
+        }
         let process = self.process(pid, &stat, &fpm);
         // A worker that was just born; and a new master whose parent is one is a worker as well.
         if matches!(fpm.title, Title::Master(_)) && masters.contains(&stat.ppid) {

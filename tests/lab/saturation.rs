@@ -1,0 +1,277 @@
+//! How close each pool is to its next 502, seen from the kernel while PHP-FPM is too busy, or stopped, to say it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    harness::{
+        Result,
+        client::{Answer, Http1},
+        exporter::{Exporter, Scrape, log_args},
+        fpm::{Fpm, Pool, write_scripts},
+        nginx::{Nginx, RICH_FORMAT, Setup},
+        places::{Places, free_port},
+        scratch_dir, wait_for,
+    },
+    say,
+};
+
+/// Workers of each pool, and connections that may wait.
+const CHILDREN: u64 = 4;
+const BACKLOG: u64 = 5;
+
+/// A scrape answers within this, whatever PHP-FPM does.
+const SCRAPE: Duration = Duration::from_millis(100);
+
+/// One nginx, one PHP-FPM, one exporter.
+struct Bench {
+    exporter: Exporter,
+    nginx: Nginx,
+    fpm: Fpm,
+    _dir: tempfile::TempDir,
+}
+
+impl Bench {
+    fn start(pools: &[(&str, bool, u64, &str)]) -> Result<Self> {
+        let dir = scratch_dir()?;
+        let root = dir.path();
+        let mut places = Places::default();
+        places.set("php", write_scripts(root)?.display().to_string());
+        let (mut server, mut listening) = (String::new(), Vec::new());
+        for (name, tcp, children, settings) in pools {
+            let listen = match tcp {
+                true => format!("127.0.0.1:{}", free_port()?),
+                false => root.join(format!("{name}.sock")).display().to_string(),
+            };
+            let upstream = if *tcp { listen.clone() } else { format!("unix:{listen}") };
+            server.push_str(&format!(
+                "location /{name}/ {{ fastcgi_pass {upstream}; fastcgi_read_timeout 20s; }}\n"
+            ));
+            listening.push(Pool { name, listen, children: *children as u32, settings });
+        }
+        let fpm = Fpm::start(root, "fpm", &listening)?;
+        let nginx = Nginx::start(root, &places, &Setup { server: &server, ..Setup::default() })?;
+        let args = log_args(&nginx, &nginx.rich_log(), RICH_FORMAT, &[&fpm]);
+        let exporter = Exporter::start(
+            Path::new(env!("CARGO_BIN_EXE_badgateway")),
+            &args,
+            root.join("exporter.stderr"),
+        )?;
+        Ok(Self { exporter, nginx, fpm, _dir: dir })
+    }
+
+    /// Keeps a worker, or a place in the queue, for that long.
+    fn occupy(&self, pool: &str, seconds: f64) -> JoinHandle<Answer> {
+        let (port, path) = (self.nginx.port, format!("/{pool}/slow.php?s={seconds}"));
+        thread::spawn(move || Http1::new(port).get(&path))
+    }
+
+    /// What the page says of a pool: busy, queued, ratio in percent.
+    fn load(&self, pool: &str) -> Option<(u64, u64, u64)> {
+        let page = self.exporter.scrape().ok()?;
+        let of = |family: &str| page.value(family, &[("pool", pool)]);
+        let busy = page.value("badgateway_fpm_workers", &[("pool", pool), ("state", "busy")])?;
+        let queued = of("badgateway_fpm_listen_queue")?;
+        let ratio = of("badgateway_fpm_saturation_ratio")?;
+        Some((busy as u64, queued as u64, (ratio * 100.0).round() as u64))
+    }
+
+    /// Waits until the page says what is true; gives how long that took.
+    fn demand(&self, pool: &str, busy: u64, queued: u64, children: u64) -> Duration {
+        let expected = (busy, queued, (busy + queued) * 100 / children);
+        let start = Instant::now();
+        let mut last = None;
+        let found = wait_for("the pool's load", Duration::from_secs(4), || {
+            last = self.load(pool);
+            // ondemand forks for one of several connections that come at once; the others wait for its next look. So
+            // with it only the sum is known from outside.
+            let free = pool.contains("ondemand") && expected.1 == 0;
+            let sum = last.filter(|_| free).map(|(busy, queued, ratio)| (busy + queued, 0, ratio));
+            (last == Some(expected) || sum == Some(expected)).then_some(())
+        });
+        assert!(found.is_ok(), "{pool}: {last:?} instead of {expected:?} (busy, queued, percent)");
+        start.elapsed()
+    }
+}
+
+fn page_of(bench: &Bench) -> Scrape {
+    bench.exporter.scrape().expect("a scrape")
+}
+
+#[test]
+fn busy_workers_and_queues_are_those_of_the_load() {
+    let dynamic = "pm = dynamic\npm.start_servers = 4\npm.min_spare_servers = 1\npm.max_spare_servers = 4\n";
+    let backlog = format!("listen.backlog = {BACKLOG}\npm.status_path = /status\n");
+    let dynamic = format!("{dynamic}{backlog}");
+    let ondemand = "pm = ondemand\npm.process_idle_timeout = 10s\n".to_owned();
+    let pools = [
+        ("sat_static", false, CHILDREN, backlog.as_str()),
+        ("sat_static_tcp", true, CHILDREN, backlog.as_str()),
+        ("sat_dynamic", false, CHILDREN, dynamic.as_str()),
+        ("sat_dynamic_tcp", true, CHILDREN, dynamic.as_str()),
+        ("sat_ondemand", false, CHILDREN, ondemand.as_str()),
+        ("sat_ondemand_tcp", true, CHILDREN, ondemand.as_str()),
+    ];
+    let bench = Bench::start(&pools).expect("the lab starts");
+    let mut slowest = Duration::ZERO;
+    for (name, ..) in &pools {
+        bench.demand(name, 0, 0, CHILDREN);
+        let page = page_of(&bench);
+        let of = |family: &str| page.value(family, &[("pool", name)]);
+        assert_eq!(of("badgateway_fpm_workers_limit"), Some(CHILDREN as f64), "{name}");
+        assert_eq!(of("badgateway_fpm_up"), Some(1.0), "{name}");
+        // FPM raises a lower backlog for ondemand.
+        if !name.contains("ondemand") {
+            assert_eq!(of("badgateway_fpm_listen_queue_limit"), Some(BACKLOG as f64), "{name}");
+        }
+    }
+    for clients in [CHILDREN / 2, CHILDREN, CHILDREN + 3] {
+        let occupied: Vec<_> = pools
+            .iter()
+            .flat_map(|(name, ..)| (0..clients).map(|_| bench.occupy(name, 4.5)).collect::<Vec<_>>())
+            .collect();
+        let busy = clients.min(CHILDREN);
+        for (name, ..) in &pools {
+            slowest = slowest.max(bench.demand(name, busy, clients - busy, CHILDREN));
+        }
+        if clients > CHILDREN {
+            // The status pages cannot answer now; that concerns nobody.
+            let mut times: Vec<_> = (0..20)
+                .map(|_| {
+                    let start = Instant::now();
+                    page_of(&bench);
+                    start.elapsed()
+                })
+                .collect();
+            times.sort();
+            say(&format!("saturation: a scrape while all are busy takes {:?} (slowest of 20)", times[19]));
+            assert!(times[18] <= SCRAPE, "{times:?}");
+            // Bursts are remembered for scrapes that come later.
+            let peak = page_of(&bench).value("badgateway_fpm_listen_queue_peak", &[("pool", "sat_static")]);
+            assert_eq!(peak, Some((clients - busy) as f64));
+        }
+        for client in occupied {
+            assert_eq!(client.join().expect("a client").code(), "200");
+        }
+    }
+    let saturated =
+        page_of(&bench).value("badgateway_fpm_saturated_seconds_total", &[("pool", "sat_static")]);
+    assert!(saturated.is_some_and(|seconds| (2.0..=13.0).contains(&seconds)), "{saturated:?}");
+    say(&format!("saturation: six kinds of pool at 0, 50, 100 and 175 %: right after at most {slowest:?}"));
+}
+
+#[test]
+fn a_stopped_fpm_is_seen_from_the_kernel() {
+    let settings = "listen.backlog = 5\npm.status_path = /status\n";
+    let bench = Bench::start(&[("sat_frozen", false, CHILDREN, settings)]).expect("the lab starts");
+    bench.demand("sat_frozen", 0, 0, CHILDREN);
+    bench.fpm.signal_all("STOP");
+    let waiting: Vec<_> = (0..3).map(|_| bench.occupy("sat_frozen", 0.1)).collect();
+    bench.demand("sat_frozen", 0, 3, CHILDREN);
+    let start = Instant::now();
+    let page = page_of(&bench);
+    assert!(start.elapsed() <= SCRAPE, "{:?}", start.elapsed());
+    assert_eq!(page.value("badgateway_fpm_up", &[("pool", "sat_frozen")]), Some(1.0));
+    bench.fpm.signal_all("CONT");
+    for client in waiting {
+        assert_eq!(client.join().expect("a client").code(), "200");
+    }
+    bench.demand("sat_frozen", 0, 0, CHILDREN);
+}
+
+#[test]
+fn saturation_is_seen_before_the_first_502() {
+    const INTERVAL: Duration = Duration::from_millis(200);
+    let bench = Bench::start(&[("sat_ramp", false, 2, "listen.backlog = 2\n")]).expect("the lab starts");
+    bench.demand("sat_ramp", 0, 0, 2);
+    let start = Instant::now();
+    let (mut clients, mut above, mut next) = (Vec::new(), None, start);
+    while above.is_none() || clients.len() < 12 {
+        if clients.len() < 12 {
+            let client = bench.occupy("sat_ramp", 5.0);
+            clients.push((thread::spawn(move || (client.join(), Instant::now())), ()));
+        }
+        next += 2 * INTERVAL;
+        while Instant::now() < next {
+            if bench.load("sat_ramp").is_some_and(|(_, _, percent)| percent > 100) {
+                above.get_or_insert_with(|| start.elapsed());
+            }
+            thread::sleep(INTERVAL.min(next.saturating_duration_since(Instant::now())));
+        }
+        assert!(start.elapsed() < Duration::from_secs(20), "saturation was never seen");
+    }
+    let failed: Vec<Instant> = clients
+        .into_iter()
+        .filter_map(|(client, ())| {
+            let (answer, at) = client.join().expect("a thread");
+            (answer.expect("a client").code() == "502").then_some(at)
+        })
+        .collect();
+    let first = failed.iter().min().expect("some requests fail").duration_since(start);
+    let above = above.expect("seen");
+    say(&format!("saturation: above 1 at {above:?}, first 502 at {first:?}, {} of 12 failed", failed.len()));
+    assert!(above + INTERVAL <= first, "above 1 at {above:?}, but the first 502 came at {first:?}");
+}
+
+/// A memory cgroup of our own with a limit, if this machine lets us have one.
+struct Cgroup(PathBuf);
+
+impl Cgroup {
+    fn new(limit: u64) -> Option<Self> {
+        let own = fs::read_to_string("/proc/self/cgroup").ok()?;
+        let path = |prefix: &str| own.lines().find_map(|line| line.split_once(prefix).map(|(_, path)| path));
+        let v1 =
+            path(":memory:").map(|path| (format!("/sys/fs/cgroup/memory{path}"), "memory.limit_in_bytes"));
+        let v2 = path("0::").map(|path| (format!("/sys/fs/cgroup{path}"), "memory.max"));
+        let (parent, file) = v1.or(v2)?;
+        let dir = Path::new(&parent).join(format!("badgateway-lab-{}", std::process::id()));
+        fs::create_dir(&dir).ok()?;
+        let cgroup = Self(dir);
+        fs::write(cgroup.0.join(file), limit.to_string()).ok()?;
+        Some(cgroup)
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        let _ = wait_for("the cgroup to be empty", Duration::from_secs(5), || fs::remove_dir(&self.0).ok());
+    }
+}
+
+#[test]
+fn a_worker_killed_for_memory_is_told_from_one_that_was_killed() {
+    let Some(cgroup) = Cgroup::new(100 << 20) else {
+        say("saturation: NOT TRIED: no memory cgroup may be made here; src/observe/kernel has recorded ones");
+        return;
+    };
+    let bench = Bench::start(&[("sat_oom", false, 3, "")]).expect("the lab starts");
+    bench.fpm.move_to(&cgroup.0).expect("PHP-FPM can be moved");
+    bench.demand("sat_oom", 0, 0, 3);
+    // The counter is looked at once a second: what was before the move is none of ours.
+    thread::sleep(Duration::from_millis(2200));
+    let get = |path: &str| Http1::new(bench.nginx.port).get(path).code();
+    assert_eq!(get("/sat_oom/oom.php"), "502");
+    thread::sleep(Duration::from_secs(4));
+    assert_eq!(get("/sat_oom/kill.php?sig=9"), "502");
+    let roots = |page: &Scrape| {
+        let sums = page.sums("badgateway_http_root_causes_total", &["root_cause"]);
+        let exits = page.sums("badgateway_fpm_worker_exits_total", &["pool", "reason"]);
+        (sums.into_keys().flatten().collect::<Vec<_>>(), exits.into_keys().collect::<Vec<_>>())
+    };
+    let expected = (
+        vec!["worker_killed".to_owned(), "worker_oom_killed".to_owned()],
+        vec![vec!["sat_oom".to_owned(), "oom".to_owned()], vec!["sat_oom".to_owned(), "sigkill".to_owned()]],
+    );
+    let mut last = None;
+    let found = wait_for("the root causes", Duration::from_secs(10), || {
+        last = Some(roots(&page_of(&bench)));
+        (last.as_ref() == Some(&expected)).then_some(())
+    });
+    assert!(found.is_ok(), "{last:?}");
+    drop(bench);
+    drop(cgroup);
+}
