@@ -216,14 +216,17 @@ impl Tracked {
         }
     }
 
-    /// Takes the last answer of its status page, and says whether to ask again: not while connections wait.
+    /// Takes the last answer of its status page, and says whether to ask again: not while it would only wait.
     pub(super) fn status(
         &mut self,
         answers: &Answers,
         gains: &mut Vec<Gain>,
     ) -> Option<(String, Arc<Latest>)> {
         let page = self.page.as_ref()?;
-        let waiting = self.sockets.is_some_and(|sockets| sockets.queued > 0);
+        // Without a free worker the question would wait, be given up, and still stand in the queue.
+        let limit = self.limit;
+        let full = |sockets: Sockets| sockets.queued > 0 || (limit > 0 && sockets.busy >= limit);
+        let waiting = self.sockets.is_some_and(full);
         answers.hold(&page.key, waiting && !page.apart);
         let latest = answers.get(&page.key)?;
         self.status = Some(Status { up: latest.result.is_ok(), seconds: latest.took.as_secs_f64() });

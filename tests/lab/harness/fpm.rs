@@ -121,6 +121,14 @@ impl Fpm {
         Ok(())
     }
 
+    /// Whether every process has stopped, as SIGSTOP asks them to.
+    #[allow(dead_code, reason = "the demo does not")]
+    pub(crate) fn is_stopped(&self) -> bool {
+        let stat = |pid: u32| fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let stopped = |pid: u32| stat(pid).rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'));
+        self.proc.as_ref().is_some_and(|proc| members(proc.pid()).into_iter().all(stopped))
+    }
+
     /// Moves master and workers into a cgroup.
     #[allow(dead_code, reason = "the demo does not")]
     pub(crate) fn move_to(&self, cgroup: &Path) -> Result<()> {
