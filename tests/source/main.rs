@@ -8,6 +8,7 @@ mod copytruncate;
 mod limits;
 mod live;
 mod mark;
+mod memory;
 mod model;
 mod offline;
 mod rotation;
