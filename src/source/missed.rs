@@ -15,7 +15,7 @@ impl Follower {
         Survey::of(self.files.as_ref(), &self.places, &self.place(), &self.generations, &known)
     }
 
-    /// Adds them in front of the generation at `index`. Returns how many there were.
+    /// Adds them in front of the generation at `index`, behind those that are older. Returns how many there were.
     pub(super) fn add_missed(&mut self, index: usize) -> usize {
         let Some(survey) = self.survey() else { return 0 };
         if self.known.is_none() {
@@ -23,10 +23,10 @@ impl Follower {
             (self.known, self.owed_since) = (Some(survey.into_known()), None);
             return 0;
         }
-        let Survey { missed, unreadable, known } = survey;
+        let Survey { missed, unreadable, empty, known, .. } = survey;
         let mut complete = unreadable.is_empty();
-        let mut at = index;
-        for Missed { file, stat, gzip, .. } in missed {
+        let (mut at, mut added) = (index, 0);
+        for Missed { file, stat, gzip, after, .. } in missed {
             let Ok(generation) = Generation::new(file, &stat, 0) else {
                 complete = false;
                 continue;
@@ -40,6 +40,8 @@ impl Follower {
                 }
             }
             self.meet(generation.file(), None);
+            let older = self.generations.iter().position(|open| Some(open.id) == after);
+            at = at.max(older.map_or(0, |older| older + 1));
             self.generations.insert(at, generation);
             if let Some(generation) = self.generations.get_mut(at) {
                 if gzip {
@@ -49,16 +51,22 @@ impl Follower {
                 }
             }
             at += 1;
+            added += 1;
         }
         if complete {
             (self.known, self.owed_since) = (Some(known), None);
+            let mut empty = empty;
             for position in std::mem::take(&mut self.fresh) {
+                if position.offset == 0 && empty > 0 {
+                    empty -= 1;
+                    continue;
+                }
                 self.count_as_gone(&position);
             }
         } else {
             self.wait_for(&unreadable);
         }
-        at - index
+        added
     }
 
     /// Another look is owed while files cannot be read, but not for ever.

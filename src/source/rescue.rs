@@ -16,6 +16,9 @@ use super::{OpenError, gzip, open};
 /// Siblings looked at: more would make a directory of a thousand old logs cost a thousand opens.
 const CANDIDATES: usize = 64;
 
+/// Digits that a date has and a number has not.
+const DATE: usize = 4;
+
 /// What a search came to.
 pub(super) enum Search<T> {
     Found(T),
@@ -38,22 +41,27 @@ pub(super) fn siblings(files: &dyn Files, live: &Path) -> Option<Vec<(FileId, Pa
         })
         .collect();
     found.sort_by_cached_key(|(stat, sibling)| Reverse((stat.modified, sibling.clone())));
-    // A clock that was set back makes times lie, but the numbers of rotated files are never wrong: access.log.2
-    // was there before access.log.1.
+    // A clock that was set back makes times lie, but names hold: access.log.2 was there before access.log.1, and
+    // access.log-20261121 before access.log-20261122.
     let newest = found.len().min(CANDIDATES);
     if let Some(newest) = found.get_mut(..newest) {
-        newest.sort_by_key(|(_, sibling)| number(live, sibling));
+        newest.sort_by_cached_key(|(_, sibling)| {
+            let digits = digits(live, sibling);
+            let date = digits.clone().filter(|digits| digits.len() >= DATE);
+            let number =
+                digits.filter(|digits| digits.len() < DATE).and_then(|digits| digits.parse::<u32>().ok());
+            (number.is_none(), number, Reverse(date))
+        });
     }
     Some(found.into_iter().map(|(stat, sibling)| (FileId::of(&stat), sibling)).collect())
 }
 
-/// 2 for access.log.2 and access.log.2.gz.
-fn number(live: &Path, sibling: &Path) -> Option<u32> {
-    let suffix = sibling.as_os_str().as_bytes().get(live.as_os_str().len()..)?.strip_prefix(b".")?;
-    let digits = suffix.strip_suffix(b".gz").unwrap_or(suffix);
-    // Longer ones are dates.
-    let digits = Some(digits).filter(|digits| digits.len() < 4)?;
-    std::str::from_utf8(digits).ok()?.parse().ok()
+/// 2 of access.log.2 and access.log.2.gz.
+fn digits(live: &Path, sibling: &Path) -> Option<String> {
+    let suffix = sibling.as_os_str().as_bytes().get(live.as_os_str().len()..)?;
+    let suffix = suffix.strip_suffix(b".gz").unwrap_or(suffix);
+    let digits = suffix.strip_prefix(b".").or_else(|| suffix.strip_prefix(b"-"))?;
+    digits.iter().all(u8::is_ascii_digit).then(|| String::from_utf8_lossy(digits).into_owned())
 }
 
 /// A copy of a file that was emptied.
@@ -92,6 +100,8 @@ pub(super) struct Missed {
     pub(super) file: Box<dyn LogFile>,
     pub(super) stat: Stat,
     pub(super) gzip: bool,
+    /// The open file that stands before it: it is older.
+    pub(super) after: Option<FileId>,
     line: Option<u64>,
 }
 
@@ -102,6 +112,9 @@ pub(super) struct Survey {
     pub(super) missed: Vec<Missed>,
     /// Cannot be read at present: they may be known or not.
     pub(super) unreadable: Vec<FileId>,
+    last_open: Option<FileId>,
+    /// Gzips of nothing.
+    pub(super) empty: usize,
     /// What was known before and is still there.
     pub(super) known: Known,
 }
@@ -137,8 +150,10 @@ impl Survey {
 
     fn examine(&mut self, files: &dyn Files, id: FileId, path: &Path, open: &[Generation], known: &Known) {
         if is_open(open, id) {
+            self.last_open = Some(id);
             return;
         }
+        let after = self.last_open;
         let (file, stat) = match open::rotated_file(files, path) {
             Ok(opened) => opened,
             Err(OpenError::Denied { .. } | OpenError::Io { .. }) => return self.cannot_read(id, known),
@@ -154,15 +169,17 @@ impl Survey {
         let gzip = gzip::is_named_so(path);
         if known.has(line, id) {
             self.known.add(line);
-        } else if !is_open && (line.is_some() || !gzip) {
+        } else if gzip && line.is_none() {
+            self.empty += 1;
+        } else if !is_open {
             // A gzip stands beside the file that it is made of until it is complete.
             let twin = self.missed.iter().position(|missed| line.is_some() && missed.line == line);
             match twin {
                 Some(twin) if self.missed[twin].gzip => {
-                    self.missed[twin] = Missed { file, stat, gzip, line };
+                    self.missed[twin] = Missed { file, stat, gzip, after, line };
                 }
                 Some(_) => {}
-                None => self.missed.push(Missed { file, stat, gzip, line }),
+                None => self.missed.push(Missed { file, stat, gzip, after, line }),
             }
         }
     }
