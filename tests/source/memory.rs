@@ -136,10 +136,6 @@ impl Memory {
         Handle { disk: self.clone(), ino }
     }
 
-    pub(crate) fn append(&self, name: &str, text: &str) {
-        self.writer(name).append(text);
-    }
-
     /// A new file; one that has the name is unlinked.
     pub(crate) fn write(&self, name: &str, bytes: Vec<u8>) {
         let mut disk = self.disk();
