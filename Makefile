@@ -2,11 +2,12 @@
 
 CARGO ?= cargo
 
-.PHONY: help demo test lint fmt docs bench setup-demo setup-test
+.PHONY: help demo test soak lint fmt docs bench setup-demo setup-test
 
 help:
 	@echo 'make demo    break PHP in seven ways on this machine and watch Badgateway name each'
 	@echo 'make test    everything that must hold: lint, unit, corpus, real servers, docs (about 5 minutes)'
+	@echo 'make soak    the tests of bad nights in their long form: kills, rotations, random sequences (about 15 minutes)'
 	@echo 'make lint    rustfmt and clippy, warnings denied'
 	@echo 'make fmt     rewrite the sources as rustfmt wants them'
 	@echo 'make docs    regenerate docs/metrics.md'
@@ -24,6 +25,10 @@ demo: setup-demo
 
 test: setup-test lint
 	$(CARGO) test --locked
+
+# Each prints one line with what it did and found.
+soak: setup-test
+	SOAK=1 SEQUENCES=100000 $(CARGO) test --locked --release --test source --test reliability -- --nocapture
 
 lint: setup-test
 	$(CARGO) fmt --all --check

@@ -4,6 +4,7 @@
 //!
 //! - [`source`]: files, rotation, offsets; yields blocks of whole lines as bytes and knows no meaning.
 //! - [`record`]: pure; bytes to typed records, one file for each grammar.
+//! - [`observe`]: samples of the machine: PHP-FPM's processes, sockets and status pages, memory.
 //! - [`attribute`]: pure; records in, one verdict for each failed response out.
 //! - [`ledger`]: counters and their label sets, rendered in Prometheus' text format.
 //! - [`http`]: serves what the ledger holds.
@@ -14,5 +15,6 @@ pub mod attribute;
 pub mod cli;
 pub mod http;
 pub mod ledger;
+pub mod observe;
 pub mod record;
 pub mod source;

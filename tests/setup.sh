@@ -55,6 +55,7 @@ need nginx 'the server whose failures are explained' nginx
 need php-fpm 'the upstream that is broken' 'php-fpm' 'php-fpm[78]*' 'php[78]*-fpm'
 if [ "$1" = test ]; then
     need openssl 'makes the certificate of the lab'\''s TLS upstream' openssl
+    need logrotate 'rotates the logs of the lab while requests come' logrotate
     need curl 'asks the exporter as people do' curl
     # Newer releases have promtool in a package of its own.
     if apt-cache show promtool >/dev/null 2>&1; then prometheus=promtool; else prometheus=prometheus; fi

@@ -4,16 +4,14 @@ use crate::record::access::{Access, Attempt};
 use crate::record::list;
 use crate::record::stamp;
 
-use super::join::Group;
+use super::join::{Candidate, Group};
 use super::vocabulary::{Cause, RootCause};
 
 /// Where the label of a response comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// The group's decisive entry.
-    Attempt,
-    /// The group's failed subrequest.
-    Subrequest,
+#[derive(Clone, Copy, Debug)]
+pub enum Decision<'g> {
+    /// This entry, and its cause: the last failed attempt, or the subrequest that failed the request.
+    Entry(&'g Candidate, Cause),
     /// The access line alone, or a script's own words.
     Line {
         /// Why.
@@ -24,23 +22,22 @@ pub enum Decision {
 }
 
 /// Decides. `error_log`: there is an error log, so that the absence of an entry means something.
-pub fn decide(access: &Access<'_>, group: &Group, error_log: bool) -> Decision {
+pub fn decide<'g>(access: &Access<'_>, group: &'g Group, error_log: bool) -> Decision<'g> {
     let status = access.status();
     let last = access.last_attempt();
-    let php = group.php().and_then(|entry| match entry.says {
-        super::pending::Says::Php(root) => Some(root),
-        _ => None,
-    });
+    let php = group.php();
     let answered = Decision::Line { cause: Cause::UpstreamStatus, root: php };
     if last.is_some_and(|attempt| is_own_answer(&attempt, status)) {
         return answered;
     }
-    if group.decisive().is_some() {
-        return Decision::Attempt;
+    if let Some((entry, cause)) = group.decisive() {
+        return Decision::Entry(entry, cause);
     }
     let used_upstream = access.attempts().is_some_and(|n| n > 0);
-    if group.subrequest().is_some() && (group.auth_request() || (status == 500 && !used_upstream)) {
-        return Decision::Subrequest;
+    if let Some((entry, cause)) = group.subrequest()
+        && (group.auth_request() || (status == 500 && !used_upstream))
+    {
+        return Decision::Entry(entry, cause);
     }
     if let Some(cause) = by_line(access, last, status, error_log) {
         let root = if cause == Cause::UpstreamStatus { php } else { None };

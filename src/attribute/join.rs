@@ -12,7 +12,7 @@ use crate::record::stamp::{self, Local};
 
 use super::names::Id;
 use super::pending::{Pending, Says, Waiting};
-use super::vocabulary::is_failed;
+use super::vocabulary::{Cause, RootCause, is_failed};
 
 /// An entry's sequence number beside a copy of it.
 pub type Candidate = (u64, Waiting);
@@ -44,15 +44,15 @@ pub struct Keys<'a> {
     pub connection: Option<u64>,
     /// The request line.
     pub request: Option<Cow<'a, [u8]>>,
-    /// Hash of `$remote_addr`.
-    pub client: Option<u64>,
+    /// `$remote_addr`.
+    pub client: Option<&'a [u8]>,
     /// How many entries of failed attempts the request can have; `None` when the format does not tell.
     pub entries: Option<usize>,
 }
 
 impl<'a> Keys<'a> {
     /// `offset` is the local zone for a line without one; `now` stands in for a missing time.
-    pub fn new(access: &Access<'a>, pending: &Pending, offset: i32, now: Local) -> Self {
+    pub fn new(access: &Access<'a>, offset: i32, now: Local) -> Self {
         let written = access.written();
         let end = written.map_or(now, |w| w.local(offset));
         let longest = if access.connection().is_some() { LONGEST } else { LONGEST_PROBABLE };
@@ -65,7 +65,7 @@ impl<'a> Keys<'a> {
             pid: access.pid(),
             connection: access.connection(),
             request: access.request(),
-            client: access.client().map(|client| pending.hash(client)),
+            client: access.client(),
             entries: entries(access),
         }
     }
@@ -111,14 +111,21 @@ pub struct Group {
 }
 
 impl Group {
-    /// The failure that decided the answer: the last one of the request itself.
-    pub fn decisive(&self) -> Option<&Waiting> {
-        self.entries.iter().rev().map(|(_, entry)| entry).find(|e| is_attempt(e))
+    /// The failure that decided the answer, and its cause: the last one of the request itself.
+    pub fn decisive(&self) -> Option<(&Candidate, Cause)> {
+        self.last_failure(|entry| !entry.subrequest)
     }
 
     /// A failed subrequest that can have failed the main request.
-    pub fn subrequest(&self) -> Option<&Waiting> {
-        self.entries.iter().rev().map(|(_, e)| e).find(|e| e.subrequest && matches!(e.says, Says::Failure(_)))
+    pub fn subrequest(&self) -> Option<(&Candidate, Cause)> {
+        self.last_failure(|entry| entry.subrequest)
+    }
+
+    fn last_failure(&self, wanted: impl Fn(&Waiting) -> bool) -> Option<(&Candidate, Cause)> {
+        self.entries.iter().rev().find_map(|candidate| match candidate.1.says {
+            Says::Failure(cause) if wanted(&candidate.1) => Some((candidate, cause)),
+            _ => None,
+        })
     }
 
     /// Whether auth_request announced that it failed the request.
@@ -127,8 +134,11 @@ impl Group {
     }
 
     /// What PHP said about its own end.
-    pub fn php(&self) -> Option<&Waiting> {
-        self.entries.iter().rev().map(|(_, e)| e).find(|e| matches!(e.says, Says::Php(_)))
+    pub fn php(&self) -> Option<RootCause> {
+        self.entries.iter().rev().find_map(|(_, entry)| match entry.says {
+            Says::Php(root) => Some(root),
+            _ => None,
+        })
     }
 
     fn last_at(&self) -> Local {
@@ -137,9 +147,9 @@ impl Group {
 
     /// Whether the failure usually leads to this status.
     fn fits(&self, status: u16) -> bool {
-        match self.decisive().map(|e| e.says) {
-            Some(Says::Failure(cause)) => cause.codes().contains(&status),
-            _ => status == 500,
+        match self.decisive() {
+            Some((_, cause)) => cause.codes().contains(&status),
+            None => status == 500,
         }
     }
 }
@@ -192,7 +202,8 @@ pub fn probable(pending: &Pending, keys: &Keys<'_>) -> Group {
     let Some(request) = keys.request.as_deref() else { return Group::default() };
     let earliest = if is_failed(keys.status) { keys.start.min(keys.end - LINGERING) } else { keys.start };
     let in_time = |entry: &Waiting| (earliest - 1..=keys.end + 1).contains(&entry.at);
-    let same_client = |entry: &Waiting| match (entry.client, keys.client) {
+    let client = keys.client.map(|client| pending.hash(client));
+    let same_client = |entry: &Waiting| match (entry.client, client) {
         (Some(a), Some(b)) => a == b,
         _ => true,
     };

@@ -11,25 +11,30 @@ pub mod message;
 pub mod names;
 pub mod pending;
 pub mod root;
+mod saved;
 pub mod vocabulary;
 
-use crate::record::access::{Access, Written};
+use crate::observe::facts::Fact;
+use crate::record::access::{Access, Times, Written};
 use crate::record::entries::Entry;
-use crate::record::format::Quick;
+use crate::record::format::{Followed, Quick};
 use crate::record::fpm;
 use crate::record::list;
-use crate::record::stamp::{self, Local};
+use crate::record::stamp::Local;
+
+use serde::{Deserialize, Serialize};
 
 use decide::Decision;
 use join::{Group, Keys};
 use message::Meaning;
 pub use names::{Id, Names};
 use pending::{Pending, Says, Waiting};
-use root::{Question, Roots};
+use root::{Answers, LogId, Question, Roots, Target, Topology};
+pub use saved::SavedAttribution;
 use vocabulary::{Cause, ExitReason, Outcome, Phase, RootCause, is_failed};
 
 /// The verdict on one failed response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
     /// `$status`.
     pub status: u16,
@@ -72,8 +77,8 @@ pub struct Options {
     pub window: Local,
     /// There is an error log: a missing entry means something.
     pub error_log: bool,
-    /// There is a PHP-FPM log: a root cause may still come.
-    pub fpm_log: bool,
+    /// There is a PHP-FPM log, or somebody observes PHP-FPM: a root cause may still come.
+    pub fpm: bool,
     /// Every line's upstream times and pairs are wanted, not only the failures.
     pub timings: bool,
     /// Local zone of the logs, seconds east of UTC, until the logs themselves tell it.
@@ -88,6 +93,8 @@ pub struct Attributor {
     options: Options,
     pending: Pending,
     roots: Roots,
+    /// Which pool an upstream is.
+    pub topology: Topology,
     now: Local,
     offset: i32,
     offset_known: bool,
@@ -101,6 +108,7 @@ impl Attributor {
             options,
             pending: Pending::default(),
             roots: Roots::default(),
+            topology: Topology::default(),
             now: Local::MIN / 2,
             offset: options.offset,
             offset_known: false,
@@ -133,17 +141,31 @@ impl Attributor {
     /// is asked only when entries wait; `None`: it is not known.
     #[inline]
     pub fn is_plain(&self, status: u16, connection: impl FnOnce() -> Option<u64>) -> bool {
-        let none_waits = || {
-            self.pending.uncounted() == 0 || connection().is_some_and(|n| !self.pending.knows_connection(n))
-        };
+        let none_waits =
+            || self.pending.uncounted() == 0 || connection().is_some_and(|n| !self.pending.waits_for(n));
         !is_failed(status) && none_waits()
     }
 
     /// Counts a line that is no failure and that no entry can belong to.
     #[inline]
     pub fn quick(&mut self, quick: &Quick<'_>, sink: &mut impl Sink) {
-        let server = if quick.server == b"-" { Id::NONE } else { self.names.servers.id(quick.server) };
-        sink.response(server, quick.status);
+        sink.response(self.server(quick.server), quick.status);
+    }
+
+    /// The id of a server's name as it is logged.
+    #[inline]
+    fn server(&mut self, name: &[u8]) -> Id {
+        if name == b"-" { Id::NONE } else { self.names.servers.id(name) }
+    }
+
+    /// The same with the line's upstream times.
+    #[inline]
+    pub fn followed(&mut self, followed: &Followed<'_>, sink: &mut impl Sink) {
+        let server = self.server(followed.quick.server);
+        sink.response(server, followed.quick.status);
+        if self.options.timings {
+            self.timings(&followed.times, server, sink);
+        }
     }
 
     /// A line of an access log.
@@ -182,7 +204,7 @@ impl Attributor {
         let server = access.server().map_or(Id::NONE, |name| self.names.servers.id(&name));
         sink.response(server, access.status());
         if self.options.timings {
-            self.timings(access, server, sink);
+            self.timings(&access.times(), server, sink);
         }
     }
 
@@ -190,11 +212,12 @@ impl Attributor {
         if let Some(Written::Zoned(zoned)) = access.written() {
             (self.offset, self.offset_known) = (zoned.offset, true);
         }
-        Keys::new(access, &self.pending, self.offset, self.now)
+        Keys::new(access, self.offset, self.now)
     }
 
     fn group(&self, keys: &Keys<'_>) -> Group {
         match keys.connection {
+            _ if self.pending.is_empty() => Group::default(),
             Some(connection) => join::exact(&self.pending, keys, connection),
             None => join::probable(&self.pending, keys),
         }
@@ -208,7 +231,7 @@ impl Attributor {
         };
         sink.response(server, keys.status);
         if self.options.timings {
-            self.timings(access, server, sink);
+            self.timings(&access.times(), server, sink);
         }
         if is_failed(keys.status) {
             self.failed(access, &keys, &group, server, sink);
@@ -242,34 +265,26 @@ impl Attributor {
         let decision = decide::decide(access, group, self.options.error_log);
         let last = access.last_attempt();
         let last_addr = last.map(|attempt| attempt.addr).filter(|addr| !list::missing(addr));
-        let entry = match decision {
-            Decision::Attempt => group.decisive(),
-            Decision::Subrequest => group.subrequest(),
-            Decision::Line { .. } => None,
-        };
-        let (cause, upstream, root, fastcgi) = match (decision, entry) {
-            (_, Some(entry)) => {
-                let cause = if let Says::Failure(cause) = entry.says { cause } else { Cause::Unknown };
-                (cause, join::peer(entry, &mut self.names, last_addr), entry.root, entry.fastcgi)
+        let decided_by = if let Decision::Entry((seq, _), _) = decision { Some(*seq) } else { None };
+        let (cause, upstream, root, fastcgi, at) = match decision {
+            Decision::Entry((_, entry), cause) => {
+                (cause, join::peer(entry, &mut self.names, last_addr), entry.root, entry.fastcgi, entry.at)
             }
-            (Decision::Line { cause, root }, None) => {
+            Decision::Line { cause, root } => {
                 let upstream = last_addr.map_or(Id::NONE, |addr| self.names.upstreams.id(addr));
-                (cause, upstream, root, None)
+                (cause, upstream, root, None, keys.end)
             }
-            (_, None) => (Cause::Unknown, Id::NONE, None, None),
         };
         let verdict = Verdict { status: keys.status, cause, server, upstream, at: keys.end };
         sink.pair(server, upstream);
         sink.error(&verdict);
-        let decided_by = entry.copied();
-        self.explain(verdict, root, fastcgi, entry.map_or(keys.end, |e| e.at), keys.target(), sink);
+        self.explain(verdict, root, fastcgi, at, keys.target(), sink);
         for (seq, entry) in &group.entries {
             let Says::Failure(cause) = entry.says else {
                 self.pending.take(*seq);
                 continue;
             };
-            let decided =
-                decided_by.is_some_and(|d| d.subrequest && d.at == entry.at && d.upstream == entry.upstream);
+            let decided = decided_by == Some(*seq);
             let outcome = if entry.subrequest && !decided { Outcome::Background } else { Outcome::Failed };
             if self.pending.take(*seq) {
                 sink.failure(join::peer(entry, &mut self.names, last_addr), cause, outcome);
@@ -289,13 +304,14 @@ impl Attributor {
     ) {
         let otherwise =
             root.unwrap_or_else(|| verdict.cause.own_root(self.names.upstreams.text(verdict.upstream)));
-        let may_come =
-            self.options.fpm_log && fastcgi != Some(false) && root::is_explained_by_fpm(verdict.cause);
+        let may_come = self.options.fpm && fastcgi != Some(false) && root::is_explained_later(verdict.cause);
         if !may_come {
             return sink.root(&verdict, otherwise);
         }
         let asked = self.clock(at);
-        let question = Question { verdict: Some(verdict), at, asked, target: target.into(), otherwise };
+        let target = Target::of(target);
+        let upstream = verdict.upstream;
+        let question = Question { verdict: Some(verdict), at, asked, target, upstream, fastcgi, otherwise };
         if let Some(Question { verdict: Some(oldest), otherwise, .. }) = self.roots.ask(question) {
             sink.root(&oldest, otherwise);
         }
@@ -325,23 +341,18 @@ impl Attributor {
         }
     }
 
-    fn timings(&mut self, access: &Access<'_>, server: Id, sink: &mut impl Sink) {
-        for attempt in access.each_attempt() {
-            if list::missing(attempt.addr) {
-                continue;
-            }
-            let upstream = self.names.upstreams.id(attempt.addr);
+    #[inline]
+    fn timings(&mut self, times: &Times<'_>, server: Id, sink: &mut impl Sink) {
+        times.each(|address, seconds| {
+            let upstream = self.names.upstreams.id(address);
             sink.pair(server, upstream);
-            for (phase, text) in [
-                (Phase::Connect, attempt.connect),
-                (Phase::Header, attempt.header),
-                (Phase::Response, attempt.response),
-            ] {
-                if let Some(seconds) = text.and_then(stamp::duration) {
+            for (phase, seconds) in [Phase::Connect, Phase::Header, Phase::Response].into_iter().zip(seconds)
+            {
+                if let Some(seconds) = seconds {
                     sink.seconds(upstream, phase, seconds);
                 }
             }
-        }
+        });
     }
 
     /// An entry of an error log. Gives its meaning.
@@ -375,9 +386,10 @@ impl Attributor {
             && matches!(failure.cause, Cause::ResponseTruncated | Cause::NginxResources)
         {
             sink.failure(upstream, failure.cause, Outcome::Truncated);
-            if self.options.fpm_log && fastcgi != Some(false) {
-                let (at, asked, target) = (head.at, self.clock(head.at), Box::default());
-                self.roots.ask(Question { verdict: None, at, asked, target, otherwise: RootCause::Unknown });
+            if self.options.fpm && fastcgi != Some(false) {
+                let (at, asked, target) = (head.at, self.clock(head.at), Target::default());
+                let otherwise = RootCause::Unknown;
+                self.roots.ask(Question { verdict: None, at, asked, target, upstream, fastcgi, otherwise });
             }
             return meaning;
         }
@@ -411,14 +423,24 @@ impl Attributor {
         meaning
     }
 
-    /// A line of a PHP-FPM log.
-    pub fn fpm(&mut self, line: &fpm::Line<'_>, sink: &mut impl Sink) {
+    /// A line of the PHP-FPM log that `log` stands for.
+    pub fn fpm(&mut self, line: &fpm::Line<'_>, log: LogId, sink: &mut impl Sink) {
         let Some(event) = line.event else { return };
-        let pool =
-            if let fpm::Event::Exited { pool, .. } = event { self.names.pools.id(pool) } else { Id::NONE };
-        if let Some(reason) = self.roots.event(line.at, event) {
+        let pool = match event {
+            fpm::Event::Exited { pool, .. } | fpm::Event::Terminating { pool, .. } => {
+                self.names.pools.id(pool)
+            }
+            _ => Id::NONE,
+        };
+        let asked = self.clock(line.at);
+        if let Some(reason) = self.roots.event(line.at, asked, log, pool, event) {
             sink.exit(pool, reason);
         }
+    }
+
+    /// Something that was seen of PHP-FPM, in the logs' local time.
+    pub fn observe(&mut self, at: Local, fact: Fact) {
+        self.roots.observe(at, fact);
     }
 
     /// Moves the clock: the local time that the logs have reached, or one that runs evenly when they are
@@ -431,7 +453,7 @@ impl Attributor {
     pub fn settle(&mut self, sink: &mut impl Sink) {
         let now = self.now;
         self.pending.settle(now.saturating_sub(self.options.window), |entry| settle(entry, sink));
-        self.roots.answer(now.saturating_sub(root::GRACE), |verdict, root| sink.root(&verdict, root));
+        self.roots.answer(now.saturating_sub(root::GRACE), &self.topology, &mut Told(sink));
     }
 
     /// An access log has come to this time: the clock of logs that are not followed live.
@@ -445,7 +467,20 @@ impl Attributor {
     /// The logs are at their end: everything that waits is counted.
     pub fn finish(&mut self, sink: &mut impl Sink) {
         self.pending.settle(Local::MAX, |entry| settle(entry, sink));
-        self.roots.answer(Local::MAX, |verdict, root| sink.root(&verdict, root));
+        self.roots.answer(Local::MAX, &self.topology, &mut Told(sink));
+    }
+}
+
+/// Passes answers on.
+struct Told<'a, S>(&'a mut S);
+
+impl<S: Sink> Answers for Told<'_, S> {
+    fn root(&mut self, verdict: &Verdict, root: RootCause) {
+        self.0.root(verdict, root);
+    }
+
+    fn killed(&mut self, pool: Id, reason: ExitReason) {
+        self.0.exit(pool, reason);
     }
 }
 

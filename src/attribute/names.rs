@@ -5,8 +5,12 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
+use crate::record::scan;
+
 /// A name within its [`Interner`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Id(u32);
 
 impl Id {
@@ -32,7 +36,7 @@ pub struct Interner {
     recent: [(Vec<u8>, Id); RECENT],
 }
 
-const RECENT: usize = 16;
+const RECENT: usize = 64;
 
 impl Interner {
     /// At most `cap` names, `""` and `other` not counted.
@@ -51,8 +55,9 @@ impl Interner {
             return Id::NONE;
         }
         let at = recent(name);
-        if name == self.recent[at].0 {
-            return self.recent[at].1;
+        let (text, id) = &self.recent[at];
+        if scan::same(name, text) {
+            return *id;
         }
         let id = match self.ids.get(name) {
             Some(id) => *id,
@@ -93,16 +98,36 @@ impl Interner {
         self.texts.get(id.index()).map_or("", |text| text)
     }
 
+    fn save(&self) -> SavedInterner {
+        SavedInterner { texts: self.texts[2..].to_vec(), overflowed: self.overflowed }
+    }
+
+    /// Ids are positions, so the names come back under the ids they had.
+    fn restore(cap: usize, saved: SavedInterner) -> Self {
+        let mut interner = Self::new(cap);
+        interner.overflowed = saved.overflowed;
+        for text in saved.texts {
+            let id = Id(u32::try_from(interner.texts.len()).unwrap_or(Id::OTHER.0));
+            interner.ids.insert(text.as_bytes().into(), id);
+            interner.texts.push(text);
+        }
+        interner
+    }
+
     /// How often a name was counted as `other`.
     pub fn overflowed(&self) -> u64 {
         self.overflowed
     }
 }
 
-/// A slot for a name that is not empty: its length and three of its bytes tell most neighbours apart.
+/// A slot for a name that is not empty. Neighbours often differ only in a byte near their end.
+#[inline]
 fn recent(name: &[u8]) -> usize {
-    let (first, middle, last) = (name[0], name[name.len() / 2], name[name.len() - 1]);
-    (name.len() + usize::from(first) * 7 + usize::from(middle) * 3 + usize::from(last)) % RECENT
+    let short = || name.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    let word = |chunk: Option<&[u8; 8]>| chunk.map_or_else(short, |word| u64::from_le_bytes(*word));
+    let (first, last) = (word(name.first_chunk()), word(name.last_chunk()));
+    let mixed = (first.rotate_left(29) ^ last ^ name.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 32) as usize % RECENT
 }
 
 /// All names that label something.
@@ -116,9 +141,44 @@ pub struct Names {
     pub pools: Interner,
 }
 
+/// Most names of each kind.
+const CAP: usize = 1000;
+
 impl Default for Names {
     fn default() -> Self {
-        Self { servers: Interner::new(1000), upstreams: Interner::new(1000), pools: Interner::new(1000) }
+        Self { servers: Interner::new(CAP), upstreams: Interner::new(CAP), pools: Interner::new(CAP) }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct SavedInterner {
+    texts: Vec<Box<str>>,
+    overflowed: u64,
+}
+
+/// All names, in the order of their ids.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct SavedNames {
+    servers: SavedInterner,
+    upstreams: SavedInterner,
+    pools: SavedInterner,
+}
+
+impl Names {
+    pub(super) fn save(&self) -> SavedNames {
+        SavedNames {
+            servers: self.servers.save(),
+            upstreams: self.upstreams.save(),
+            pools: self.pools.save(),
+        }
+    }
+
+    pub(super) fn restore(saved: SavedNames) -> Self {
+        Self {
+            servers: Interner::restore(CAP, saved.servers),
+            upstreams: Interner::restore(CAP, saved.upstreams),
+            pools: Interner::restore(CAP, saved.pools),
+        }
     }
 }
 

@@ -5,7 +5,10 @@
 //! counted as unmatched) still to give a late access line its label. Memory is bounded by [`CAPACITY`].
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+
+use serde::{Deserialize, Serialize};
+use siphasher::sip::SipHasher13;
 
 use crate::record::error::Request;
 use crate::record::stamp::Local;
@@ -25,7 +28,7 @@ const MOST_CANDIDATES: usize = 64;
 const HEAD: usize = 128;
 
 /// A request line, as far as two of them must be compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestKey {
     head: u64,
     whole: u64,
@@ -34,7 +37,7 @@ pub struct RequestKey {
 }
 
 /// What an entry says about its request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Says {
     /// An attempt failed.
     Failure(Cause),
@@ -45,7 +48,7 @@ pub enum Says {
 }
 
 /// An entry that waits.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Waiting {
     /// Its time stamp.
     pub at: Local,
@@ -82,19 +85,106 @@ pub struct Waiting {
     pub taken: bool,
 }
 
+/// Hashes numbers that no client chooses: connections count up, and request lines are hashed with a secret before.
+#[derive(Clone, Copy, Debug, Default)]
+struct Multiply(u64);
+
+impl Hasher for Multiply {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        let product = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        // The map takes its bits from both ends, and the low ones of a product depend on few.
+        self.0 = product ^ product >> 32;
+    }
+}
+
+type Chains = HashMap<u64, Chain, BuildHasherDefault<Multiply>>;
+
+/// How many entries wait by the last digits of their connection: most lines' connections have none, and that
+/// is to be told without a map.
+#[derive(Debug)]
+struct Crowd(Box<[u16; Crowd::DIGITS]>);
+
+impl Default for Crowd {
+    fn default() -> Self {
+        Self(Box::new([0; Self::DIGITS]))
+    }
+}
+
+impl Crowd {
+    const DIGITS: usize = 4096;
+
+    #[inline]
+    fn of(&mut self, connection: u64) -> &mut u16 {
+        &mut self.0[connection as usize % Self::DIGITS]
+    }
+
+    #[inline]
+    fn is_empty(&self, connection: u64) -> bool {
+        self.0[connection as usize % Self::DIGITS] == 0
+    }
+}
+
 /// The entries in order of arrival, with two ways in.
 #[derive(Debug, Default)]
 pub struct Pending {
     entries: VecDeque<Link>,
     /// Sequence number of the first entry.
     base: u64,
-    by_connection: HashMap<u64, Chain>,
-    by_request: HashMap<u64, Chain>,
+    by_connection: Chains,
+    by_request: Chains,
+    /// Entries that no access line has taken.
+    crowd: Crowd,
     /// Entries whose outcome is not counted yet.
     uncounted: usize,
     /// Everything before this sequence number is counted or taken.
     settled: u64,
-    hash: RandomState,
+    key: HashKey,
+}
+
+/// Clients choose what is hashed, so they must not know the key; and it must outlive the process, or saved
+/// entries would not be found again.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct HashKey(u64, u64);
+
+impl Default for HashKey {
+    /// As random as the standard library's maps.
+    fn default() -> Self {
+        Self(RandomState::new().hash_one(0), RandomState::new().hash_one(1))
+    }
+}
+
+impl HashKey {
+    fn hasher(self) -> SipHasher13 {
+        SipHasher13::new_with_keys(self.0, self.1)
+    }
+}
+
+/// The entries that no access line has taken.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct SavedPending {
+    key: HashKey,
+    entries: Vec<Waiting>,
+}
+
+impl SavedPending {
+    /// `shift` seconds lie between the old process's clock and the new one's.
+    pub(super) fn restore(self, shift: Local) -> Pending {
+        let mut pending = Pending { key: self.key, ..Pending::default() };
+        for mut entry in self.entries {
+            entry.arrived += shift;
+            // As many were there before.
+            let _ = pending.push(entry);
+        }
+        pending
+    }
 }
 
 #[derive(Debug)]
@@ -111,17 +201,23 @@ struct Chain {
 }
 
 impl Pending {
+    pub(super) fn save(&self) -> SavedPending {
+        let entries = self.entries.iter().map(|link| link.entry).filter(|entry| !entry.taken).collect();
+        SavedPending { key: self.key, entries }
+    }
+
     /// A key for bytes that are only compared.
     pub fn hash(&self, bytes: &[u8]) -> u64 {
-        self.hash.hash_one(bytes)
+        self.key.hasher().hash(bytes)
     }
 
     /// A key for a request line.
     pub fn request_key(&self, request: Request<'_>) -> RequestKey {
         let line = request.line;
+        let whole = self.hash(line);
         RequestKey {
-            head: self.hash(&line[..line.len().min(HEAD)]),
-            whole: self.hash(line),
+            head: if line.len() > HEAD { self.hash(&line[..HEAD]) } else { whole },
+            whole,
             length: line.len(),
             cut: request.cut,
         }
@@ -135,10 +231,19 @@ impl Pending {
         }
     }
 
-    /// Whether entries of a connection are, or were lately, here.
+    /// Whether an entry of a connection is here that no access line has taken.
     #[inline]
-    pub fn knows_connection(&self, connection: u64) -> bool {
-        self.by_connection.contains_key(&connection)
+    pub fn waits_for(&self, connection: u64) -> bool {
+        if self.crowd.is_empty(connection) {
+            return false;
+        }
+        let chain = self.by_connection.get(&connection);
+        self.links(chain, |link| link.next_of_connection).any(|(_, link)| !link.entry.taken)
+    }
+
+    /// Whether nothing is here.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
 
     /// How many entries have no outcome yet.
@@ -162,6 +267,7 @@ impl Pending {
             });
         }
         self.uncounted += usize::from(!entry.counted);
+        *self.crowd.of(entry.connection) += u16::from(!entry.taken);
         self.entries.push_back(Link { entry, next_of_connection: None, next_of_request: None });
         if self.entries.len() <= CAPACITY {
             return None;
@@ -177,6 +283,7 @@ impl Pending {
             unlink(&mut self.by_request, request.head, self.base, next_of_request);
         }
         self.base += 1;
+        *self.crowd.of(entry.connection) -= u16::from(!entry.taken);
         if !entry.counted && !entry.taken {
             self.uncounted -= 1;
         }
@@ -194,11 +301,8 @@ impl Pending {
             self.by_connection.get(&connection),
             |link| link.next_of_connection,
             |entry| {
-                let same = match (entry.request, line) {
-                    (Some(key), Some(line)) => self.same_request(key, line),
-                    _ => true,
-                };
-                same && wanted(entry)
+                let same = |key, line| self.same_request(key, line);
+                wanted(entry) && entry.request.zip(line).is_none_or(|(key, line)| same(key, line))
             },
         )
     }
@@ -213,26 +317,28 @@ impl Pending {
         )
     }
 
+    fn links(
+        &self,
+        chain: Option<&Chain>,
+        next: impl Fn(&Link) -> Option<u64>,
+    ) -> impl Iterator<Item = (u64, &Link)> {
+        let mut at = chain.map(|chain| chain.first.max(self.base));
+        std::iter::from_fn(move || {
+            let seq = at?;
+            let link = self.entries.get((seq - self.base) as usize)?;
+            at = next(link);
+            Some((seq, link))
+        })
+    }
+
     fn walk(
         &self,
         chain: Option<&Chain>,
         next: impl Fn(&Link) -> Option<u64>,
         wanted: impl Fn(&Waiting) -> bool,
     ) -> Vec<(u64, Waiting)> {
-        let mut found = Vec::new();
-        let mut at = chain.map(|chain| chain.first.max(self.base));
-        while let Some(seq) = at
-            && let Some(link) = self.entries.get((seq - self.base) as usize)
-        {
-            if !link.entry.taken && wanted(&link.entry) {
-                found.push((seq, link.entry));
-                if found.len() == MOST_CANDIDATES {
-                    break;
-                }
-            }
-            at = next(link);
-        }
-        found
+        let free = self.links(chain, next).filter(|(_, link)| !link.entry.taken && wanted(&link.entry));
+        free.map(|(seq, link)| (seq, link.entry)).take(MOST_CANDIDATES).collect()
     }
 
     /// An entry, to be changed.
@@ -244,10 +350,11 @@ impl Pending {
     /// Takes an entry out of the wait. True: its outcome is still to be counted.
     pub fn take(&mut self, seq: u64) -> bool {
         let Some(entry) = self.get_mut(seq) else { return false };
-        let uncounted = !entry.counted && !entry.taken;
+        let (uncounted, waited) = (!entry.counted && !entry.taken, !entry.taken);
         entry.taken = true;
         entry.counted = true;
         let (connection, request) = (entry.connection, entry.request);
+        *self.crowd.of(connection) -= u16::from(waited);
         self.uncounted -= usize::from(uncounted);
         self.shorten(connection, request);
         uncounted
@@ -292,7 +399,7 @@ impl Pending {
     }
 }
 
-fn link(chains: &mut HashMap<u64, Chain>, key: u64, seq: u64, append: impl FnOnce(u64)) {
+fn link(chains: &mut Chains, key: u64, seq: u64, append: impl FnOnce(u64)) {
     match chains.get_mut(&key) {
         Some(chain) => {
             append(chain.last);
@@ -304,7 +411,7 @@ fn link(chains: &mut HashMap<u64, Chain>, key: u64, seq: u64, append: impl FnOnc
     }
 }
 
-fn unlink(chains: &mut HashMap<u64, Chain>, key: u64, gone: u64, next: Option<u64>) {
+fn unlink(chains: &mut Chains, key: u64, gone: u64, next: Option<u64>) {
     match (chains.get_mut(&key), next) {
         (Some(chain), Some(next)) => chain.first = chain.first.max(next),
         (Some(chain), None) if chain.last == gone => {

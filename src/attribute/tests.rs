@@ -58,7 +58,7 @@ impl World {
             access_log: true,
             window: 90,
             error_log: true,
-            fpm_log: false,
+            fpm: false,
             timings: live,
             offset: 0,
         };

@@ -2,6 +2,11 @@
 //!
 //! A word never changes its meaning and is never removed within a major version: alerts stand on it.
 
+use std::borrow::Cow;
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// An enum whose variants carry columns of one table.
 macro_rules! words {
     (
@@ -23,6 +28,20 @@ macro_rules! words {
             }
 
             words!(@columns $name [$($column: $type),*] $($variant [$($value),*])*);
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.serialize_str(self.word())
+            }
+        }
+
+        impl<'d> Deserialize<'d> for $name {
+            fn deserialize<D: Deserializer<'d>>(from: D) -> Result<Self, D::Error> {
+                let word = Cow::<str>::deserialize(from)?;
+                let found = Self::ALL.iter().find(|known| known.word() == word);
+                found.copied().ok_or_else(|| D::Error::custom(format!("{word:?} is no {}", stringify!($name))))
+            }
         }
     };
     (@columns $name:ident [] $($variant:ident [])*) => {};

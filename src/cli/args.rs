@@ -127,6 +127,11 @@ pub struct ServeArgs {
     #[arg(id = "own-log-format", long = "log.format", value_enum, default_value_t)]
     pub log_format: logging::Format,
 
+    /// Directory that keeps counters and read positions over a restart. Without one, a restart counts from 0
+    /// and reads on from the end of the logs
+    #[arg(long = "state.dir", value_name = "DIR", env = "STATE_DIRECTORY")]
+    pub state_dir: Option<PathBuf>,
+
     /// Where procfs is mounted
     #[arg(long = "path.procfs", value_name = "DIR", default_value = "/proc")]
     pub procfs: PathBuf,

@@ -45,18 +45,37 @@ impl Blocks for Stdin {
     }
 }
 
-/// One log: where its bytes come from, what reads them, and how far in time it has come.
+/// What reads a log, and how far in time it has come: of several logs the one that is most behind is read next,
+/// so that none of a thousand busy ones waits for ever.
+#[derive(Debug)]
+pub struct Reader<L> {
+    /// What reads the lines.
+    pub log: L,
+    reached: Local,
+}
+
+impl<L> Reader<L> {
+    /// At the beginning of its log.
+    pub fn new(log: L) -> Self {
+        Self { log, reached: Local::MIN }
+    }
+}
+
+/// One log in one run: where its bytes come from and what reads them.
 pub struct Stream<'a, L> {
     source: &'a mut dyn Blocks,
-    log: &'a mut L,
-    reached: Local,
+    reader: &'a mut Reader<L>,
     ended: bool,
 }
 
 impl<'a, L: Log> Stream<'a, L> {
-    /// At its beginning.
-    pub fn new(source: &'a mut dyn Blocks, log: &'a mut L) -> Self {
-        Self { source, log, reached: Local::MIN, ended: false }
+    /// Not read yet.
+    pub fn new(source: &'a mut dyn Blocks, reader: &'a mut Reader<L>) -> Self {
+        Self { source, reader, ended: false }
+    }
+
+    fn log(&mut self) -> &mut L {
+        &mut self.reader.log
     }
 
     /// Reads and takes one block.
@@ -68,10 +87,10 @@ impl<'a, L: Log> Stream<'a, L> {
     ) -> Result<(), ReadError> {
         match self.source.next(buffer) {
             Ok(Some(block)) => {
-                if let Some(at) = self.log.last_time(block, attributor.offset()) {
-                    self.reached = at;
-                }
-                self.log.block(block, attributor, sink);
+                // Without any time in it, it is read on: the time that is wanted may come in the next block.
+                let at = self.reader.log.last_time(block, attributor.offset());
+                self.reader.log.block(block, attributor, sink);
+                self.reader.reached = at.unwrap_or(self.reader.reached);
                 Ok(())
             }
             Ok(None) => {
@@ -120,7 +139,8 @@ impl Streams<'_> {
         go_on: &mut dyn FnMut() -> bool,
     ) -> Vec<ReadError> {
         let mut errors = Vec::new();
-        while let Some(stream) = self.access.iter_mut().filter(|s| !s.ended).min_by_key(|s| s.reached) {
+        while let Some(stream) = self.access.iter_mut().filter(|s| !s.ended).min_by_key(|s| s.reader.reached)
+        {
             let block = match stream.source.next(&mut buffers.access) {
                 Ok(Some(block)) => block,
                 Ok(None) => {
@@ -133,14 +153,15 @@ impl Streams<'_> {
                     continue;
                 }
             };
-            let last = stream.log.last_time(block, attributor.offset());
+            let last = stream.reader.log.last_time(block, attributor.offset());
             let until = last.map_or(Local::MAX, |at| at.saturating_add(root::GRACE));
             // Evidence is a little later than the response it explains.
             catch_up(&mut self.error, until, &mut buffers.other, attributor, sink, &mut errors);
             catch_up(&mut self.fpm, until, &mut buffers.other, attributor, sink, &mut errors);
-            stream.log.block(block, attributor, sink);
+            stream.reader.log.block(block, attributor, sink);
+            // Without any time it has come as far as the clock: else it would be read before all others for ever.
+            stream.reader.reached = last.unwrap_or(attributor.now().max(stream.reader.reached));
             if let Some(at) = last {
-                stream.reached = at;
                 attributor.reached(at, sink);
             }
             if !go_on() {
@@ -163,13 +184,13 @@ impl Streams<'_> {
 
     /// The logs are at their end for good: what is still open in them is given.
     pub fn flush(&mut self, attributor: &mut Attributor, sink: &mut impl Sink) {
-        self.error.iter_mut().for_each(|stream| stream.log.flush(attributor, sink));
-        self.access.iter_mut().for_each(|stream| stream.log.flush(attributor, sink));
+        self.error.iter_mut().for_each(|stream| stream.log().flush(attributor, sink));
+        self.access.iter_mut().for_each(|stream| stream.log().flush(attributor, sink));
     }
 }
 
 fn next_of<'s, 'a, L: Log>(streams: &'s mut [Stream<'a, L>]) -> Option<&'s mut Stream<'a, L>> {
-    streams.iter_mut().filter(|stream| !stream.ended).min_by_key(|stream| stream.reached)
+    streams.iter_mut().filter(|stream| !stream.ended).min_by_key(|stream| stream.reader.reached)
 }
 
 fn catch_up<L: Log>(
@@ -180,7 +201,7 @@ fn catch_up<L: Log>(
     sink: &mut impl Sink,
     errors: &mut Vec<ReadError>,
 ) {
-    while let Some(stream) = next_of(streams).filter(|stream| stream.reached <= until) {
+    while let Some(stream) = next_of(streams).filter(|stream| stream.reader.reached <= until) {
         errors.extend(stream.step(buffer, attributor, sink).err());
     }
 }

@@ -51,18 +51,82 @@ families! {
         "Time of each attempt from nginx's $upstream_connect_time, $upstream_header_time and $upstream_response_time."
     FPM_WORKER_EXITS Counter "fpm_worker_exits_total" ["pool", "reason"]
         "Ends of PHP-FPM workers in PHP-FPM's log."
+    FPM_UP Gauge "fpm_up" ["pool"]
+        "Whether the pool's master lives and its socket listens, seen from the kernel, whether or not its status page answers."
+    FPM_WORKERS Gauge "fpm_workers" ["pool", "state"]
+        "Workers by state, seen from the kernel: busy ones hold a connection, idle ones wait for one."
+    FPM_WORKERS_BUSY_PEAK Gauge "fpm_workers_busy_peak" ["pool"]
+        "Most busy workers in the last 60 s, sampled five times a second."
+    FPM_WORKERS_LIMIT Gauge "fpm_workers_limit" ["pool"]
+        "pm.max_children of the pool's configuration."
+    FPM_LISTEN_QUEUE Gauge "fpm_listen_queue" ["pool"]
+        "Connections that no worker has accepted yet, seen from the kernel, for unix sockets too."
+    FPM_LISTEN_QUEUE_PEAK Gauge "fpm_listen_queue_peak" ["pool"]
+        "Longest queue in the last 60 s, sampled five times a second."
+    FPM_LISTEN_QUEUE_LIMIT Gauge "fpm_listen_queue_limit" ["pool"]
+        "The kernel's limit of that queue (listen.backlog, capped by net.core.somaxconn); one more connection is let in."
+    FPM_SATURATION_RATIO Gauge "fpm_saturation_ratio" ["pool"]
+        "(busy + queued) / pm.max_children. Above 1, visitors wait."
+    FPM_SATURATION_RATIO_PEAK Gauge "fpm_saturation_ratio_peak" ["pool"]
+        "Highest ratio in the last 60 s, sampled five times a second."
+    FPM_SATURATED_SECONDS Counter "fpm_saturated_seconds_total" ["pool"]
+        "Time for which the saturation ratio was above 1."
+    FPM_STATUS_UP Gauge "fpm_status_up" ["pool"]
+        "Whether the pool's status page answered last time. It is not asked while connections queue: it would only make the queue longer."
+    FPM_STATUS_SECONDS Gauge "fpm_status_seconds" ["pool"]
+        "How long the status page took last time."
+    FPM_ACCEPTED_CONNECTIONS Counter "fpm_accepted_connections_total" ["pool"]
+        "Requests begun, from the status page."
+    FPM_SLOW_REQUESTS Counter "fpm_slow_requests_total" ["pool"]
+        "Requests slower than request_slowlog_timeout, from the status page."
+    FPM_MAX_CHILDREN_REACHED Counter "fpm_max_children_reached_total" ["pool"]
+        "How often the pool reached pm.max_children, from the status page. PHP-FPM never counts it for pm = static."
+    FPM_START_TIME Gauge "fpm_start_time_seconds" ["pool"]
+        "Start of the pool's master process, in Unix time."
+    FPM_RELOADS Counter "fpm_reloads_total" ["pool"]
+        "Reloads and restarts of the pool's master that were seen."
+    FPM_CPU_SECONDS Counter "fpm_cpu_seconds_total" ["pool"]
+        "CPU time of the pool's workers."
+    FPM_RUN_QUEUE_SECONDS Counter "fpm_run_queue_seconds_total" ["pool"]
+        "Time that the pool's workers were ready to run and waited for a CPU."
+    FPM_RESIDENT_MEMORY Gauge "fpm_resident_memory_bytes" ["pool"]
+        "Resident memory of the pool's workers, shared pages counted for each."
+    OOM_KILLS Counter "oom_kills_total" ["scope"]
+        "Processes killed for memory: by the limit of PHP-FPM's cgroup (fpm) or of our own (self), or anywhere on the machine (machine)."
+    MEMORY_USAGE Gauge "memory_usage_bytes" ["scope"]
+        "Memory charged to PHP-FPM's cgroup (fpm) or to our own (self)."
+    MEMORY_LIMIT Gauge "memory_limit_bytes" ["scope"]
+        "Memory limit of that cgroup; absent when it has none."
+    CPU_THROTTLED_SECONDS Counter "cpu_throttled_seconds_total" ["scope"]
+        "Time for which the cgroup was held back by its CPU quota."
+    CPU_THROTTLED_PERIODS Counter "cpu_throttled_periods_total" ["scope"]
+        "Periods in which the cgroup was held back by its CPU quota."
+    PRESSURE_SECONDS Counter "pressure_seconds_total" ["scope", "resource", "kind"]
+        "Pressure stall information: time for which some or all (full) tasks waited for cpu, memory or io."
+    TCP_LISTEN_OVERFLOWS Counter "tcp_listen_overflows_total" []
+        "Connections that the kernel refused because a TCP listener's queue was full (TcpExtListenOverflows); not only PHP-FPM's."
+    TCP_LISTEN_DROPS Counter "tcp_listen_drops_total" []
+        "Connections that the kernel dropped at a TCP listener for any reason (TcpExtListenDrops)."
+    OBSERVED Gauge "observed" ["what"]
+        "Whether that part of the machine can be read: processes, sockets, backlogs, configuration, memory. What cannot is absent, not 0."
     LOG_LINES Counter "log_lines_total" ["log", "result"]
         "Lines read: parsed, unparsed (no line of this kind of log, or of its log_format) or oversized (skipped for their length)."
     LOG_BYTES_UNREAD Gauge "log_bytes_unread" ["log"]
         "Bytes that are in the log and were not read yet."
     LOG_BYTES_LOST Counter "log_bytes_lost_total" ["log"]
         "Bytes known to have been written that can never be read: truncated away or on a failing disk."
+    LOG_GAPS Counter "log_gaps_total" ["log"]
+        "How often lines may have been lost whose number is unknown: the log was truncated without a copy, or was gone after a restart."
     LOG_LAST_READ Gauge "log_last_read_timestamp_seconds" ["log"]
         "When a line of the log was last read, in Unix time; 0 when none was."
     LOG_READABLE Gauge "log_readable" ["log"]
         "Whether the log can be opened and read at present."
     LABEL_OVERFLOW Counter "label_overflow_total" ["label"]
         "How often a label value was counted as `other` because there were too many."
+    STATE_DURABLE Gauge "state_durable" []
+        "Whether the numbers shown are safe in the state directory; 0: a restart may lose some. Absent without --state.dir."
+    STATE_SET_ASIDE Counter "state_set_aside_total" ["reason"]
+        "State files that could not be used and were set aside as *.bad. Absent without --state.dir."
     BUILD_INFO Gauge "build_info" ["version"]
         "Always 1; the version of Badgateway is in the label."
 }

@@ -1,22 +1,31 @@
 //! The counters: what was seen, by label.
 //!
-//! Plain numbers that one thread owns. A [`Ledger::snapshot`] is what is shown: the seam at which counters
-//! and read offsets will be committed together.
+//! Plain numbers that one thread owns. A [`Ledger::snapshot`] is what is shown. With a state directory it is
+//! shown only when the [`State`] it is of, counters together with read positions, has been committed.
 
 pub mod families;
 mod histogram;
+mod observed;
+mod saved;
 mod snapshot;
+pub mod store;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::attribute::vocabulary::{Cause, ExitReason, FAILED_CODES, Outcome, Phase, RootCause};
 use crate::attribute::{Id, Names, Sink, Verdict};
 
+use crate::observe::machine::{Gain, Machine};
+
 use histogram::Histogram;
+pub use saved::{SavedCounters, SavedCounts, SavedInput, State};
 pub use snapshot::Snapshot;
 
 /// Most (server, upstream) pairs: each has some 35 series of `http_errors_total`.
 const MOST_PAIRS: usize = 1000;
+
+/// Why a state that is whole was not used: what is in it is no state of ours.
+pub const NOT_UNDERSTOOD: &str = "content";
 
 /// The state of one log, as it is shown.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,14 +38,16 @@ pub struct LogState {
     pub unparsed: u64,
     /// Lines skipped for their length.
     pub oversized: u64,
-    /// Bytes not read yet.
-    pub unread: u64,
+    /// Bytes not read yet; `None` when it is no longer followed.
+    pub unread: Option<u64>,
     /// Bytes that can never be read.
     pub lost: u64,
+    /// How often an unknown number of bytes may have been lost.
+    pub gaps: u64,
     /// Unix time of the last read in seconds; 0: never.
-    pub last_read: f64,
-    /// Whether it can be read now.
-    pub readable: bool,
+    pub last_read: u64,
+    /// Whether it can be read now; `None` when it is no longer followed.
+    pub readable: Option<bool>,
 }
 
 /// All counters.
@@ -54,6 +65,13 @@ pub struct Ledger {
     /// By server: the upstream it was last seen with, which is mostly the next one as well.
     last_upstream: Vec<Option<Id>>,
     pairs_overflowed: u64,
+    observed: observed::Sums,
+    /// The machine as it stands, refreshed before each snapshot.
+    pub machine: Machine,
+    /// State files that could not be used, by reason.
+    set_aside: BTreeMap<String, u64>,
+    /// Whether what is shown is on disk; `None`: there is no state directory.
+    pub durable: Option<bool>,
     /// The logs, refreshed before each snapshot.
     pub logs: Vec<LogState>,
 }
@@ -71,6 +89,10 @@ impl Default for Ledger {
             pairs: HashSet::new(),
             last_upstream: Vec::new(),
             pairs_overflowed: 0,
+            observed: observed::Sums::new(),
+            machine: Machine::default(),
+            set_aside: BTreeMap::new(),
+            durable: None,
             logs: Vec::new(),
         };
         ledger.pair(Id::NONE, Id::NONE);
@@ -82,6 +104,21 @@ impl Ledger {
     /// What is shown, by family.
     pub fn snapshot(&self, names: &Names) -> Snapshot {
         snapshot::take(self, names)
+    }
+
+    /// Something that is observed has increased.
+    pub fn gain(&mut self, gain: Gain) {
+        observed::add(&mut self.observed, gain);
+    }
+
+    /// There is a state directory: its series exist from the start. `reasons`: why files in it could not be used.
+    pub fn count_set_aside(&mut self, reasons: &[&str]) {
+        for known in store::Reason::COUNTED.map(store::Reason::word).iter().chain(&[NOT_UNDERSTOOD]) {
+            self.set_aside.entry((*known).to_owned()).or_default();
+        }
+        for reason in reasons {
+            *self.set_aside.entry((*reason).to_owned()).or_default() += 1;
+        }
     }
 
     /// The pair that a pair is counted as.

@@ -11,13 +11,13 @@ use crate::attribute::vocabulary::{Phase, code};
 pub type Snapshot = Vec<MetricFamily>;
 
 /// One family being filled.
-struct Filling {
+pub(super) struct Filling {
     family: &'static Family,
     metrics: Vec<Metric>,
 }
 
 impl Filling {
-    fn new(family: &'static Family) -> Self {
+    pub(super) fn new(family: &'static Family) -> Self {
         Self { family, metrics: Vec::new() }
     }
 
@@ -35,7 +35,7 @@ impl Filling {
             .collect()
     }
 
-    fn number(&mut self, values: &[&str], number: f64) {
+    pub(super) fn number(&mut self, values: &[&str], number: f64) {
         let mut metric = Metric::from_label(self.labels(values));
         match self.family.kind {
             Kind::Counter => {
@@ -52,8 +52,15 @@ impl Filling {
         self.metrics.push(metric);
     }
 
-    fn count(&mut self, values: &[&str], count: u64) {
+    pub(super) fn count(&mut self, values: &[&str], count: u64) {
         self.number(values, count as f64);
+    }
+
+    /// Nothing when it is not known.
+    pub(super) fn known(&mut self, values: &[&str], count: Option<u64>) {
+        if let Some(count) = count {
+            self.count(values, count);
+        }
     }
 
     fn histogram(&mut self, values: &[&str], histogram: &super::Histogram) {
@@ -73,7 +80,7 @@ impl Filling {
     }
 
     /// Nothing for a family without series: the text format has no such thing.
-    fn finish(self, into: &mut Snapshot) {
+    pub(super) fn finish(self, into: &mut Snapshot) {
         if self.metrics.is_empty() {
             return;
         }
@@ -136,6 +143,7 @@ pub(super) fn take(ledger: &Ledger, names: &Names) -> Snapshot {
     }
     exits.finish(&mut out);
 
+    super::observed::fill(&ledger.observed, &ledger.machine, &mut out);
     about_logs(ledger, &mut out);
     about_us(ledger, names, &mut out);
     out
@@ -145,6 +153,7 @@ fn about_logs(ledger: &Ledger, out: &mut Snapshot) {
     let mut lines = Filling::new(&families::LOG_LINES);
     let mut unread = Filling::new(&families::LOG_BYTES_UNREAD);
     let mut lost = Filling::new(&families::LOG_BYTES_LOST);
+    let mut gaps = Filling::new(&families::LOG_GAPS);
     let mut last_read = Filling::new(&families::LOG_LAST_READ);
     let mut readable = Filling::new(&families::LOG_READABLE);
     for log in &ledger.logs {
@@ -154,12 +163,13 @@ fn about_logs(ledger: &Ledger, out: &mut Snapshot) {
         {
             lines.count(&[name, result], count);
         }
-        unread.count(&[name], log.unread);
+        unread.known(&[name], log.unread);
         lost.count(&[name], log.lost);
-        last_read.number(&[name], log.last_read);
-        readable.count(&[name], u64::from(log.readable));
+        gaps.count(&[name], log.gaps);
+        last_read.count(&[name], log.last_read);
+        readable.known(&[name], log.readable.map(u64::from));
     }
-    for filling in [lines, unread, lost, last_read, readable] {
+    for filling in [lines, unread, lost, gaps, last_read, readable] {
         filling.finish(out);
     }
 }
@@ -170,6 +180,16 @@ fn about_us(ledger: &Ledger, names: &Names, out: &mut Snapshot) {
     overflow.count(&["upstream"], names.upstreams.overflowed());
     overflow.count(&["pool"], names.pools.overflowed());
     overflow.finish(out);
+    if let Some(durable) = ledger.durable {
+        let mut filling = Filling::new(&families::STATE_DURABLE);
+        filling.count(&[], u64::from(durable));
+        filling.finish(out);
+        let mut filling = Filling::new(&families::STATE_SET_ASIDE);
+        for (reason, count) in &ledger.set_aside {
+            filling.count(&[reason], *count);
+        }
+        filling.finish(out);
+    }
     let mut build = Filling::new(&families::BUILD_INFO);
     build.count(&[env!("CARGO_PKG_VERSION")], 1);
     build.finish(out);

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::escape::Escape;
 use super::format::{Field, Values};
 use super::list;
+use super::scan;
 use super::stamp::{self, Local};
 
 /// A parsed line. Accessors give `None` when the format does not carry the field.
@@ -38,6 +39,43 @@ pub struct Attempt<'a> {
     pub response: Option<&'a [u8]>,
     /// Bytes the peer sent.
     pub bytes: Option<&'a [u8]>,
+}
+
+/// The upstreams of a line and how long they took: lists of one element for each attempt, as logged. `None`: the
+/// format does not have it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Times<'a> {
+    /// `$upstream_addr`
+    pub address: Option<&'a [u8]>,
+    /// `$upstream_connect_time`
+    pub connect: Option<&'a [u8]>,
+    /// `$upstream_header_time`
+    pub header: Option<&'a [u8]>,
+    /// `$upstream_response_time`
+    pub response: Option<&'a [u8]>,
+}
+
+impl<'a> Times<'a> {
+    /// Gives each attempt's peer and its times to connect, to a header and to the end, in seconds.
+    #[inline]
+    pub fn each(&self, mut each: impl FnMut(&'a [u8], [Option<f64>; 3])) {
+        let Some(address) = self.address else { return };
+        let times = [self.connect, self.header, self.response];
+        // Both separators hold a space. Nearly always there is one attempt, whose values are the lists themselves.
+        if !scan::holds(address, b' ') {
+            if !list::missing(address) {
+                each(address, times.map(|list| stamp::duration(list::first(list?))));
+            }
+            return;
+        }
+        let mut times = times.map(|list| list.map(list::elements));
+        for address in list::elements(address) {
+            let now = times.each_mut().map(|list| stamp::duration(list.as_mut()?.next()?));
+            if !list::missing(address) {
+                each(address, now);
+            }
+        }
+    }
 }
 
 impl<'a> Access<'a> {
@@ -134,8 +172,7 @@ impl<'a> Access<'a> {
         ]
         .map(|field| self.field(field));
         let count = self.attempts().unwrap_or_default();
-        // A single attempt's values are the lists themselves.
-        let mut elements = lists.map(|list| list.map(|list| list::elements(list, count == 1)));
+        let mut elements = lists.map(|list| list.map(list::elements));
         (0..count).map(move |_| {
             let mut next = |i: usize| elements[i].as_mut().map(|list| list.next().unwrap_or_default());
             Attempt {
@@ -147,6 +184,16 @@ impl<'a> Access<'a> {
                 bytes: next(5),
             }
         })
+    }
+
+    /// The upstreams and their times.
+    pub fn times(&self) -> Times<'a> {
+        Times {
+            address: self.field(Field::UpstreamAddr),
+            connect: self.field(Field::UpstreamConnectTime),
+            header: self.field(Field::UpstreamHeaderTime),
+            response: self.field(Field::UpstreamResponseTime),
+        }
     }
 
     /// How many attempts failed in nginx's eyes: those that left no complete header. `None` when the format

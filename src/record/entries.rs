@@ -136,6 +136,16 @@ impl Entries {
         Part::Entry
     }
 
+    /// The entry that goes on: the number of its first line, and its bytes so far.
+    pub fn unfinished(&self) -> Option<(u64, &[u8])> {
+        self.open.as_ref().map(|(number, bytes)| (*number, bytes.as_slice()))
+    }
+
+    /// Goes on with an entry that was unfinished.
+    pub fn resume(number: u64, bytes: Vec<u8>) -> Self {
+        Self { open: Some((number, bytes)) }
+    }
+
     /// Gives what is still open: at the end of a log that is read only once.
     pub fn flush(&mut self, each: &mut dyn FnMut(Entry<'_>)) {
         if let Some((line, bytes)) = self.open.take()

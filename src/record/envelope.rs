@@ -7,9 +7,10 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::bytes::Regex;
+use serde::{Deserialize, Serialize};
 
 /// A transport's way of wrapping lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Envelope {
     /// nginx's own file: nothing in front.
     Plain,

@@ -10,6 +10,7 @@
 //! and never searched from the right. The same grammar is written by OpenResty, Tengine, Angie and
 //! ingress-nginx, on every libc: numbers are read, texts are not.
 
+use super::scan;
 use super::search;
 use super::stamp::{self, Local};
 
@@ -70,10 +71,9 @@ pub struct Head<'a> {
 pub fn head(line: &[u8]) -> Option<Head<'_>> {
     let at = stamp::error_log(line)?;
     let rest = line.get(19..)?.strip_prefix(b" [")?;
-    let (level, rest) = Level::NAMES.iter().find_map(|(name, level)| {
-        let rest = rest.strip_prefix(name.as_bytes())?.strip_prefix(b"] ")?;
-        Some((*level, rest))
-    })?;
+    let (name, rest) = rest.split_at(scan::find(rest, 0, b']')?);
+    let level = Level::NAMES.iter().find(|(known, _)| scan::same(known.as_bytes(), name))?.1;
+    let rest = rest.strip_prefix(b"] ")?;
     let (pid, rest) = digits(rest)?;
     let (_tid, rest) = digits(rest.strip_prefix(b"#")?)?;
     let rest = rest.strip_prefix(b": ")?;
@@ -84,9 +84,19 @@ pub fn head(line: &[u8]) -> Option<Head<'_>> {
     Some(Head { at, level, pid, connection, body })
 }
 
+/// A number and what follows it.
+#[inline]
 fn digits(text: &[u8]) -> Option<(u64, &[u8])> {
-    let end = text.iter().position(|b| !b.is_ascii_digit()).unwrap_or(text.len());
-    Some((stamp::number(&text[..end])?, &text[end..]))
+    // No number of 19 digits overflows.
+    let (mut number, mut length) = (0, 0);
+    while let Some(digit @ b'0'..=b'9') = text.get(length) {
+        if length == 19 {
+            return None;
+        }
+        number = number * 10 + u64::from(digit - b'0');
+        length += 1;
+    }
+    (length > 0).then(|| (number, &text[length..]))
 }
 
 /// What nginx was doing (`log->action`) on the path of a request to its upstream.
@@ -272,7 +282,7 @@ fn request(text: &[u8], cut: bool) -> (Request<'_>, &[u8]) {
         |end: usize| (Request { line: &text[..end], cut: false }, text.get(end + 1..).unwrap_or_default());
     let mut from = 0;
     for _ in 0..3 {
-        let space = memchr::memchr(b' ', &text[from..]).map(|at| from + at);
+        let space = scan::find(text, from, b' ');
         let word = &text[from..space.unwrap_or(text.len())];
         let Some(space) = space else {
             // The last word of the entry. Behind `HTTP/v` a quote is the closing one; in a URI that nginx cut it

@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use super::scan;
+
 /// How a `log_format` escapes its variables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Escape {
@@ -23,8 +25,9 @@ impl Escape {
     /// value's quotes as `\\"`, `escape=default` as `\\x22`. With `escape=none` nobody can tell.
     #[inline]
     pub fn quote(self, line: &[u8], from: usize) -> Option<usize> {
-        if self != Self::Json {
-            return Some(from + memchr::memchr(b'"', line.get(from..)?)?);
+        let first = scan::find(line, from, b'"')?;
+        if self != Self::Json || !scan::holds(&line[from..first], b'\\') {
+            return Some(first);
         }
         let mut at = from;
         loop {

@@ -4,31 +4,37 @@
 //! pass with `, ` and passes (internal redirects) with ` : `. All lists of a line have equally many
 //! elements, so they can be zipped.
 
+use super::scan;
+
 /// The elements of a list, in order, passes flattened. `-` and empty elements are kept: an attempt that
 /// has no value there still is an attempt.
-/// `single`: the list is known to have one element.
-pub fn elements(list: &[u8], single: bool) -> impl Iterator<Item = &[u8]> {
+pub fn elements(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(list);
     std::iter::from_fn(move || {
         let text = rest?;
-        let (element, tail) = if single { (text, None) } else { split(text) };
+        let (element, tail) = split(text);
         rest = tail;
         Some(element)
     })
 }
 
+/// The first element.
+#[inline]
+pub fn first(list: &[u8]) -> &[u8] {
+    split(list).0
+}
+
 /// The last element: what the last attempt of the last pass left.
 pub fn last(list: &[u8]) -> &[u8] {
-    elements(list, false).last().unwrap_or_default()
+    elements(list).last().unwrap_or_default()
 }
 
 /// How many attempts the list tells of: none for a missing value (`-` or empty).
 pub fn attempts(list: &[u8]) -> usize {
     match list {
         _ if missing(list) => 0,
-        // Both separators hold a space: without one there is a single attempt, as nearly always.
-        _ if memchr::memchr(b' ', list).is_none() => 1,
-        _ => elements(list, false).count(),
+        _ if !is_several(list) => 1,
+        _ => elements(list).count(),
     }
 }
 
@@ -37,7 +43,18 @@ pub fn missing(value: &[u8]) -> bool {
     matches!(value, b"" | b"-")
 }
 
+/// Both separators hold a space: without one there is a single attempt, as nearly always.
+#[inline]
+fn is_several(list: &[u8]) -> bool {
+    scan::holds(list, b' ')
+}
+
+#[inline]
 fn split(text: &[u8]) -> (&[u8], Option<&[u8]>) {
+    if is_several(text) { split_several(text) } else { (text, None) }
+}
+
+fn split_several(text: &[u8]) -> (&[u8], Option<&[u8]>) {
     for at in memchr::memchr2_iter(b',', b':', text) {
         match text[at] {
             b',' if text.get(at + 1) == Some(&b' ') => return (&text[..at], Some(&text[at + 2..])),
@@ -55,7 +72,7 @@ mod tests {
     use super::*;
 
     fn all(list: &str) -> Vec<&str> {
-        elements(list.as_bytes(), false).map(|e| std::str::from_utf8(e).unwrap()).collect()
+        elements(list.as_bytes()).map(|e| std::str::from_utf8(e).unwrap()).collect()
     }
 
     #[test]

@@ -12,5 +12,6 @@ pub mod escape;
 pub mod format;
 pub mod fpm;
 pub mod list;
+pub mod scan;
 pub mod search;
 pub mod stamp;

@@ -134,14 +134,12 @@ pub fn msec(text: &[u8]) -> Option<i64> {
 pub fn duration(text: &[u8]) -> Option<f64> {
     // Digits before a dot and exactly three after it: every duration of ngx_http_log_module and
     // ngx_http_upstream has this shape, so no general float parser is needed.
-    let dot = memchr::memchr(b'.', text)?;
-    if dot == 0 || dot > 9 || text.len() != dot + 4 {
+    let (seconds, [b'.', millis @ ..]) = text.split_last_chunk::<4>()? else { return None };
+    if seconds.is_empty() || seconds.len() > 9 {
         return None;
     }
-    let millis = text
-        .iter()
-        .filter(|b| **b != b'.')
-        .try_fold(0_u64, |value, b| b.is_ascii_digit().then(|| value * 10 + u64::from(b - b'0')))?;
+    let digit = |value: u64, b: &u8| b.is_ascii_digit().then(|| value * 10 + u64::from(b - b'0'));
+    let millis = seconds.iter().chain(millis).try_fold(0, digit)?;
     Some(millis as f64 / 1000.0)
 }
 

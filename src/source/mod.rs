@@ -11,6 +11,7 @@
 //! - [`Waker`] says "look now"; it is a hint, and polling is the truth.
 
 mod buffer;
+pub mod bytes;
 mod claims;
 mod error;
 pub mod files;

@@ -19,7 +19,7 @@ use super::{OpenError, gzip, open, rescue};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedLog {
     /// Its path.
-    #[serde(with = "path")]
+    #[serde(with = "super::bytes::path")]
     pub path: PathBuf,
     places: Vec<Place>,
     /// Its files, oldest first.
@@ -32,7 +32,7 @@ pub struct SavedLog {
 
 /// Where a symlink at the path led to: its files are found again beside that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Place(#[serde(with = "path")] PathBuf);
+struct Place(#[serde(with = "super::bytes::path")] PathBuf);
 
 impl SavedLog {
     pub(super) fn new(
@@ -157,36 +157,5 @@ fn recognise(files: &dyn Files, path: &Path, position: &Position) -> Search<(Box
         Ok(true) => Search::Found((file, stat)),
         Ok(false) => Search::Absent,
         Err(_) => Search::Unreadable,
-    }
-}
-
-/// Paths are bytes; as text where they are text.
-pub(super) mod path {
-    use std::ffi::OsString;
-    use std::os::unix::ffi::{OsStrExt, OsStringExt};
-    use std::path::{Path, PathBuf};
-
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    #[derive(Serialize, Deserialize)]
-    #[serde(untagged)]
-    enum Form {
-        Text(String),
-        Bytes(Vec<u8>),
-    }
-
-    pub(crate) fn serialize<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
-        let form = match path.to_str() {
-            Some(text) => Form::Text(text.to_owned()),
-            None => Form::Bytes(path.as_os_str().as_bytes().to_vec()),
-        };
-        form.serialize(to)
-    }
-
-    pub(crate) fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<PathBuf, D::Error> {
-        Ok(match Form::deserialize(from)? {
-            Form::Text(text) => PathBuf::from(text),
-            Form::Bytes(bytes) => PathBuf::from(OsString::from_vec(bytes)),
-        })
     }
 }

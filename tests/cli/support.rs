@@ -29,6 +29,26 @@ pub fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
+/// Status, head and body of a GET.
+pub fn get(address: &str, path: &str, headers: &str) -> std::io::Result<(u16, String, Vec<u8>)> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n")?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let cut = || std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
+    let split = answer.windows(4).position(|w| w == b"\r\n\r\n").ok_or_else(cut)?;
+    let head = String::from_utf8_lossy(&answer[..split]).into_owned();
+    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or_else(cut)?;
+    let length = head.to_ascii_lowercase();
+    let length = length.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()?.parse().ok());
+    let body = answer[split + 4..].to_vec();
+    if length.is_some_and(|length: usize| length != body.len()) {
+        return Err(cut());
+    }
+    Ok((status, head, body))
+}
+
 /// A running `badgateway serve`; killed and waited for when dropped.
 pub struct Serve {
     child: Child,
@@ -76,17 +96,21 @@ impl Serve {
         serve
     }
 
+    /// `HOST:PORT` it listens on.
+    #[allow(dead_code, reason = "not every test crate asks")]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Its process.
+    #[allow(dead_code, reason = "not every test crate asks")]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Status, head and body of a GET.
     pub fn get(&self, path: &str, headers: &str) -> (u16, String, Vec<u8>) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n").unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        let split = answer.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
-        let head = String::from_utf8_lossy(&answer[..split]).into_owned();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, head, answer[split + 4..].to_vec())
+        get(&self.address, path, headers).unwrap()
     }
 
     /// The body of a scrape.

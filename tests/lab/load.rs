@@ -5,6 +5,7 @@
 
 use std::{
     collections::BTreeMap,
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -17,7 +18,7 @@ use crate::{
     },
     harness::{
         client::{Http1, Http2},
-        nginx::{Setup, rotated},
+        nginx::{Setup, all_of},
         wait_for,
     },
     say,
@@ -88,32 +89,82 @@ const SERVER: &str = "\
     location /load/broken { proxy_pass http://@http@/space-in-header; }\n\
     location /load/bad_fastcgi { fastcgi_pass @fastcgi@; fastcgi_param FAULT bad-version; }\n";
 
+/// How long requests come while logrotate runs again and again.
+const BURSTS: Duration = Duration::from_secs(2);
+
 const KEEPALIVE_CLIENTS: usize = 4;
 const KEEPALIVE_REQUESTS: usize = 250;
 const STREAM_CLIENTS: usize = 2;
 const STREAM_ROUNDS: usize = 14;
 const STREAMS: usize = 20;
 
+/// Who rotates the logs meanwhile.
+#[derive(Clone, Copy, PartialEq)]
+enum Rotation {
+    Nobody,
+    /// The names go, nginx follows at once.
+    Renamed,
+    /// The real logrotate, again and again while requests come: it makes the new file, then nginx gets USR1.
+    Create,
+    /// The real logrotate, between two bursts: what nginx writes between copy and truncation is lost to everybody.
+    Copytruncate,
+}
+
 #[test]
 fn every_response_is_counted_once_under_load() {
-    under_load("every line written at once", "");
+    under_load("every line written at once", "", Rotation::Nobody);
 }
 
 #[test]
 fn every_response_is_counted_once_with_a_buffered_access_log() {
-    under_load("buffer=32k flush=1s, rotated half way", "buffer=32k flush=1s");
+    under_load("buffer=32k flush=1s, rotated half way", "buffer=32k flush=1s", Rotation::Renamed);
 }
 
-fn under_load(title: &str, buffer: &str) {
+#[test]
+fn every_response_is_counted_once_while_logrotate_creates() {
+    under_load("buffer=64k flush=1s, logrotate create", "buffer=64k flush=1s", Rotation::Create);
+}
+
+#[test]
+fn every_response_is_counted_once_when_logrotate_copies_and_truncates() {
+    under_load("logrotate copytruncate", "", Rotation::Copytruncate);
+}
+
+fn under_load(title: &str, buffer: &str, rotation: Rotation) {
     let setup = Setup { http: HTTP, server: SERVER, workers: 2, buffer, ..Setup::default() };
     let stand = Stand::start(&setup).expect("the lab starts");
     let began = Instant::now();
     let mut counts = send_all(&stand);
-    if !buffer.is_empty() {
-        stand.nginx.rotate_logs().expect("logs can be rotated");
-        for (key, count) in send_all(&stand) {
-            *counts.entry(key).or_default() += count;
-        }
+    let mut rotations = 0;
+    if rotation != Rotation::Nobody {
+        let stop = AtomicBool::new(false);
+        let more = thread::scope(|scope| {
+            match rotation {
+                Rotation::Renamed => stand.nginx.rotate_logs().expect("logs can be rotated"),
+                Rotation::Copytruncate => stand.nginx.logrotate("copytruncate").expect("logrotate works"),
+                _ => {}
+            }
+            let rotator = scope.spawn(|| {
+                let mut done = 0;
+                while rotation == Rotation::Create && !stop.load(Ordering::Relaxed) {
+                    stand.nginx.logrotate("create").expect("logrotate works");
+                    done += 1;
+                    thread::sleep(Duration::from_millis(100));
+                }
+                done
+            });
+            let mut more = send_all(&stand);
+            while rotation == Rotation::Create && !rotator.is_finished() && began.elapsed() < BURSTS {
+                add(&mut more, send_all(&stand));
+            }
+            stop.store(true, Ordering::Relaxed);
+            rotations = rotator.join().expect("the rotator");
+            more
+        });
+        add(&mut counts, more);
+    }
+    if rotation == Rotation::Create {
+        assert!(rotations >= 2, "logrotate ran only {rotations} times while requests came");
     }
     let took = began.elapsed();
     let total: u64 = counts.values().sum();
@@ -129,9 +180,9 @@ fn under_load(title: &str, buffer: &str) {
     }
     let log = stand.nginx.combined_log();
     let written = || {
-        let texts =
-            [rotated(&log), log.clone()].map(|path| std::fs::read_to_string(path).unwrap_or_default());
-        codes_in(&texts.concat())
+        let rotated = all_of(&log);
+        let texts = rotated.into_iter().map(|path| std::fs::read_to_string(path).unwrap_or_default());
+        codes_in(&texts.collect::<String>())
     };
     let logged =
         wait_for("nginx's own count", Duration::from_secs(8), || (written() == by_code).then_some(()));
@@ -174,8 +225,17 @@ fn under_load(title: &str, buffer: &str) {
     stand.finish().expect("everything stops");
 }
 
-/// All clients at once; answers by place and status.
-fn send_all(stand: &Stand) -> BTreeMap<(usize, String), u64> {
+/// Answers by place and status.
+type Counts = BTreeMap<(usize, String), u64>;
+
+fn add(counts: &mut Counts, more: Counts) {
+    for (key, count) in more {
+        *counts.entry(key).or_default() += count;
+    }
+}
+
+/// All clients at once.
+fn send_all(stand: &Stand) -> Counts {
     let (port, h2_port) = (stand.nginx.port, stand.nginx.h2_port);
     let mut clients = Vec::new();
     for client in 0..KEEPALIVE_CLIENTS {

@@ -7,6 +7,7 @@ use crate::record::envelope::Envelope;
 use crate::record::format::Format;
 use crate::record::stamp::Local;
 
+use super::saved::{SavedReader, Text};
 use super::{Attributor, Log, STAMP_TRIES, Sink, Tally, lines, lines_from_end};
 
 /// Formats that one log may mix (its `log_format` was changed, or JSON objects of several shapes).
@@ -55,11 +56,11 @@ impl AccessLog {
             && let Some(format) = self.formats.get(self.current)
         {
             if attributor.wants_every_line() {
-                if let Some(access) = format.upstream(line)
-                    && attributor.is_plain(access.status(), || access.connection())
+                if let Some(followed) = format.followed(line)
+                    && attributor.is_plain(followed.quick.status, || followed.connection)
                 {
                     self.tally.parsed += 1;
-                    return attributor.plain(&access, sink);
+                    return attributor.followed(&followed, sink);
                 }
             } else if let Some(quick) = format.quick(line)
                 && attributor.is_plain(quick.status, || format.quick_connection(line))
@@ -146,7 +147,8 @@ impl AccessLog {
             && (all || *until <= attributor.now() || self.held.len() > MOST_HELD)
             && let Some((_, line)) = self.held.pop_front()
         {
-            if let Some(access) = self.formats.iter().find_map(|format| format.access(&line).ok()) {
+            // A line that waited over a restart comes before any format was found.
+            if let Ok((_, access)) = self.fit(&line) {
                 attributor.access(&access, sink);
             }
         }
@@ -178,5 +180,16 @@ impl Log for AccessLog {
 
     fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    fn save(&self, now: Local) -> SavedReader {
+        let held = self.held.iter().map(|(until, line)| (until.saturating_sub(now), Text::from(&**line)));
+        SavedReader { held: held.collect(), ..SavedReader::of(&self.tally) }
+    }
+
+    fn resume(&mut self, saved: SavedReader, now: Local) {
+        self.tally = saved.tally();
+        let held = saved.held.into_iter();
+        self.held = held.map(|(rest, line)| (now.saturating_add(rest), Vec::from(line).into())).collect();
     }
 }

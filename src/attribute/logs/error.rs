@@ -6,6 +6,7 @@ use crate::record::envelope::Envelope;
 use crate::record::error;
 use crate::record::stamp::{self, Local};
 
+use super::saved::{SavedReader, Text};
 use super::{Attributor, Log, STAMP_TRIES, Sink, Tally, lines, lines_from_end};
 
 /// One error log.
@@ -94,5 +95,19 @@ impl Log for ErrorLog {
 
     fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    fn save(&self, _now: Local) -> SavedReader {
+        let unfinished = self.envelope.zip(self.entries.unfinished());
+        let open = unfinished.map(|(envelope, (number, bytes))| (envelope, number, Text::from(bytes)));
+        SavedReader { open, ..SavedReader::of(&self.tally) }
+    }
+
+    fn resume(&mut self, saved: SavedReader, _now: Local) {
+        self.tally = saved.tally();
+        if let Some((envelope, number, bytes)) = saved.open {
+            self.envelope = Some(envelope);
+            self.entries = Entries::resume(number, bytes.into());
+        }
     }
 }

@@ -1,20 +1,37 @@
 //! A PHP-FPM log.
 
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use siphasher::sip::SipHasher13;
+
+use crate::attribute::root::LogId;
 use crate::record::envelope::Envelope;
 use crate::record::fpm;
 use crate::record::stamp::Local;
 
-use super::{Attributor, Log, STAMP_TRIES, Sink, Tally, lines, lines_from_end};
+use super::{Attributor, Log, STAMP_TRIES, SavedReader, Sink, Tally, lines, lines_from_end};
 
 /// One PHP-FPM log.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct FpmLog {
+    id: LogId,
     envelope: Option<Envelope>,
     started: bool,
     tally: Tally,
 }
 
+/// What a PHP-FPM log is called among the evidence: a hash of its path.
+pub fn log_id(path: &Path) -> LogId {
+    SipHasher13::new().hash(path.as_os_str().as_bytes())
+}
+
 impl FpmLog {
+    /// The log at `path`.
+    pub fn new(path: &Path) -> Self {
+        Self { id: log_id(path), envelope: None, started: false, tally: Tally::default() }
+    }
+
     fn line(&mut self, line: &[u8], attributor: &mut Attributor, sink: &mut impl Sink) {
         let known = self.envelope;
         for envelope in Envelope::ALL.into_iter().filter(|e| known.is_none_or(|known| known == *e)) {
@@ -24,7 +41,7 @@ impl FpmLog {
                 self.envelope = Some(envelope);
                 self.started = true;
                 self.tally.parsed += 1;
-                return attributor.fpm(&record, sink);
+                return attributor.fpm(&record, self.id, sink);
             }
         }
         // What workers print may span lines.
@@ -56,5 +73,14 @@ impl Log for FpmLog {
 
     fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    fn save(&self, _now: Local) -> SavedReader {
+        SavedReader::of(&self.tally)
+    }
+
+    fn resume(&mut self, saved: SavedReader, _now: Local) {
+        self.tally = saved.tally();
+        self.started = self.tally.parsed > 0;
     }
 }

@@ -3,10 +3,12 @@
 mod access;
 mod error;
 mod fpm;
+mod saved;
 
 pub use access::AccessLog;
 pub use error::ErrorLog;
-pub use fpm::FpmLog;
+pub use fpm::{FpmLog, log_id};
+pub use saved::SavedReader;
 
 use crate::record::stamp::Local;
 
@@ -46,6 +48,11 @@ impl Tally {
         }
     }
 
+    /// All lines.
+    pub fn lines(&self) -> u64 {
+        self.parsed + self.unparsed
+    }
+
     /// Whether so much cannot be read that the format is probably another one: more than half of the
     /// first lines, or of all.
     pub fn is_suspicious(&self) -> bool {
@@ -63,6 +70,10 @@ pub trait Log {
     fn last_time(&mut self, block: &[u8], offset: i32) -> Option<Local>;
     /// What could be read so far.
     fn tally(&self) -> &Tally;
+    /// What is needed to go on after a restart. `now`: the attributor's clock.
+    fn save(&self, now: Local) -> SavedReader;
+    /// Goes on from what was saved.
+    fn resume(&mut self, saved: SavedReader, now: Local);
 }
 
 /// Each line of a block, without its newline.

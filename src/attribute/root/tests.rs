@@ -1,7 +1,22 @@
 //! Responses against FPM's past.
 
-use super::super::names::Id;
 use super::*;
+
+#[derive(Default)]
+struct Told {
+    roots: Vec<RootCause>,
+    exits: Vec<ExitReason>,
+}
+
+impl Answers for Told {
+    fn root(&mut self, _: &Verdict, root: RootCause) {
+        self.roots.push(root);
+    }
+
+    fn killed(&mut self, _: Id, reason: ExitReason) {
+        self.exits.push(reason);
+    }
+}
 
 fn reset(at: Local) -> Question {
     question(at, Cause::ConnectionReset, b"GET /x.php")
@@ -9,20 +24,28 @@ fn reset(at: Local) -> Question {
 
 fn question(at: Local, cause: Cause, target: &[u8]) -> Question {
     let verdict = Verdict { status: 502, cause, server: Id::NONE, upstream: Id::NONE, at };
-    Question { verdict: Some(verdict), at, asked: at, target: target.into(), otherwise: RootCause::Unknown }
+    Question {
+        verdict: Some(verdict),
+        at,
+        asked: at,
+        target: Target::of(target),
+        upstream: Id::NONE,
+        fastcgi: Some(true),
+        otherwise: RootCause::Unknown,
+    }
 }
 
 fn exit(roots: &mut Roots, at: Local, child: u64, signal: u32) -> Option<ExitReason> {
-    roots.event(at, Event::Exited { pool: b"www", child, how: Exit::Signal(signal) })
+    roots.event(at, at, 0, Id::NONE, Event::Exited { pool: b"www", child, how: Exit::Signal(signal) })
 }
 
 fn answers(roots: &mut Roots, questions: Vec<Question>) -> Vec<RootCause> {
     for question in questions {
         roots.ask(question);
     }
-    let mut out = Vec::new();
-    roots.answer(Local::MAX / 2, |_, root| out.push(root));
-    out
+    let mut told = Told::default();
+    roots.answer(Local::MAX / 2, &Topology::default(), &mut told);
+    told.roots
 }
 
 #[test]
@@ -58,7 +81,13 @@ fn a_truncated_response_uses_up_an_exit() {
 #[test]
 fn a_termination_is_found_by_its_request() {
     let mut roots = Roots::default();
-    roots.event(9, Event::Terminating { pool: b"rtt", child: 5, request: b"GET /slow.php?s=6" });
+    roots.event(
+        9,
+        9,
+        0,
+        Id::NONE,
+        Event::Terminating { pool: b"rtt", child: 5, request: b"GET /slow.php?s=6" },
+    );
     assert_eq!(exit(&mut roots, 9, 5, 15), Some(ExitReason::Terminated));
     let out = answers(&mut roots, vec![reset(9), question(9, Cause::ConnectionReset, b"GET /slow.php?s=6")]);
     assert_eq!(out, [RootCause::Unknown, RootCause::RequestTerminated]);
@@ -67,9 +96,9 @@ fn a_termination_is_found_by_its_request() {
 #[test]
 fn stop_and_reload_last_until_ready() {
     let mut roots = Roots::default();
-    roots.event(10, Event::Reloading);
-    roots.event(11, Event::Ready);
-    roots.event(20, Event::Stopping);
+    roots.event(10, 10, 0, Id::NONE, Event::Reloading);
+    roots.event(11, 11, 0, Id::NONE, Event::Ready);
+    roots.event(20, 20, 0, Id::NONE, Event::Stopping);
     let refused = |at| question(at, Cause::ConnectionRefused, b"GET /");
     assert_eq!(
         answers(&mut roots, vec![reset(10), reset(11), refused(15), reset(20), refused(500)]),
@@ -86,7 +115,147 @@ fn stop_and_reload_last_until_ready() {
 #[test]
 fn long_targets_are_compared_as_fpm_cut_them() {
     let uri = format!("GET /{}", "a".repeat(300));
-    assert!(is_same_target(&uri.as_bytes()[..131], uri.as_bytes()));
-    assert!(!is_same_target(b"GET /a", b"GET /ab"));
-    assert!(is_same_target(b"GET /a?b", b"GET /a?b"));
+    assert_eq!(Target::of(&uri.as_bytes()[..131]), Target::of(uri.as_bytes()));
+    assert_ne!(Target::of(b"GET /a"), Target::of(b"GET /ab"));
+    assert_eq!(Target::of(b"GET /a?b"), Target::of(b"GET /a?b"));
+}
+
+fn id(number: u32) -> Id {
+    serde_json::from_value(number.into()).unwrap()
+}
+
+/// Upstream 10 is pool 1 with log 7, upstream 20 is pool 2 with log 8.
+fn two_pools() -> Topology {
+    let place = |pool, log| Place { pool: id(pool), key: u64::from(pool), log, refuses: false };
+    let places = [(id(10), place(1, Some(7))), (id(20), place(2, Some(8)))].into();
+    Topology { places, complete: true, any: true }
+}
+
+fn ask(roots: &mut Roots, topology: &Topology, questions: Vec<Question>) -> Told {
+    for question in questions {
+        roots.ask(question);
+    }
+    let mut told = Told::default();
+    roots.answer(Local::MAX / 2, topology, &mut told);
+    told
+}
+
+fn of(upstream: u32, question: Question) -> Question {
+    let upstream = id(upstream);
+    Question {
+        upstream,
+        verdict: question.verdict.map(|verdict| Verdict { upstream, ..verdict }),
+        ..question
+    }
+}
+
+#[test]
+fn evidence_of_another_pool_explains_nothing() {
+    let mut roots = Roots::default();
+    let end = |signal| Event::Exited { pool: b"", child: u64::from(signal), how: Exit::Signal(signal) };
+    roots.event(10, 10, 7, id(1), end(11));
+    roots.event(10, 10, 8, id(2), end(15));
+    roots.event(30, 30, 8, Id::NONE, Event::Reloading);
+    roots.event(31, 31, 8, Id::NONE, Event::Ready);
+    let told = ask(
+        &mut roots,
+        &two_pools(),
+        vec![of(20, reset(10)), of(10, reset(10)), of(10, reset(10)), of(10, reset(30)), of(20, reset(30))],
+    );
+    assert_eq!(
+        told.roots,
+        [
+            RootCause::WorkerKilled,
+            RootCause::WorkerCrashed,
+            RootCause::Unknown,
+            RootCause::Unknown,
+            RootCause::FpmReloaded
+        ]
+    );
+}
+
+#[test]
+fn an_oom_kill_is_behind_as_many_exits_as_it_can_be() {
+    let mut roots = Roots::default();
+    roots.observe(0, Fact::SeesOomKills);
+    assert_eq!(exit(&mut roots, 10, 1, 9), None, "its reason is not known yet");
+    assert_eq!(exit(&mut roots, 10, 2, 9), None);
+    roots.observe(11, Fact::OomKills(1));
+    let told = ask(&mut roots, &Topology::default(), vec![reset(10), reset(10), reset(10)]);
+    assert_eq!(told.exits, [ExitReason::Oom, ExitReason::Sigkill]);
+    assert_eq!(told.roots, [RootCause::WorkerOomKilled, RootCause::WorkerKilled, RootCause::Unknown]);
+}
+
+#[test]
+fn what_does_not_listen_and_what_listens_elsewhere() {
+    let mut roots = Roots::default();
+    let topology = two_pools();
+    let refused = |at| question(at, Cause::ConnectionRefused, b"GET /");
+    roots.observe(5, Fact::Up(1, true));
+    roots.observe(20, Fact::Up(1, false));
+    roots.observe(90, Fact::Up(1, true));
+    let http = Question { fastcgi: Some(false), ..of(30, refused(50)) };
+    let told = ask(
+        &mut roots,
+        &topology,
+        vec![
+            of(10, refused(10)),
+            of(10, refused(19)),
+            of(30, refused(40)),
+            http,
+            of(10, refused(60)),
+            of(10, refused(95)),
+        ],
+    );
+    assert_eq!(
+        told.roots,
+        [
+            RootCause::Unknown,
+            RootCause::FpmNotRunning,
+            RootCause::WrongAddress,
+            RootCause::Unknown,
+            RootCause::FpmNotRunning,
+            RootCause::Unknown
+        ]
+    );
+    let nothing = Topology { complete: true, ..Topology::default() };
+    assert_eq!(ask(&mut roots, &nothing, vec![of(30, refused(100))]).roots, [RootCause::FpmNotRunning]);
+    let nobody_knows = Topology::default();
+    assert_eq!(ask(&mut roots, &nobody_knows, vec![of(30, refused(110))]).roots, [RootCause::Unknown]);
+}
+
+#[test]
+fn how_things_stood_is_known_when_the_change_is_long_ago() {
+    let mut roots = Roots::default();
+    roots.observe(10, Fact::Up(1, false));
+    let refused = |at| of(10, question(at, Cause::SocketMissing, b"GET /"));
+    for at in [100, 1000, 10_000] {
+        assert_eq!(ask(&mut roots, &two_pools(), vec![refused(at)]).roots, [RootCause::FpmNotRunning]);
+    }
+}
+
+#[test]
+fn a_full_tcp_queue_and_a_restart_and_a_refused_client() {
+    let mut roots = Roots::default();
+    let mut topology = two_pools();
+    topology.places.insert(id(30), Place { pool: id(3), key: 3, log: None, refuses: true });
+    roots.observe(10, Fact::Full(1, true));
+    roots.observe(12, Fact::Full(1, false));
+    roots.observe(50, Fact::Restarted(2));
+    let timeout = |at| of(10, question(at, Cause::ConnectTimeout, b"GET /"));
+    let told = ask(
+        &mut roots,
+        &topology,
+        vec![timeout(11), timeout(40), of(20, reset(50)), of(30, reset(60)), of(20, reset(70))],
+    );
+    assert_eq!(
+        told.roots,
+        [
+            RootCause::PoolSaturated,
+            RootCause::Unknown,
+            RootCause::FpmStopped,
+            RootCause::ClientNotAllowed,
+            RootCause::Unknown
+        ]
+    );
 }

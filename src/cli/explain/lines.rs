@@ -33,7 +33,7 @@ pub fn run(sources: Vec<Offline>) -> Result<(), ExplainError> {
             access_log: false,
             window: 0,
             error_log: true,
-            fpm_log: false,
+            fpm: false,
             timings: false,
             offset: 0,
         };

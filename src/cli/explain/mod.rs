@@ -10,7 +10,7 @@ use std::io::Write;
 use std::path::Path;
 
 use super::args::{ExplainArgs, LogArgs, Output};
-use super::merge::{Blocks, Buffers, Stream, Streams};
+use super::merge::{Blocks, Buffers, Reader, Stream, Streams};
 use super::zone;
 use crate::attribute::logs::{AccessLog, ErrorLog, FpmLog};
 use crate::attribute::{Attributor, Options};
@@ -101,7 +101,7 @@ fn explain(logs: &LogArgs) -> Result<(Report, Attributor), ExplainError> {
         window: WINDOW,
         access_log: !access.is_empty(),
         error_log: !error.is_empty(),
-        fpm_log: !fpm.is_empty(),
+        fpm: !fpm.is_empty(),
         timings: false,
         offset: zone::here(),
     });
@@ -109,7 +109,7 @@ fn explain(logs: &LogArgs) -> Result<(Report, Attributor), ExplainError> {
     let mut readers = (
         readers(&access, || AccessLog::new(logs.format.clone(), false)),
         readers(&error, ErrorLog::default),
-        readers(&fpm, FpmLog::default),
+        fpm.iter().map(|source| Reader::new(FpmLog::new(source.offline.path()))).collect::<Vec<_>>(),
     );
     let mut streams = Streams {
         access: streams(&mut access, &mut readers.0),
@@ -130,28 +130,28 @@ fn explain(logs: &LogArgs) -> Result<(Report, Attributor), ExplainError> {
     Ok((report, attributor))
 }
 
-fn readers<L>(sources: &[Source], new: impl Fn() -> L) -> Vec<L> {
-    sources.iter().map(|_| new()).collect()
+fn readers<L>(sources: &[Source], new: impl Fn() -> L) -> Vec<Reader<L>> {
+    sources.iter().map(|_| Reader::new(new())).collect()
 }
 
 fn streams<'a, L: crate::attribute::logs::Log>(
     sources: &'a mut [Source],
-    logs: &'a mut [L],
+    readers: &'a mut [Reader<L>],
 ) -> Vec<Stream<'a, L>> {
-    sources.iter_mut().zip(logs).map(|(source, log)| Stream::new(source, log)).collect()
+    sources.iter_mut().zip(readers).map(|(source, reader)| Stream::new(source, reader)).collect()
 }
 
 fn states<L: crate::attribute::logs::Log>(
     state: fn(&str, &crate::attribute::logs::Tally, u64) -> LogState,
     paths: &[String],
     sources: &[Source],
-    logs: &[L],
+    readers: &[Reader<L>],
 ) -> Vec<LogState> {
     let skipped = sources.iter().map(|source| source.offline.skipped().oversized_lines);
     paths
         .iter()
-        .zip(logs)
+        .zip(readers)
         .zip(skipped)
-        .map(|((path, log), skipped)| state(path, log.tally(), skipped))
+        .map(|((path, reader), skipped)| state(path, reader.log.tally(), skipped))
         .collect()
 }

@@ -1,14 +1,15 @@
 //! The thread that reads and counts.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use super::super::merge::Buffers;
 use super::Message;
-use super::input::Inputs;
-use crate::attribute::{Attributor, Options};
-use crate::ledger::{Ledger, Snapshot};
-use crate::record::stamp::Local;
+use super::clock::Clock;
+use super::inputs::Inputs;
+use super::persist::Persist;
+use crate::attribute::Attributor;
+use crate::ledger::{Ledger, Snapshot, State};
 use crate::source::Waker;
 
 /// Between two looks at logs that move. A scrape looks by itself, so this only bounds the backlog.
@@ -26,46 +27,45 @@ const DRAIN: Duration = Duration::from_millis(500);
 /// How long one look may read before messages are looked at.
 const TURN: Duration = Duration::from_millis(100);
 
+/// Changes whenever a commit would not be the one before.
+type Moves = ((u64, usize), (usize, usize));
+
 /// Reads the logs and keeps the numbers.
 pub struct Engine {
-    inputs: Inputs,
-    attributor: Attributor,
-    ledger: Ledger,
-    buffers: Buffers,
-    messages: Sender<Message>,
-    started: Instant,
-    started_at: Local,
+    /// The logs.
+    pub inputs: Inputs,
+    /// What joins them.
+    pub attributor: Attributor,
+    /// The counters.
+    pub ledger: Ledger,
+    /// Where all of it is kept, if it is.
+    pub persist: Option<Persist>,
+    /// By which waiting is measured.
+    pub clock: Clock,
+    /// Its own mailbox, for the watcher to wake it.
+    pub messages: Sender<Message>,
 }
 
 impl Engine {
-    /// `messages` is its own mailbox, for the watcher to wake it.
-    pub fn new(inputs: Inputs, options: Options, messages: Sender<Message>) -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self {
-            inputs,
-            attributor: Attributor::new(options),
-            ledger: Ledger::default(),
-            buffers: Buffers::default(),
-            messages,
-            started: Instant::now(),
-            started_at: i64::try_from(since.as_secs()).unwrap_or_default() + i64::from(options.offset),
-        }
-    }
-
     /// Runs until it is told to stop. `ready` is called when the logs have been looked at once.
     pub fn run(mut self, mailbox: &Receiver<Message>, ready: impl FnOnce()) {
         let wake = self.messages.clone();
         let waker = Waker::new(move || drop(wake.send(Message::Wake)));
-        let (mut lines, mut moved, mut watched) = (0, Instant::now(), false);
+        let mut buffers = Buffers::default();
+        let (mut seen, mut moved, mut watched) = (self.moves(), Instant::now(), false);
+        let mut committed = None;
         let mut ready = Some(ready);
         loop {
-            let behind = self.look(TURN);
+            let behind = self.look(TURN, &mut buffers);
             if let Some(ready) = ready.take() {
                 ready();
             }
             let now = Instant::now();
-            if self.inputs.lines() != lines {
-                (lines, moved) = (self.inputs.lines(), now);
+            if self.persist.as_ref().is_some_and(|persist| persist.is_due(now)) {
+                self.commit(&mut committed, now);
+            }
+            if self.moves() != seen {
+                (seen, moved) = (self.moves(), now);
                 if watched {
                     waker.disarm();
                     watched = false;
@@ -84,22 +84,30 @@ impl Engine {
             };
             match mailbox.recv_timeout(pause) {
                 Ok(Message::Snapshot(answer)) => {
+                    // Drained, committed, shown: in this order.
+                    self.look(DRAIN, &mut buffers);
+                    self.commit(&mut committed, Instant::now());
                     // Who asked may have gone; that is no concern of ours.
                     let _ = answer.send(self.snapshot());
                 }
                 Ok(Message::Wake) => watched = false,
-                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {}
             }
+        }
+        self.look(TURN, &mut buffers);
+        let state = self.state();
+        if let Some(persist) = self.persist {
+            persist.close(&state);
         }
     }
 
     /// Reads for at most `time`. True: there is more.
-    fn look(&mut self, time: Duration) -> bool {
+    fn look(&mut self, time: Duration, buffers: &mut Buffers) -> bool {
         let start = Instant::now();
         let mut behind = false;
-        self.attributor.set_clock(self.now());
-        self.inputs.read(start, &mut self.buffers, &mut self.attributor, &mut self.ledger, &mut || {
+        self.attributor.set_clock(self.clock.now());
+        self.inputs.read(start, buffers, &mut self.attributor, &mut self.ledger, &mut || {
             behind = start.elapsed() >= time;
             !behind
         });
@@ -111,15 +119,34 @@ impl Engine {
         more
     }
 
-    /// Drains, then shows.
-    fn snapshot(&mut self) -> Snapshot {
-        self.look(DRAIN);
-        self.ledger.logs = self.inputs.states();
-        self.ledger.snapshot(&self.attributor.names)
+    fn moves(&self) -> Moves {
+        (self.inputs.moves(), self.attributor.waiting())
     }
 
-    /// Wall-clock seconds at the start, and evenly on from there.
-    fn now(&self) -> Local {
-        self.started_at + i64::try_from(self.started.elapsed().as_secs()).unwrap_or_default()
+    /// Commits what is not committed yet. A failed commit is tried again.
+    fn commit(&mut self, committed: &mut Option<Moves>, now: Instant) {
+        let moves = self.moves();
+        if self.persist.is_none() {
+            return;
+        }
+        if *committed == Some(moves) && self.ledger.durable == Some(true) {
+            self.persist.iter_mut().for_each(|persist| persist.tick(now));
+            return;
+        }
+        let state = self.state();
+        if let Some(persist) = &mut self.persist {
+            persist.commit(&state, &mut self.ledger, now);
+            *committed = Some(moves);
+        }
+    }
+
+    fn state(&mut self) -> State {
+        let [access, error, fpm] = self.inputs.save(self.attributor.now());
+        State { attribution: self.attributor.save(), counters: self.ledger.save(), access, error, fpm }
+    }
+
+    fn snapshot(&mut self) -> Snapshot {
+        self.ledger.logs = self.inputs.states();
+        self.ledger.snapshot(&self.attributor.names)
     }
 }

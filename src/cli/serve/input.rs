@@ -1,37 +1,37 @@
-//! The followed logs of `serve`, each with what reads its lines.
+//! The followed logs of one kind, each with what reads its lines.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use super::super::args::LogArgs;
-use super::super::merge::{Live, Stream, Streams};
+use super::super::merge::{Live, Reader, Stream};
 use super::Message;
-use crate::attribute::logs::{AccessLog, ErrorLog, FpmLog, Log};
+use crate::attribute::logs::{AccessLog, Log};
 use crate::attribute::{Attributor, Sink};
-use crate::ledger::LogState;
-use crate::record::format::Format;
-use crate::source::{FollowSet, Follower, OpenError, ReadFrom, Stdin, Upto};
+use crate::ledger::{LogState, SavedCounts, SavedInput};
+use crate::record::stamp::Local;
+use crate::source::{FollowSet, Follower, OpenError, ReadFrom, Status, Stdin, Upto};
 
 /// The name of standard input among the logs.
-const STDIN: &str = "-";
+pub(super) const STDIN: &str = "-";
 
 /// Logs of one kind.
 pub struct Input<L> {
     set: FollowSet,
     stdin: Option<Stdin>,
     logs: HashMap<PathBuf, Reading<L>>,
-    new: Box<dyn Fn() -> L + Send>,
+    new: Box<dyn Fn(&Path) -> L + Send>,
 }
 
-/// What reads one log.
+/// One log: what reads it, and what was counted of it.
 struct Reading<L> {
-    log: L,
+    reader: Reader<L>,
     lines_before: u64,
-    last_read: f64,
+    last_read: u64,
     complained: bool,
     lost: Kept,
+    gaps: Kept,
     oversized: Kept,
 }
 
@@ -44,30 +44,101 @@ struct Kept {
 }
 
 impl Kept {
-    fn see(&mut self, count: Option<u64>) -> u64 {
-        let count = count.unwrap_or(self.last);
+    fn from(before: u64) -> Self {
+        Self { before, last: 0 }
+    }
+
+    fn see(&mut self, count: u64) {
         if count < self.last {
             self.before += self.last;
         }
         self.last = count;
-        self.before + count
+    }
+
+    fn count(&self) -> u64 {
+        self.before + self.last
     }
 }
 
-/// All logs.
-pub struct Inputs {
-    access: Input<AccessLog>,
-    error: Input<ErrorLog>,
-    fpm: Input<FpmLog>,
+impl<L: Log> Reading<L> {
+    fn new(log: L) -> Self {
+        Self {
+            reader: Reader::new(log),
+            lines_before: 0,
+            last_read: 0,
+            complained: false,
+            lost: Kept::default(),
+            gaps: Kept::default(),
+            oversized: Kept::default(),
+        }
+    }
+
+    fn resume(mut log: L, saved: SavedCounts, now: Local) -> Self {
+        log.resume(saved.reader, now);
+        Self {
+            lines_before: log.tally().lines(),
+            last_read: saved.last_read,
+            lost: Kept::from(saved.lost),
+            gaps: Kept::from(saved.gaps),
+            oversized: Kept::from(saved.oversized),
+            ..Self::new(log)
+        }
+    }
+
+    /// Takes over what the follower has counted and how far it has come.
+    fn see(&mut self, status: Option<&Status>) {
+        if let Some(status) = status {
+            self.lost.see(status.lost_bytes);
+            self.gaps.see(status.gaps);
+            self.oversized.see(status.skipped.oversized_lines);
+        }
+        let lines = self.reader.log.tally().lines();
+        if lines > self.lines_before {
+            self.lines_before = lines;
+            self.last_read = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        }
+    }
+
+    /// Says once when the log cannot be understood.
+    fn complain(&mut self, path: &Path) {
+        let tally = self.reader.log.tally();
+        if let (false, true, Some(example)) = (self.complained, tally.is_suspicious(), &tally.example) {
+            self.complained = true;
+            tracing::warn!(
+                log = %path.display(), unparsed = tally.unparsed, line = %example.line,
+                "most lines of this log cannot be read, so its failures are not seen: {}. Name its log_format with --log-format",
+                example.why
+            );
+        }
+    }
+
+    fn state(&self, path: &Path, status: Option<&Status>) -> LogState {
+        let tally = self.reader.log.tally();
+        let is_stdin = path == Path::new(STDIN);
+        LogState {
+            log: path.to_string_lossy().into_owned(),
+            parsed: tally.parsed,
+            unparsed: tally.unparsed,
+            oversized: self.oversized.count(),
+            unread: status.map(|status| status.unread_bytes),
+            lost: self.lost.count(),
+            gaps: self.gaps.count(),
+            last_read: self.last_read,
+            readable: status.map(|s| s.open && s.problem.is_none()).or(is_stdin.then_some(true)),
+        }
+    }
 }
 
 impl<L: Log> Input<L> {
-    fn open(
+    /// Opens what the patterns name and goes on where it was saved; `now` twice: for the followers, and on the
+    /// attributor's clock.
+    pub(super) fn open(
         patterns: &[String],
         from: ReadFrom,
-        now: Instant,
+        saved: Option<SavedInput>,
+        now: (Instant, Local),
         wake: &Sender<Message>,
-        new: impl Fn() -> L + Send + 'static,
+        new: impl Fn(&Path) -> L + Send + 'static,
     ) -> Result<Self, OpenError> {
         let stdin = patterns.iter().any(|pattern| pattern == STDIN);
         let patterns = patterns.iter().filter(|pattern| *pattern != STDIN).cloned().collect();
@@ -76,16 +147,33 @@ impl<L: Log> Input<L> {
             true => Some(Stdin::start(move || drop(wake.send(Message::Wake)))?),
             false => None,
         };
+        let (set, logs) = saved.map_or((None, Vec::new()), |saved| (Some(saved.set), saved.logs));
+        let resume =
+            |saved: SavedCounts| (saved.path.clone(), Reading::resume(new(&saved.path), saved, now.1));
         Ok(Self {
-            set: FollowSet::new(patterns, from, now)?,
+            set: FollowSet::resume(patterns, from, set, now.0)?,
             stdin,
-            logs: HashMap::new(),
+            logs: logs.into_iter().map(resume).collect(),
             new: Box::new(new),
         })
     }
 
+    /// What is needed to go on after a restart. `now` is on the attributor's clock.
+    pub(super) fn save(&mut self, now: Local) -> SavedInput {
+        self.see();
+        let counts = self.logs.iter().map(|(path, reading)| SavedCounts {
+            path: path.clone(),
+            reader: reading.reader.log.save(now),
+            oversized: reading.oversized.count(),
+            lost: reading.lost.count(),
+            gaps: reading.gaps.count(),
+            last_read: reading.last_read,
+        });
+        SavedInput { logs: counts.collect(), set: self.set.save() }
+    }
+
     /// Looks for rotation and new files, and marks the present ends.
-    fn check(&mut self, now: Instant) {
+    pub(super) fn check(&mut self, now: Instant) {
         self.set.refresh(now);
         for follower in self.set.iter_mut() {
             follower.check(now);
@@ -95,161 +183,83 @@ impl<L: Log> Input<L> {
             self.set.iter().map(Follower::path).chain(self.stdin.is_some().then_some(Path::new(STDIN)));
         for path in paths {
             if !self.logs.contains_key(path) {
-                let reading = Reading {
-                    log: (self.new)(),
-                    lines_before: 0,
-                    last_read: 0.0,
-                    complained: false,
-                    lost: Kept::default(),
-                    oversized: Kept::default(),
-                };
-                self.logs.insert(path.to_owned(), reading);
+                self.logs.insert(path.to_owned(), Reading::new((self.new)(path)));
             }
         }
     }
 
-    fn unread(&self) -> u64 {
+    /// The followers up to `upto`, as sources of [`Input::streams`].
+    pub(super) fn parts(&mut self, upto: Upto) -> Parts<'_, L> {
+        let live = self.set.iter_mut().map(|follower| Live { follower, upto }).collect();
+        let logs =
+            self.logs.iter_mut().map(|(path, reading)| (path.as_path(), &mut reading.reader)).collect();
+        Parts { live, stdin: self.stdin.as_mut(), logs }
+    }
+
+    pub(super) fn unread(&self) -> u64 {
         self.set.iter().map(|follower| follower.status().unread_bytes).sum()
     }
 
-    /// What the logs look like now; says once when one cannot be understood.
-    fn states(&mut self, out: &mut Vec<LogState>) {
-        let followers: HashMap<&Path, &Follower> = self.set.iter().map(|f| (f.path(), f)).collect();
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64());
+    /// Lines read so far, and files open: tells whether anything moved.
+    pub(super) fn moves(&self) -> (u64, usize) {
+        let lines = self.logs.values().map(|reading| reading.reader.log.tally().lines()).sum();
+        (lines, self.set.iter().map(|follower| follower.status().generations).sum())
+    }
+
+    pub(super) fn paths(&self) -> impl Iterator<Item = PathBuf> {
+        self.set.iter().map(|follower| follower.path().to_owned())
+    }
+
+    fn see(&mut self) {
+        let statuses: HashMap<&Path, Status> = self.set.iter().map(|f| (f.path(), f.status())).collect();
         for (path, reading) in &mut self.logs {
-            let tally = reading.log.tally();
-            let lines = tally.parsed + tally.unparsed;
-            if lines > reading.lines_before {
-                (reading.lines_before, reading.last_read) = (lines, now);
-            }
-            if let (false, true, Some(example)) = (reading.complained, tally.is_suspicious(), &tally.example)
-            {
-                reading.complained = true;
-                tracing::warn!(
-                    log = %path.display(), unparsed = tally.unparsed, line = %example.line,
-                    "most lines of this log cannot be read, so its failures are not seen: {}. Name its log_format with --log-format",
-                    example.why
-                );
-            }
-            let status = followers.get(path.as_path()).map(|follower| follower.status());
-            out.push(LogState {
-                log: path.to_string_lossy().into_owned(),
-                parsed: tally.parsed,
-                unparsed: tally.unparsed,
-                oversized: reading.oversized.see(status.as_ref().map(|s| s.skipped.oversized_lines)),
-                unread: status.as_ref().map_or(0, |s| s.unread_bytes),
-                lost: reading.lost.see(status.as_ref().map(|s| s.lost_bytes)),
-                last_read: reading.last_read,
-                readable: status.is_none_or(|s| s.open && s.problem.is_none()),
-            });
+            reading.see(statuses.get(path.as_path()));
+        }
+    }
+
+    /// What the logs look like now.
+    pub(super) fn states(&mut self, out: &mut Vec<LogState>) {
+        self.see();
+        let statuses: HashMap<&Path, Status> = self.set.iter().map(|f| (f.path(), f.status())).collect();
+        for (path, reading) in &mut self.logs {
+            reading.complain(path);
+            out.push(reading.state(path, statuses.get(path.as_path())));
         }
     }
 }
 
-/// Streams of one kind, over sources that live a little longer than the streams.
-macro_rules! streams {
-    ($input:expr, $live:ident) => {{
-        let mut logs: HashMap<&Path, &mut _> =
-            $input.logs.iter_mut().map(|(path, reading)| (path.as_path(), &mut reading.log)).collect();
+impl Input<AccessLog> {
+    /// Judges lines that have waited long enough for their entries.
+    pub(super) fn release(&mut self, attributor: &mut Attributor, sink: &mut impl Sink) {
+        for reading in self.logs.values_mut() {
+            reading.reader.log.release(false, attributor, sink);
+        }
+    }
+}
+
+/// Sources and readers of one kind, for the time of one run.
+pub(super) struct Parts<'a, L> {
+    live: Vec<Live<'a>>,
+    stdin: Option<&'a mut Stdin>,
+    logs: HashMap<&'a Path, &'a mut Reader<L>>,
+}
+
+impl<'a, L: Log> Parts<'a, L> {
+    /// Each source with its reader.
+    pub(super) fn streams<'s>(&'s mut self) -> Vec<Stream<'s, L>>
+    where
+        'a: 's,
+    {
         let mut streams = Vec::new();
-        for live in &mut $live {
-            if let Some(log) = logs.remove(live.follower.path()) {
-                streams.push(Stream::new(live, log));
+        for live in &mut self.live {
+            if let Some(reader) = self.logs.remove(live.follower.path()) {
+                streams.push(Stream::new(live, reader));
             }
         }
-        if let (Some(stdin), Some(log)) = (&mut $input.stdin, logs.remove(Path::new(STDIN))) {
-            streams.push(Stream::new(stdin, log));
+        if let (Some(stdin), Some(reader)) = (&mut self.stdin, self.logs.remove(Path::new(STDIN))) {
+            streams.push(Stream::new(*stdin, reader));
         }
         streams
-    }};
-}
-
-impl Inputs {
-    /// Opens what the command line names.
-    ///
-    /// # Errors
-    /// For a path that can never be a log.
-    pub fn open(
-        args: &LogArgs,
-        from: ReadFrom,
-        now: Instant,
-        wake: &Sender<Message>,
-    ) -> Result<Self, OpenError> {
-        let format: Option<Format> = args.format.clone();
-        // Through a pipe an entry can come later than the access line it explains.
-        let unordered = args.error.iter().any(|path| path == STDIN);
-        Ok(Self {
-            access: Input::open(&args.access, from, now, wake, move || {
-                AccessLog::new(format.clone(), unordered)
-            })?,
-            error: Input::open(&args.error, from, now, wake, ErrorLog::default)?,
-            fpm: Input::open(&args.fpm, from, now, wake, FpmLog::default)?,
-        })
-    }
-
-    /// Reads what is new. `go_on` is asked after each block.
-    pub fn read(
-        &mut self,
-        now: Instant,
-        buffers: &mut super::super::merge::Buffers,
-        attributor: &mut Attributor,
-        sink: &mut impl Sink,
-        go_on: &mut dyn FnMut() -> bool,
-    ) {
-        // The access logs' ends are marked before the error logs are read: every access line that is then
-        // taken has its entries in.
-        self.access.check(now);
-        self.error.check(now);
-        self.fpm.check(now);
-        let (access, error, fpm) = (&mut self.access, &mut self.error, &mut self.fpm);
-        let mut access_live =
-            access.set.iter_mut().map(|f| Live { follower: f, upto: Upto::Mark }).collect::<Vec<_>>();
-        let mut error_live =
-            error.set.iter_mut().map(|f| Live { follower: f, upto: Upto::End }).collect::<Vec<_>>();
-        let mut fpm_live =
-            fpm.set.iter_mut().map(|f| Live { follower: f, upto: Upto::End }).collect::<Vec<_>>();
-        let mut streams = Streams {
-            access: streams!(access, access_live),
-            error: streams!(error, error_live),
-            fpm: streams!(fpm, fpm_live),
-        };
-        // Errors are logged by the followers, once each, and show as log_readable 0.
-        streams.pump(buffers, attributor, sink, go_on);
-        drop(streams);
-        for reading in self.access.logs.values_mut() {
-            reading.log.release(false, attributor, sink);
-        }
-    }
-
-    /// Bytes that are there and not read.
-    pub fn unread(&self) -> u64 {
-        self.access.unread() + self.error.unread() + self.fpm.unread()
-    }
-
-    /// Lines read so far, of all logs: tells whether anything moved.
-    pub fn lines(&self) -> u64 {
-        fn of<L: Log>(input: &Input<L>) -> u64 {
-            input.logs.values().map(|r| r.log.tally().parsed + r.log.tally().unparsed).sum()
-        }
-        of(&self.access) + of(&self.error) + of(&self.fpm)
-    }
-
-    /// All paths, to be watched while they are quiet.
-    pub fn paths(&self) -> Vec<PathBuf> {
-        let sets = [&self.access.set, &self.error.set, &self.fpm.set];
-        sets.into_iter().flat_map(|set| set.iter().map(|follower| follower.path().to_owned())).collect()
-    }
-
-    /// The logs as they are shown, in order of their names.
-    pub fn states(&mut self) -> Vec<LogState> {
-        let mut out = Vec::new();
-        self.access.states(&mut out);
-        self.error.states(&mut out);
-        self.fpm.states(&mut out);
-        out.sort_by(|a, b| a.log.cmp(&b.log));
-        // One file in two roles is shown once: two series of one name would spoil the scrape.
-        out.dedup_by(|b, a| a.log == b.log);
-        out
     }
 }
 
@@ -259,8 +269,11 @@ mod tests {
 
     #[test]
     fn what_a_follower_counted_never_steps_down() {
-        let mut kept = Kept::default();
-        let seen = [Some(3), Some(5), None, Some(0), Some(2), None].map(|count| kept.see(count));
-        assert_eq!(seen, [3, 5, 5, 5, 7, 7]);
+        let mut kept = Kept::from(1);
+        let seen = [3, 5, 0, 2].map(|count| {
+            kept.see(count);
+            kept.count()
+        });
+        assert_eq!(seen, [4, 6, 6, 8]);
     }
 }

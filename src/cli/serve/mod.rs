@@ -3,8 +3,11 @@
 //! Two threads: one reads and counts (the engine), one serves. Nothing on the data path waits for the
 //! server; the server asks the engine for a snapshot, which drains the logs first.
 
+mod clock;
 mod engine;
 mod input;
+mod inputs;
+mod persist;
 
 use std::io::Write;
 use std::sync::mpsc::{Sender, channel};
@@ -15,12 +18,15 @@ use tokio::sync::oneshot;
 
 use super::args::{Begin, ServeArgs};
 use super::{logging, zone};
-use crate::attribute::Options;
+use crate::attribute::{Attributor, Options};
 use crate::http::{self, App, ServerError};
-use crate::ledger::Snapshot;
+use crate::ledger::store::StoreError;
+use crate::ledger::{Ledger, Snapshot, State};
 use crate::source::{OpenError, ReadFrom};
+use clock::Clock;
 use engine::Engine;
-use input::Inputs;
+use inputs::{Inputs, SavedInputs};
+use persist::{Found, Persist};
 
 /// What the engine is asked.
 pub enum Message {
@@ -42,6 +48,8 @@ pub enum ServeError {
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]
+    State(#[from] StoreError),
+    #[error(transparent)]
     Server(#[from] ServerError),
     #[error("cannot start: {0}")]
     Start(#[source] std::io::Error),
@@ -62,13 +70,12 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
         Begin::Start => ReadFrom::Start,
         Begin::End => ReadFrom::End,
     };
-    let inputs = Inputs::open(logs, from, Instant::now(), &send)?;
     let options = Options {
         live: true,
         window: args.join_window,
         access_log: !logs.access.is_empty(),
         error_log: !logs.error.is_empty(),
-        fpm_log: !logs.fpm.is_empty(),
+        fpm: !logs.fpm.is_empty(),
         timings: true,
         offset: zone::here(),
     };
@@ -78,7 +85,7 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
     let listener = runtime.block_on(http::bind(&args.listen))?;
     let address = listener.local_addr().map_err(ServeError::Start)?;
     let app = App::new(ask(send.clone()), &args.telemetry_path, args.procfs.clone());
-    let engine = Engine::new(inputs, options, send.clone());
+    let engine = engine(args, from, options, send.clone())?;
     let ready = app.clone();
     let thread = std::thread::Builder::new()
         .name("engine".into())
@@ -91,6 +98,37 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
     let _ = send.send(Message::Stop);
     let _ = thread.join();
     served
+}
+
+/// Goes on from the state directory, or begins.
+fn engine(
+    args: &ServeArgs,
+    from: ReadFrom,
+    options: Options,
+    messages: Sender<Message>,
+) -> Result<Engine, ServeError> {
+    let clock = Clock::start(options.offset);
+    let found = match &args.state_dir {
+        Some(dir) => Some(Persist::open(dir, &args.procfs, Instant::now())?),
+        None => None,
+    };
+    let (persist, state, set_aside) = match found {
+        Some(Found { persist, state, set_aside }) => (Some(persist), state, set_aside),
+        None => (None, None, Vec::new()),
+    };
+    let (attributor, mut ledger, saved) = match state {
+        Some(State { attribution, counters, access, error, fpm }) => (
+            Attributor::resume(options, attribution, clock.now()),
+            Ledger::resume(counters),
+            SavedInputs { access: Some(access), error: Some(error), fpm: Some(fpm) },
+        ),
+        None => (Attributor::new(options), Ledger::default(), SavedInputs::default()),
+    };
+    if persist.is_some() {
+        ledger.count_set_aside(&set_aside);
+    }
+    let inputs = Inputs::open(&args.logs, from, saved, clock.now(), &messages)?;
+    Ok(Engine { inputs, attributor, ledger, persist, clock, messages })
 }
 
 fn ask(engine: Sender<Message>) -> http::Ask {

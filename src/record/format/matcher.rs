@@ -5,6 +5,7 @@ use memchr::memmem;
 use super::field::Shape;
 use super::{Format, Mismatch, Part, Values};
 use crate::record::escape::Escape;
+use crate::record::scan::{self, begins};
 
 /// How often a wrong guess about where a value ends may be taken back in one line. Bounds the work on
 /// hostile lines; real formats need none or a few.
@@ -18,20 +19,7 @@ impl Format {
     pub(super) fn matches<'a>(&self, line: &'a [u8], values: &mut Values<'a>) -> Result<(), Mismatch> {
         let mut walk =
             Walk { format: self, line, furthest: 0, wanted: 0, choices: Default::default(), chosen: 0 };
-        walk.run(values, 0, 0).map_err(|()| walk.mismatch())
-    }
-
-    /// The same from a part on that stands at a known place of the line.
-    pub(super) fn matches_from<'a>(
-        &self,
-        line: &'a [u8],
-        values: &mut Values<'a>,
-        part: usize,
-        at: usize,
-    ) -> bool {
-        let mut walk =
-            Walk { format: self, line, furthest: 0, wanted: 0, choices: Default::default(), chosen: 0 };
-        walk.run(values, part, at).is_ok()
+        walk.run(values).map_err(|()| walk.mismatch())
     }
 }
 
@@ -47,8 +35,8 @@ struct Walk<'f, 'a> {
 }
 
 impl<'a> Walk<'_, 'a> {
-    fn run(&mut self, values: &mut Values<'a>, mut part: usize, mut at: usize) -> Result<(), ()> {
-        let mut look_from = None;
+    fn run(&mut self, values: &mut Values<'a>) -> Result<(), ()> {
+        let (mut part, mut at, mut look_from) = (0, 0, None);
         let mut retries = 0;
         loop {
             match self.step(part, at, look_from.take(), values) {
@@ -92,10 +80,7 @@ impl<'a> Walk<'_, 'a> {
                 self.fail(part, at + common)
             }
             Part::Variable { shape, field } => {
-                let next = match self.format.parts.get(part + 1) {
-                    Some(Part::Literal(text)) => Some(&**text),
-                    _ => None,
-                };
+                let next = self.format.literal(part + 1);
                 let Some(end) = self.format.value_end(self.line, at, *shape, next, look_from.unwrap_or(at))
                 else {
                     // A word ends at a space at the latest: there its terminator is missing.
@@ -144,6 +129,23 @@ impl<'a> Walk<'_, 'a> {
 }
 
 impl Format {
+    /// Where a part ends that begins at a place of the line.
+    #[inline]
+    pub(super) fn part_end(&self, line: &[u8], part: usize, at: usize) -> Option<usize> {
+        match &self.parts[part] {
+            Part::Literal(text) => begins(line.get(at..)?, text).then_some(at + text.len()),
+            Part::Variable { shape, .. } => self.value_end(line, at, *shape, self.literal(part + 1), at),
+        }
+    }
+
+    #[inline]
+    fn literal(&self, part: usize) -> Option<&[u8]> {
+        match self.parts.get(part) {
+            Some(Part::Literal(text)) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Where the value that starts at `at` ends; `look_from` is where its terminator may begin.
     ///
     /// An escaped value holds no quote of its own. Without this rule a value could swallow the fields after it when the
@@ -188,12 +190,12 @@ fn value_end(line: &[u8], at: usize, shape: Shape, next: Option<&[u8]>, look_fro
             (is_status(value) && begins(&line[at + 3..], next)).then_some(at + 3)
         }
         Shape::Word if next[0] == b' ' => {
-            let end = at + memchr::memchr(b' ', line.get(at..)?)?;
+            let end = scan::find(line, at, b' ')?;
             begins(&line[end..], next).then_some(end)
         }
         Shape::Word => {
             let end = find(line, look_from, next)?;
-            (memchr::memchr(b' ', &line[at..end]).is_none()).then_some(end)
+            (!scan::holds(&line[at..end], b' ')).then_some(end)
         }
         Shape::TimeLocal if next[0] == b' ' => (line.get(at + 26) == Some(&b' ')).then_some(at + 26),
         Shape::Any | Shape::TimeLocal | Shape::Rest => find(line, look_from, next),
@@ -222,30 +224,17 @@ fn is_separator(line: &[u8], space: usize) -> bool {
         || (before(1) == Some(b':') && before(2) == Some(b' '))
 }
 
-/// `starts_with` for literals: a call of memcmp for each of the many that are a byte or two long was the largest
-/// single cost of a line; a loop over the long ones would be.
-#[inline]
-pub(super) fn begins(text: &[u8], literal: &[u8]) -> bool {
-    match literal {
-        [a] => text.first() == Some(a),
-        [a, b] => text.starts_with(&[*a, *b]),
-        _ => text.first() == literal.first() && text.starts_with(literal),
-    }
-}
-
 #[inline]
 fn find(line: &[u8], from: usize, needle: &[u8]) -> Option<usize> {
-    let text = line.get(from..)?;
-    // Terminators are one to a few bytes and near: memchr on the first byte beats a searcher's set-up.
-    let mut at = 0;
-    while let Some(found) = memchr::memchr(needle[0], &text[at..]) {
-        at += found;
-        if begins(&text[at..], needle) {
-            return Some(from + at);
+    // Terminators are one to a few bytes and near: their first byte beats a searcher's set-up.
+    let mut at = from;
+    while let Some(found) = scan::find(line, at, needle[0]) {
+        if begins(&line[found..], needle) {
+            return Some(found);
         }
-        at += 1;
-        if at > 512 {
-            return memmem::find(&text[at..], needle).map(|found| from + at + found);
+        at = found + 1;
+        if at > from + 512 {
+            return memmem::find(&line[at..], needle).map(|found| at + found);
         }
     }
     None

@@ -7,6 +7,7 @@
 mod builtin;
 mod compile;
 mod field;
+mod follow;
 mod json;
 mod matcher;
 mod quick;
@@ -16,6 +17,7 @@ use std::borrow::Cow;
 pub use builtin::{NAMES, RECOMMENDED, RECOMMENDED_JSON};
 pub use compile::FormatError;
 pub use field::Field;
+pub use follow::Followed;
 pub use quick::Quick;
 
 use super::access::Access;
@@ -101,11 +103,10 @@ impl Format {
         self.quick.read(self, line)
     }
 
-    /// Status, server name and the upstream fields, by jumping to the first of them; other fields may be missing
-    /// in the result. `None`: the line must be walked.
+    /// What a followed log needs of every line, by jumping to the first of it. `None`: ask [`Format::access`].
     #[inline]
-    pub fn upstream<'a>(&self, line: &'a [u8]) -> Option<Access<'a>> {
-        Some(Access::new(self.quick.upstream(self, line)?, self.escape))
+    pub fn followed<'a>(&self, line: &'a [u8]) -> Option<Followed<'a>> {
+        self.quick.follow(self, line)
     }
 
     /// Only the connection number, by jumping to it.

@@ -2,14 +2,15 @@
 
 use memchr::memmem::Finder;
 
-use super::field::Field;
-use super::matcher::begins;
-use super::{Format, Part, Values};
+use super::field::{Field, Shape};
+use super::follow::{Followed, Tail};
+use super::{Format, Part};
 use crate::record::escape::Escape;
+use crate::record::scan::{self, Expected, Near};
 use crate::record::stamp;
 
 /// What every line is counted by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Quick<'a> {
     /// `$status`, 0 to 999 (`009` is 9).
     pub status: u16,
@@ -32,8 +33,8 @@ pub(super) struct Plan {
     status: Option<Target>,
     server: Option<Target>,
     connection: Option<Target>,
-    /// The literal before the first field about servers and upstreams, and the way to it.
-    upstream: Option<(usize, Jump)>,
+    /// What a followed line has behind status and server; `None`: it is walked.
+    tail: Option<Tail>,
     /// The format has a server name that cannot be jumped to: every line is walked.
     walk: bool,
 }
@@ -45,46 +46,52 @@ struct Target {
     part: usize,
     anchor: usize,
     jump: Jump,
+    before: Expected,
+    way: Way,
+    /// Quotes of the format in front of the value.
+    quotes: usize,
+}
+
+/// How to get from the literal to the end of the value.
+#[derive(Clone, Debug)]
+enum Way {
+    /// It follows and has three digits, and this text is behind it.
+    Status(Expected),
+    /// It follows and ends at a quote.
+    Quoted(Near),
+    /// The parts are walked.
+    Walk,
+}
+
+/// Where a part of the format begins in the line, and how many quotes stand in front of it.
+#[derive(Clone, Copy, Default)]
+struct Known {
+    part: usize,
+    at: usize,
+    quotes: usize,
 }
 
 impl Plan {
     pub(super) fn new(parts: &[Part], escape: Escape) -> Plan {
         let target = |field| target(parts, escape, field);
-        let server = target(Field::ServerName);
+        let (status, server) = (target(Field::Status), target(Field::ServerName));
         let has_server =
             parts.iter().any(|p| matches!(p, Part::Variable { field: Some(Field::ServerName), .. }));
+        let walk = has_server && server.is_none();
+        let jumped = server.as_ref().or(status.as_ref()).filter(|_| !walk).map(|last| last.part + 1);
         Plan {
-            status: target(Field::Status),
-            walk: has_server && server.is_none(),
+            tail: jumped.and_then(|part| Tail::new(parts, part, escape)),
+            status,
             server,
             connection: target(Field::Connection),
-            upstream: upstream(parts, escape),
+            walk,
         }
-    }
-
-    /// Status and all fields from the first one about servers and upstreams on, without those in front.
-    #[inline]
-    pub(super) fn upstream<'a>(&self, format: &Format, line: &'a [u8]) -> Option<Values<'a>> {
-        let (part, jump) = self.upstream.as_ref()?;
-        let status = self.status.as_ref()?;
-        let value = status.value(format, line)?;
-        let from = match jump {
-            // What stands behind the status is looked for behind it.
-            Jump::Literal(_) if *part > status.part => value.as_ptr() as usize - line.as_ptr() as usize,
-            _ => 0,
-        };
-        let mut values = Values::default();
-        let at = from + jump.go(&line[from..])?;
-        if !format.matches_from(line, &mut values, *part, at) {
-            return None;
-        }
-        values[Field::Status as usize] = Some(value);
-        Some(values)
     }
 
     #[inline]
     pub(super) fn connection(&self, format: &Format, line: &[u8]) -> Option<u64> {
-        stamp::number(self.connection.as_ref()?.value(format, line)?)
+        let (start, end) = self.connection.as_ref()?.value(format, line, Known::default())?;
+        stamp::number(&line[start..end])
     }
 
     #[inline]
@@ -92,72 +99,82 @@ impl Plan {
         if self.walk {
             return None;
         }
-        let status = self.status.as_ref()?.value(format, line)?;
-        let [a, b, c] = *status else { return None };
-        let digit = |d: u8| u16::from(d.wrapping_sub(b'0'));
-        let status = digit(a) * 100 + digit(b) * 10 + digit(c);
+        let (status, known) = self.status(format, line)?;
         let server = match &self.server {
-            // An escaped name must be decoded: that is not the quick way.
-            Some(target) => target.value(format, line).filter(|name| !name.contains(&b'\\'))?,
+            Some(target) => target.name(format, line, known)?.0,
             None => b"",
         };
         Some(Quick { status, server })
     }
+
+    /// Reads what every line of a followed log is counted by.
+    #[inline]
+    pub(super) fn follow<'a>(&self, format: &Format, line: &'a [u8]) -> Option<Followed<'a>> {
+        let tail = self.tail.as_ref()?;
+        let (status, known) = self.status(format, line)?;
+        let (server, at) = match &self.server {
+            Some(target) => target.name(format, line, known)?,
+            None => (&b""[..], known.at),
+        };
+        tail.read(Quick { status, server }, line, at)
+    }
+
+    #[inline]
+    fn status(&self, format: &Format, line: &[u8]) -> Option<(u16, Known)> {
+        let target = self.status.as_ref()?;
+        let (start, end) = target.value(format, line, Known::default())?;
+        let digits: [u8; 3] = line.get(start..end)?.try_into().ok()?;
+        let [a, b, c] = digits.map(|digit| u16::from(digit.wrapping_sub(b'0')));
+        if a.max(b).max(c) > 9 {
+            return None;
+        }
+        Some((a * 100 + b * 10 + c, Known { part: target.part + 1, at: end, quotes: target.quotes }))
+    }
 }
 
 impl Target {
+    /// Where the value begins and ends.
     #[inline]
-    fn value<'a>(&self, format: &Format, line: &'a [u8]) -> Option<&'a [u8]> {
-        let at = self.jump.go(line)?;
-        let (mut at, mut start) = (at, at);
-        for part in self.anchor..=self.part {
-            start = at;
-            at = match &format.parts[part] {
-                Part::Literal(text) if begins(&line[at..], text) => at + text.len(),
-                Part::Literal(_) => return None,
-                Part::Variable { shape, .. } => {
-                    let next = match format.parts.get(part + 1) {
-                        Some(Part::Literal(text)) => Some(&**text),
-                        _ => None,
-                    };
-                    format.value_end(line, at, *shape, next, at)?
+    fn value(&self, format: &Format, line: &[u8], known: Known) -> Option<(usize, usize)> {
+        // What stands behind a known part is looked for behind it.
+        let known = if self.anchor >= known.part { known } else { Known::default() };
+        let anchor = self.jump.go(line, known)?;
+        let start = self.before.end(line, anchor)?;
+        match &self.way {
+            Way::Status(next) => next.end(line, start + 3).map(|_| (start, start + 3)),
+            Way::Quoted(quote) => {
+                let end = start + quote.find(line.get(start..)?)?;
+                // Behind a backslash the quote may be the value's.
+                (line[end - 1] != b'\\').then_some((start, end))
+            }
+            Way::Walk => {
+                let (mut start, mut at) = (anchor, anchor);
+                for part in self.anchor..=self.part {
+                    (start, at) = (at, format.part_end(line, part, at)?);
                 }
-            };
+                Some((start, at))
+            }
         }
-        Some(&line[start..at])
+    }
+
+    /// A name and where it ends.
+    #[inline]
+    fn name<'a>(&self, format: &Format, line: &'a [u8], known: Known) -> Option<(&'a [u8], usize)> {
+        let (start, end) = self.value(format, line, known)?;
+        let name = line.get(start..end)?;
+        // An escaped name must be decoded: that is not the quick way.
+        (!scan::holds(name, b'\\')).then_some((name, end))
     }
 }
 
 impl Jump {
     #[inline]
-    fn go(&self, line: &[u8]) -> Option<usize> {
+    fn go(&self, line: &[u8], known: Known) -> Option<usize> {
         match self {
-            Jump::Literal(finder) => finder.find(line),
-            Jump::Quote(n) => nth_quote(line, *n),
+            Jump::Literal(finder) => Some(known.at + finder.find(line.get(known.at..)?)?),
+            Jump::Quote(n) => scan::nth(line, known.at, b'"', n - known.quotes),
         }
     }
-}
-
-/// The way to the part before the first field that is neither the status nor about the request.
-fn upstream(parts: &[Part], escape: Escape) -> Option<(usize, Jump)> {
-    let about_upstream = |field: Field| field == Field::ServerName || field.name().starts_with("upstream_");
-    let first = parts
-        .iter()
-        .position(|p| matches!(p, Part::Variable { field: Some(f), .. } if about_upstream(*f)))?;
-    let anchor = first.checked_sub(1)?;
-    if escape == Escape::None {
-        return None;
-    }
-    Some((anchor, jump(parts, escape, anchor)?))
-}
-
-#[inline]
-fn nth_quote(line: &[u8], n: usize) -> Option<usize> {
-    let mut at = memchr::memchr(b'"', line)?;
-    for _ in 1..n {
-        at += 1 + memchr::memchr(b'"', &line[at + 1..])?;
-    }
-    Some(at)
 }
 
 /// How many values may be walked behind an anchor.
@@ -171,7 +188,29 @@ fn target(parts: &[Part], escape: Escape, field: Field) -> Option<Target> {
     let part =
         parts.iter().position(|p| matches!(p, Part::Variable { field: Some(f), .. } if *f == field))?;
     let nearest = (0..part).rev().step_by(2).take(STRIDE);
-    nearest.filter_map(|anchor| Some(Target { part, anchor, jump: jump(parts, escape, anchor)? })).next()
+    let (anchor, jump) = nearest.filter_map(|anchor| Some((anchor, jump(parts, escape, anchor)?))).next()?;
+    let Part::Literal(before) = &parts[anchor] else { return None };
+    let way = match (&parts[part], parts.get(part + 1)) {
+        _ if anchor + 1 < part => Way::Walk,
+        (Part::Variable { shape: Shape::Status, .. }, Some(Part::Literal(next))) => {
+            Way::Status(Expected::new(next))
+        }
+        (Part::Variable { shape: Shape::Any, .. }, Some(Part::Literal(next))) if next[0] == b'"' => {
+            Way::Quoted(Near::new(b'"'))
+        }
+        _ => Way::Walk,
+    };
+    let quotes = quotes_before(parts, part);
+    Some(Target { part, anchor, jump, before: Expected::new(before), way, quotes })
+}
+
+/// How many quotes the format has in front of a part.
+fn quotes_before(parts: &[Part], part: usize) -> usize {
+    let quotes = |part: &Part| match part {
+        Part::Literal(text) => memchr::memchr_iter(b'"', text).count(),
+        Part::Variable { .. } => 0,
+    };
+    parts[..part].iter().map(quotes).sum()
 }
 
 /// A way to the literal at `anchor`, if there is one.
@@ -184,12 +223,8 @@ fn jump(parts: &[Part], escape: Escape, anchor: usize) -> Option<Jump> {
         return Some(Jump::Literal(Box::new(finder)));
     }
     // JSON keeps quotes in values, behind a backslash: they cannot be counted without looking at each.
-    if text.first() != Some(&b'"') || escape != Escape::Default {
-        return None;
-    }
-    let quotes = |text: Box<[u8]>| memchr::memchr_iter(b'"', &text).count();
-    let before: usize = parts[..anchor].iter().filter_map(literal).map(quotes).sum();
-    Some(Jump::Quote(before + 1))
+    let is_quote = text.first() == Some(&b'"') && escape == Escape::Default;
+    is_quote.then(|| Jump::Quote(quotes_before(parts, anchor) + 1))
 }
 
 #[cfg(test)]
@@ -224,31 +259,6 @@ mod tests {
         assert_eq!(text.quick_connection(line), Some(345));
         assert_eq!(text.access(line).unwrap().connection(), Some(345));
         assert_eq!(Format::new("combined").unwrap().quick_connection(line), None);
-    }
-
-    #[test]
-    fn upstream_fields_by_jump_are_those_of_the_walk() {
-        use crate::record::format::{RECOMMENDED, RECOMMENDED_JSON};
-        for format in [RECOMMENDED, RECOMMENDED_JSON] {
-            let format = Format::new(format).unwrap();
-            let mut line = Vec::new();
-            for part in &format.parts {
-                match part {
-                    Part::Literal(text) => line.extend_from_slice(text),
-                    Part::Variable { field: Some(Field::Status), .. } => line.extend_from_slice(b"200"),
-                    Part::Variable { field: Some(field), .. } => {
-                        line.extend_from_slice(field.name().as_bytes());
-                    }
-                    Part::Variable { .. } => line.push(b'-'),
-                }
-            }
-            let (walked, jumped) = (format.access(&line).unwrap(), format.upstream(&line).unwrap());
-            for field in [Field::Status, Field::ServerName, Field::UpstreamAddr, Field::UpstreamResponseTime]
-            {
-                assert!(walked.field(field).is_some());
-                assert_eq!(jumped.field(field), walked.field(field));
-            }
-        }
     }
 
     #[test]

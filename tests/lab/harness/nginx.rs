@@ -128,6 +128,25 @@ impl Nginx {
         wait_for("nginx to open new logs", Duration::from_secs(5), || self.error_log().exists().then_some(()))
     }
 
+    /// Rotates all logs with the real logrotate; `way` is `create` or `copytruncate`.
+    #[allow(dead_code, reason = "the demo does not")]
+    pub(crate) fn logrotate(&self, way: &str) -> Result<()> {
+        let program = find_program(&["logrotate"], "logrotate")?;
+        let (config, state) = (self.dir.join("logrotate.conf"), self.dir.join("logrotate.state"));
+        let (logs, pid) = (self.dir.join("logs/*.log"), self.pid());
+        let signal = format!("postrotate\n kill -USR1 {pid}\n endscript");
+        let signal = if way == "create" { signal.as_str() } else { "" };
+        fs::write(
+            &config,
+            format!("{} {{\n rotate 99\n {way}\n sharedscripts\n {signal}\n}}\n", logs.display()),
+        )?;
+        let done = proc::command(&program).arg("-f").arg("-s").arg(&state).arg(&config).output()?;
+        if done.status.success() {
+            return Ok(());
+        }
+        Err(format!("logrotate failed: {}", String::from_utf8_lossy(&done.stderr)).into())
+    }
+
     /// Reads the configuration again; returns when all old workers are gone.
     pub(crate) fn reload(&self) -> Result<()> {
         let old = members(self.pid());
@@ -141,8 +160,15 @@ impl Nginx {
 }
 
 /// Where [`Nginx::rotate_logs`] puts a log.
-pub(crate) fn rotated(log: &Path) -> PathBuf {
+fn rotated(log: &Path) -> PathBuf {
     PathBuf::from(format!("{}.1", log.display()))
+}
+
+/// A log and what was rotated away of it.
+#[allow(dead_code, reason = "the demo does not")]
+pub(crate) fn all_of(log: &Path) -> Vec<PathBuf> {
+    let numbered = (1..100).map(|n| PathBuf::from(format!("{}.{n}", log.display())));
+    std::iter::once(log.to_owned()).chain(numbered).collect()
 }
 
 /// The whole nginx.conf. Timeouts are 1 s: a lab that waits for defaults takes an hour.

@@ -1,0 +1,166 @@
+//! What an observer of the machine has seen of PHP-FPM, and what it explains.
+
+use std::collections::{HashMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use super::{CAPACITY, LogId, Question, is_failed_connect, push};
+use crate::attribute::Id;
+use crate::attribute::vocabulary::{Cause, RootCause};
+use crate::observe::facts::{Fact, PoolKey};
+use crate::record::stamp::Local;
+
+/// How long changes are kept, in seconds: longer than a response may wait for its answer.
+const KEPT: Local = 120;
+
+/// Which pool an upstream is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its name, as PHP-FPM's log has it.
+    pub pool: Id,
+    /// Itself, among pools of the same name.
+    pub key: PoolKey,
+    /// The log of its master, if that is read.
+    pub log: Option<LogId>,
+    /// Its configuration refuses nginx's address: `listen.allowed_clients`.
+    pub refuses: bool,
+}
+
+/// Who listens where, from PHP-FPM's configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Topology {
+    /// Pools by the upstream address under which nginx knows them.
+    pub places: HashMap<Id, Place>,
+    /// Whether all PHP-FPM of this machine are known: then an address without a pool is a wrong one.
+    pub complete: bool,
+    /// Whether any pool is known.
+    pub any: bool,
+}
+
+impl Topology {
+    pub(super) fn place(&self, upstream: Id) -> Option<&Place> {
+        self.places.get(&upstream)
+    }
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Seen {
+    at: Local,
+    fact: Fact,
+}
+
+/// The recent past, as changes.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Observed {
+    seen: VecDeque<Seen>,
+    /// The last change of each kind that was dropped for its age: how things were before the first of `seen`.
+    before: Vec<Fact>,
+    #[serde(skip)]
+    sees_oom_kills: bool,
+}
+
+impl Observed {
+    pub(super) fn add(&mut self, at: Local, fact: Fact) {
+        match fact {
+            Fact::SeesOomKills => self.sees_oom_kills = true,
+            fact => push(&mut self.seen, Seen { at, fact }),
+        }
+        // Also while nothing fails and nobody asks.
+        self.forget(at.saturating_sub(KEPT));
+    }
+
+    pub(super) fn sees_oom_kills(&self) -> bool {
+        self.sees_oom_kills
+    }
+
+    /// Uses up one OOM kill near that second. The counters are looked at a little later than they move.
+    pub(super) fn take_oom_kill(&mut self, at: Local) -> bool {
+        for seen in &mut self.seen {
+            if let Fact::OomKills(left @ 1..) = &mut seen.fact
+                && (-1..=2).contains(&(seen.at - at))
+            {
+                *left -= 1;
+                return true;
+            }
+        }
+        false
+    }
+
+    pub(super) fn explain(
+        &mut self,
+        question: &Question,
+        place: Option<&Place>,
+        topology: &Topology,
+    ) -> Option<RootCause> {
+        let cause = question.verdict.map_or(Cause::ResponseTruncated, |verdict| verdict.cause);
+        if question.fastcgi == Some(false) {
+            return None;
+        }
+        if cause == Cause::ConnectTimeout {
+            let full = place.is_some_and(|place| self.was(question, Fact::Full(place.key, true)));
+            return full.then_some(RootCause::PoolSaturated);
+        }
+        if let Some(place) = place {
+            if self.happened(question, Fact::Restarted(place.key)) {
+                return Some(RootCause::FpmStopped);
+            }
+            if self.happened(question, Fact::Reloaded(place.key)) {
+                return Some(RootCause::FpmReloaded);
+            }
+        }
+        if is_failed_connect(cause) {
+            return self.not_made(question, place, topology);
+        }
+        // A log would have told of the worker's end, and which one it was.
+        let no_log = place.is_some_and(|place| place.log.is_none());
+        if no_log && self.take_oom_kill(question.at) {
+            return Some(RootCause::WorkerOomKilled);
+        }
+        place.filter(|place| place.refuses).map(|_| RootCause::ClientNotAllowed)
+    }
+
+    fn not_made(&self, question: &Question, place: Option<&Place>, topology: &Topology) -> Option<RootCause> {
+        match place {
+            Some(place) => self.was(question, Fact::Up(place.key, false)).then_some(RootCause::FpmNotRunning),
+            // That FastCGI is spoken there is what nginx was told; without that it may be any server.
+            None if question.fastcgi != Some(true) || !topology.complete => None,
+            None if !topology.any => Some(RootCause::FpmNotRunning),
+            None => Some(RootCause::WrongAddress),
+        }
+    }
+
+    /// Processes are looked at once a second, so a change of theirs is seen a little later than it happened.
+    fn happened(&self, question: &Question, fact: Fact) -> bool {
+        self.seen.iter().any(|seen| seen.fact == fact && (-1..=2).contains(&(seen.at - question.at)))
+    }
+
+    /// Whether it was so at some moment within a second of the failure.
+    fn was(&self, question: &Question, wanted: Fact) -> bool {
+        let (from, to) = (question.at - 1, question.at + 1);
+        let mut state = self.before.iter().any(|fact| *fact == wanted);
+        for seen in self.seen.iter().filter(|seen| seen.fact.is_about(wanted)) {
+            if seen.at > to {
+                break;
+            }
+            let is = seen.fact == wanted;
+            if state && seen.at >= from || is && seen.at >= from {
+                return true;
+            }
+            state = is;
+        }
+        state
+    }
+
+    /// Drops what was before, but keeps how things stood.
+    pub(super) fn forget(&mut self, old: Local) {
+        while let Some(seen) = self.seen.front().filter(|seen| seen.at < old).copied() {
+            self.seen.pop_front();
+            if matches!(seen.fact, Fact::Up(..) | Fact::Full(..)) {
+                self.before.retain(|fact| !fact.is_about(seen.fact));
+                self.before.push(seen.fact);
+            }
+        }
+        let surplus = self.before.len().saturating_sub(CAPACITY);
+        self.before.drain(..surplus);
+    }
+}

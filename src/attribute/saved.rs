@@ -1,0 +1,60 @@
+//! What the attribution must remember over a restart: names, entries that wait for their line, responses that wait
+//! for their root cause.
+//!
+//! It holds no text of a request and no client's address, only hashes of them.
+
+use serde::{Deserialize, Serialize};
+
+use super::names::SavedNames;
+use super::pending::SavedPending;
+use super::root::{Roots, Topology};
+use super::{Attributor, Local, Names, Options};
+
+/// An [`Attributor`] in the form in which it is saved.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SavedAttribution {
+    names: SavedNames,
+    pending: SavedPending,
+    roots: Roots,
+    /// The clock by which entries and questions were dated.
+    now: Local,
+    offset: i32,
+    offset_known: bool,
+}
+
+impl Attributor {
+    /// What is needed to go on after a restart.
+    pub fn save(&self) -> SavedAttribution {
+        SavedAttribution {
+            names: self.names.save(),
+            pending: self.pending.save(),
+            roots: self.roots.clone(),
+            now: self.now,
+            offset: self.offset,
+            offset_known: self.offset_known,
+        }
+    }
+
+    /// Goes on from `saved` at `now`, on a new clock. What waited goes on waiting as if no time had passed: the
+    /// lines that it waits for may have been written while we were away, or are to be written yet.
+    pub fn resume(options: Options, saved: SavedAttribution, now: Local) -> Self {
+        let SavedAttribution { names, pending, mut roots, now: then, offset, offset_known } = saved;
+        let shift = now.saturating_sub(then);
+        roots.shift(shift);
+        Self {
+            names: Names::restore(names),
+            options,
+            pending: pending.restore(shift),
+            roots,
+            topology: Topology::default(),
+            now,
+            offset: if offset_known { offset } else { options.offset },
+            offset_known,
+        }
+    }
+
+    /// A number that moves when anything waits no longer: counters may have changed without a line being read.
+    pub fn waiting(&self) -> (usize, usize) {
+        (self.pending.uncounted(), self.roots.waiting())
+    }
+}

@@ -1,0 +1,133 @@
+//! When the state is committed, and what is told about it.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::ledger::store::{Loaded, Opened, Reason, Store, StoreError};
+use crate::ledger::{Ledger, NOT_UNDERSTOOD, State};
+
+/// Between two commits while logs are read. A scrape commits by itself.
+const EVERY: Duration = Duration::from_millis(250);
+
+/// A commit may take one part in this many of the time: what is large is committed less often.
+const SHARE: u32 = 50;
+
+/// The state directory of a running `serve`.
+pub struct Persist {
+    store: Store,
+    encoded: Vec<u8>,
+    next: Instant,
+    /// What keeps commits from succeeding, while it lasts.
+    failure: Option<String>,
+}
+
+/// What a start finds.
+pub struct Found {
+    /// To commit to.
+    pub persist: Persist,
+    /// What to go on from.
+    pub state: Option<State>,
+    /// Why state files were not used, to be counted.
+    pub set_aside: Vec<&'static str>,
+}
+
+impl Persist {
+    /// Takes the directory and loads what is in it. `procfs` tells whether the machine was restarted since.
+    ///
+    /// # Errors
+    /// When another process uses the directory. All else is told and retried.
+    pub fn open(dir: &Path, procfs: &Path, now: Instant) -> Result<Found, StoreError> {
+        let boot = std::fs::read_to_string(procfs.join("sys/kernel/random/boot_id")).unwrap_or_default();
+        let Opened { store, loaded, set_aside } = Store::open(dir, boot.trim())?;
+        let mut reasons = Vec::new();
+        for broken in set_aside {
+            let (file, reason) = (dir.join(&broken.file), broken.reason);
+            if reason == Reason::Unfinished {
+                tracing::info!("{}: {reason}; the commit before it is used", file.display());
+            } else {
+                tracing::warn!("{} cannot be used: {reason}. It is set aside as *.bad", file.display());
+                reasons.push(reason.word());
+            }
+        }
+        let persist = Self { store, encoded: Vec::new(), next: now, failure: None };
+        let state = loaded.and_then(|loaded| match read(dir, &loaded) {
+            Ok(state) => Some(state),
+            Err(error) => {
+                tracing::error!(
+                    "the state in {} is whole but not understood: {error}. It begins anew",
+                    dir.display()
+                );
+                reasons.push(NOT_UNDERSTOOD);
+                None
+            }
+        });
+        Ok(Found { persist, state, set_aside: reasons })
+    }
+
+    /// Whether a commit is due.
+    pub fn is_due(&self, now: Instant) -> bool {
+        now >= self.next
+    }
+
+    /// Lets the syncing thread have what it has not had. To be called now and then when nothing is committed.
+    pub fn tick(&mut self, now: Instant) {
+        self.store.tick(now);
+        self.next = self.next.max(now + EVERY);
+    }
+
+    /// Commits, and says in the ledger whether that worked. Numbers may be shown after this.
+    pub fn commit(&mut self, state: &State, ledger: &mut Ledger, now: Instant) {
+        let result = self
+            .encode(state)
+            .and_then(|()| self.store.commit(&self.encoded, now).map_err(|e| e.to_string()));
+        if result.is_err() {
+            // The numbers are shown all the same. If even this fails, there is nothing left to do but to say so.
+            let _ = self.store.distrust();
+        }
+        let failure = result.err().or_else(|| self.store.durable_failure());
+        ledger.durable = Some(failure.is_none());
+        self.tell(failure);
+        self.next = now + EVERY.max(now.elapsed() * SHARE);
+    }
+
+    /// The last commit: the next start goes on from it even after a reboot.
+    pub fn close(mut self, state: &State) {
+        let result =
+            self.encode(state).and_then(|()| self.store.close(&self.encoded).map_err(|e| e.to_string()));
+        if let Err(error) = result {
+            tracing::warn!("the last state could not be saved: {error}");
+        }
+    }
+
+    fn encode(&mut self, state: &State) -> Result<(), String> {
+        self.encoded.clear();
+        serde_json::to_writer(&mut self.encoded, state)
+            .map_err(|error| format!("the state cannot be written as JSON: {error}"))
+    }
+
+    fn tell(&mut self, failure: Option<String>) {
+        match (&self.failure, &failure) {
+            (before, Some(now)) if before.as_ref() != Some(now) => {
+                tracing::warn!("the state is not safe: {now} Counters may step down at a restart until then");
+            }
+            (Some(_), None) => tracing::info!("the state is safe again"),
+            _ => {}
+        }
+        self.failure = failure;
+    }
+}
+
+fn read(dir: &Path, loaded: &Loaded) -> serde_json::Result<State> {
+    let state: State = serde_json::from_slice(&loaded.payload)?;
+    Ok(match loaded.trusted {
+        true => state,
+        false => {
+            tracing::warn!(
+                "the newest state in {} may be older than what was shown last (a power loss, or a broken file): \
+                 the logs are read on from there, and the counters start at 0",
+                dir.display()
+            );
+            state.counters_reset()
+        }
+    })
+}

@@ -1,0 +1,148 @@
+//! The counters in the form in which they are saved, and the whole record: counters together with the read
+//! positions and everything that waits, so that what is loaded is of one moment.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::attribute::logs::SavedReader;
+use crate::attribute::vocabulary::{Cause, ExitReason, Outcome, Phase, RootCause};
+use crate::attribute::{Id, SavedAttribution};
+use crate::observe::machine::Counted;
+use crate::source::{SavedSet, bytes};
+
+use super::Ledger;
+use super::histogram::Histogram;
+
+/// Everything that a restart must not lose.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct State {
+    /// Names, entries and responses that wait.
+    pub attribution: SavedAttribution,
+    /// The counters.
+    pub counters: SavedCounters,
+    /// Access logs.
+    pub access: SavedInput,
+    /// Error logs.
+    pub error: SavedInput,
+    /// PHP-FPM logs.
+    pub fpm: SavedInput,
+}
+
+/// The logs of one kind.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct SavedInput {
+    /// Where their files stand.
+    pub set: SavedSet,
+    /// What was counted of each, also of those no longer followed.
+    pub logs: Vec<SavedCounts>,
+}
+
+/// What was counted of one log.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SavedCounts {
+    /// Its path.
+    #[serde(with = "bytes::path")]
+    pub path: PathBuf,
+    /// Lines.
+    pub reader: SavedReader,
+    /// Lines skipped for their length.
+    pub oversized: u64,
+    /// Bytes lost.
+    pub lost: u64,
+    /// Gaps of unknown size.
+    pub gaps: u64,
+    /// Unix time of the last read, in seconds.
+    pub last_read: u64,
+}
+
+impl State {
+    /// The same positions with all counters at 0: for a record that may be older than what was shown. A counter
+    /// that begins at 0 again is understood by `rate()`; one that is a little lower than before is not.
+    pub fn counters_reset(mut self) -> Self {
+        self.counters = SavedCounters::default();
+        for input in [&mut self.access, &mut self.error, &mut self.fpm] {
+            for counts in &mut input.logs {
+                counts.reader.reset_counts();
+                (counts.oversized, counts.lost, counts.gaps) = (0, 0, 0);
+            }
+        }
+        self
+    }
+}
+
+/// A [`Ledger`] without its zeros, which come back with the pairs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SavedCounters {
+    responses: Vec<Vec<(u16, u64)>>,
+    errors: Vec<(Id, Id, u16, Cause, u64)>,
+    roots: Vec<(Id, u16, RootCause, u64)>,
+    failures: Vec<(Id, Cause, Outcome, u64)>,
+    seconds: Vec<(usize, [Histogram; Phase::ALL.len()])>,
+    exits: Vec<(Id, ExitReason, u64)>,
+    pairs: Vec<(Id, Id)>,
+    pairs_overflowed: u64,
+    #[serde(default)]
+    observed: Vec<(Counted, Vec<String>, f64)>,
+    #[serde(default)]
+    set_aside: Vec<(String, u64)>,
+}
+
+impl Ledger {
+    /// What is needed to go on after a restart.
+    pub fn save(&self) -> SavedCounters {
+        let counted = |count: &&u64| **count > 0;
+        let seconds = self.seconds.iter().enumerate();
+        let seconds = seconds.filter(|(_, phases)| phases.iter().any(|histogram| histogram.count() > 0));
+        SavedCounters {
+            responses: self.responses.clone(),
+            errors: (self.errors.iter().filter(|(_, count)| counted(count)))
+                .map(|((server, upstream, code, cause), count)| (*server, *upstream, *code, *cause, *count))
+                .collect(),
+            roots: (self.roots.iter().filter(|(_, count)| counted(count)))
+                .map(|((upstream, code, root), count)| (*upstream, *code, *root, *count))
+                .collect(),
+            failures: (self.failures.iter().filter(|(_, count)| counted(count)))
+                .map(|((upstream, cause, outcome), count)| (*upstream, *cause, *outcome, *count))
+                .collect(),
+            seconds: seconds.map(|(at, phases)| (at, phases.clone())).collect(),
+            exits: self.exits.iter().map(|((pool, reason), count)| (*pool, *reason, *count)).collect(),
+            pairs: self.pairs.iter().copied().collect(),
+            pairs_overflowed: self.pairs_overflowed,
+            observed: (self.observed.iter())
+                .map(|((what, labels), sum)| (*what, labels.clone(), *sum))
+                .collect(),
+            set_aside: self.set_aside.iter().map(|(reason, count)| (reason.clone(), *count)).collect(),
+        }
+    }
+
+    /// Goes on from what was saved.
+    pub fn resume(saved: SavedCounters) -> Self {
+        let mut ledger = Self::default();
+        for (server, upstream) in saved.pairs {
+            ledger.pair_of(server, upstream);
+        }
+        ledger.responses = saved.responses;
+        for (server, upstream, code, cause, count) in saved.errors {
+            ledger.errors.insert((server, upstream, code, cause), count);
+        }
+        for (upstream, code, root, count) in saved.roots {
+            ledger.roots.insert((upstream, code, root), count);
+        }
+        for (upstream, cause, outcome, count) in saved.failures {
+            ledger.failures.insert((upstream, cause, outcome), count);
+        }
+        for (at, phases) in saved.seconds {
+            if at >= ledger.seconds.len() {
+                ledger.seconds.resize_with(at + 1, Default::default);
+            }
+            ledger.seconds[at] = phases;
+        }
+        ledger.exits = saved.exits.into_iter().map(|(pool, reason, count)| ((pool, reason), count)).collect();
+        ledger.pairs_overflowed = saved.pairs_overflowed;
+        let observed = saved.observed.into_iter();
+        ledger.observed = observed.map(|(what, labels, sum)| ((what, labels), sum)).collect();
+        ledger.set_aside.extend(saved.set_aside);
+        ledger
+    }
+}

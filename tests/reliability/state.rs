@@ -1,0 +1,262 @@
+//! A state directory that is full, read-only, broken or from the future: reading and serving go on.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::counters::{counters, sum};
+use crate::support::{Serve, text};
+
+/// A log, and a place for the state.
+struct Stand {
+    dir: TempDir,
+}
+
+impl Stand {
+    fn new() -> Self {
+        let stand = Self { dir: tempfile::tempdir().unwrap() };
+        stand.write(3);
+        stand
+    }
+
+    fn log(&self) -> PathBuf {
+        self.dir.path().join("access.log")
+    }
+
+    fn state(&self) -> PathBuf {
+        self.dir.path().join("state")
+    }
+
+    fn write(&self, lines: usize) {
+        let line = "192.0.2.1 - - [21/Nov/2026:05:00:00 +0000] \"GET / HTTP/1.1\" 502 1 \"-\" \"-\"\n";
+        let mut log = File::options().append(true).create(true).open(self.log()).unwrap();
+        log.write_all(line.repeat(lines).as_bytes()).unwrap();
+    }
+
+    fn start(&self) -> Serve {
+        let (log, state) = (self.log(), self.state());
+        Serve::start(&["--access-log", text(&log), "--read-from", "start", "--state.dir", text(&state)])
+    }
+}
+
+fn errors(serve: &Serve) -> u64 {
+    sum(&counters(&serve.scrape()), "http_errors_total", "")
+}
+
+fn durable(serve: &Serve) -> bool {
+    serve.scrape().lines().any(|line| line == "badgateway_state_durable 1")
+}
+
+fn set_aside(serve: &Serve, reason: &str) -> u64 {
+    sum(&counters(&serve.scrape()), "state_set_aside_total", reason)
+}
+
+#[test]
+fn a_restart_goes_on_where_it_was() {
+    let stand = Stand::new();
+    let serve = stand.start();
+    assert_eq!(errors(&serve), 3);
+    drop(serve);
+    stand.write(2);
+    let serve = stand.start();
+    assert_eq!(errors(&serve), 5, "killed");
+    assert_eq!(serve.terminate(), Some(0));
+    stand.write(1);
+    let serve = stand.start();
+    assert_eq!(errors(&serve), 6, "terminated");
+    assert!(durable(&serve));
+}
+
+#[test]
+fn without_a_directory_a_restart_counts_anew() {
+    let stand = Stand::new();
+    let log = stand.log();
+    let serve = Serve::start(&["--access-log", text(&log)]);
+    stand.write(2);
+    assert_eq!(errors(&serve), 2, "what was there before is history");
+    assert!(!serve.scrape().contains("badgateway_state_"), "unknown is not shown as zero");
+}
+
+#[test]
+fn a_directory_in_use_is_an_error_that_names_the_process() {
+    let stand = Stand::new();
+    let serve = stand.start();
+    let (log, state) = (stand.log(), stand.state());
+    let args = [
+        "serve",
+        "--access-log",
+        text(&log),
+        "--state.dir",
+        text(&state),
+        "--web.listen-address",
+        "127.0.0.1:0",
+    ];
+    let second = crate::support::run(&args);
+    let said = crate::support::stderr(&second);
+    assert!(!second.status.success());
+    assert!(said.contains(&serve.pid().to_string()) && said.contains("--state.dir"), "{said}");
+}
+
+/// Every file of the state is broken in every region of it: the magic, the header, the middle, the end.
+#[test]
+fn broken_state_is_set_aside_and_never_counted_lower() {
+    let stand = Stand::new();
+    let breaks: [fn(&mut Vec<u8>); 6] = [
+        |bytes| bytes[0] ^= 1,
+        |bytes| bytes[30] ^= 1,
+        |bytes| {
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 0x20;
+        },
+        |bytes| {
+            let last = bytes.len() - 1;
+            bytes[last] ^= 1;
+        },
+        |bytes| bytes.truncate(bytes.len() / 2),
+        |bytes| bytes.fill(0),
+    ];
+    for (n, damage) in breaks.into_iter().enumerate() {
+        let _ = fs::remove_dir_all(stand.state());
+        let serve = stand.start();
+        let before = errors(&serve);
+        drop(serve);
+        for entry in fs::read_dir(stand.state()).unwrap().map(|entry| entry.unwrap().path()) {
+            let mut bytes = fs::read(&entry).unwrap();
+            if bytes.len() > 100 {
+                damage(&mut bytes);
+                fs::write(&entry, bytes).unwrap();
+            }
+        }
+        stand.write(1);
+        let serve = stand.start();
+        let after = errors(&serve);
+        assert!(after == 0 || after > before, "break {n}: {before} before, {after} after");
+        assert!(set_aside(&serve, "") > 0, "break {n} is counted");
+        assert!(serve.log().contains("set aside"), "break {n} is told: {}", serve.log());
+        assert!(
+            fs::read_dir(stand.state()).unwrap().any(|e| e
+                .unwrap()
+                .path()
+                .extension()
+                .is_some_and(|x| x == "bad"))
+        );
+        assert!(durable(&serve), "break {n}: it goes on");
+    }
+}
+
+#[test]
+fn a_state_from_the_future_is_set_aside() {
+    let stand = Stand::new();
+    let serve = stand.start();
+    assert_eq!(errors(&serve), 3);
+    drop(serve);
+    for entry in fs::read_dir(stand.state()).unwrap().map(|entry| entry.unwrap().path()) {
+        let text = String::from_utf8(fs::read(&entry).unwrap()).unwrap();
+        fs::write(&entry, text.replacen("badgateway state 1 ", "badgateway state 2 ", 1)).unwrap();
+    }
+    let serve = stand.start();
+    assert!(set_aside(&serve, "version") > 0);
+    assert!(durable(&serve));
+}
+
+/// Whether this is root. If not, the test named is run again as root of a user namespace of its own, where a file
+/// system may be mounted.
+fn is_root(test: &str) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let uids = status.lines().find_map(|line| line.strip_prefix("Uid:")).unwrap();
+    if uids.split_whitespace().nth(1) == Some("0") {
+        return true;
+    }
+    let mut again = Command::new("unshare");
+    again.arg("--map-root-user").arg("--mount").arg(std::env::current_exe().unwrap());
+    let done = again.args(["--exact", test, "--nocapture"]).output().unwrap();
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(
+        done.status.success(),
+        "this test mounts a tmpfs: run it as root, or allow user namespaces: {said}"
+    );
+    false
+}
+
+/// A small file system of its own, until it is dropped.
+struct Tmpfs(PathBuf);
+
+impl Tmpfs {
+    fn mount(at: &Path) -> Self {
+        fs::create_dir_all(at).unwrap();
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs", text(at)]).output().unwrap();
+        let said = String::from_utf8_lossy(&mounted.stderr).into_owned();
+        assert!(mounted.status.success(), "{said}");
+        Self(at.to_owned())
+    }
+
+    fn remount(&self, option: &str) {
+        let done = Command::new("mount").args(["-o", &format!("remount,{option}"), text(&self.0)]).status();
+        assert!(done.unwrap().success());
+    }
+}
+
+impl Drop for Tmpfs {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").args(["-l", text(&self.0)]).status();
+    }
+}
+
+/// Takes all the space there is.
+fn fill(ballast: &Path) {
+    let mut file = File::create(ballast).unwrap();
+    while file.write_all(&[b'x'; 4096]).is_ok() {}
+}
+
+#[test]
+fn a_full_and_a_read_only_file_system_are_told_and_recovered_from() {
+    if !is_root("state::a_full_and_a_read_only_file_system_are_told_and_recovered_from") {
+        return;
+    }
+    let stand = Stand::new();
+    let tmpfs = Tmpfs::mount(&stand.state());
+    // Full from the start.
+    let ballast = stand.state().join("ballast");
+    fill(&ballast);
+    let serve = stand.start();
+    assert_eq!(errors(&serve), 3, "numbers are served all the same");
+    assert!(!durable(&serve));
+    stand.write(1);
+    assert_eq!(errors(&serve), 4);
+    assert!(serve.log().contains("space"), "{}", serve.log());
+    fs::remove_file(&ballast).unwrap();
+    serve.until(durable);
+    for _ in 0..2 {
+        stand.write(1);
+        serve.scrape();
+    }
+    // Full later: what is there is overwritten in place.
+    fill(&ballast);
+    stand.write(1);
+    assert_eq!(errors(&serve), 7);
+    drop(serve);
+    let serve = stand.start();
+    assert_eq!(errors(&serve), 7);
+    fs::remove_file(&ballast).unwrap();
+    serve.until(durable);
+    // Read-only: nothing can be written, and the last state is still there.
+    drop(serve);
+    tmpfs.remount("ro");
+    stand.write(1);
+    let serve = stand.start();
+    assert_eq!(errors(&serve), 8);
+    assert!(!durable(&serve));
+    tmpfs.remount("rw");
+    stand.write(1);
+    serve.until(durable);
+    assert_eq!(errors(&serve), 9);
+    drop(serve);
+    let serve = stand.start();
+    assert_eq!(errors(&serve), 9);
+    drop(serve);
+    drop(tmpfs);
+}
