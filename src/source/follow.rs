@@ -168,10 +168,13 @@ impl Follower {
         let mut failure = None;
         let mut index = 0;
         while let Some(generation) = self.generations.get_mut(index) {
-            if generation.has_begun() && self.add_missed(index) > 0 {
+            if generation.has_begun() {
+                // A copy of a file that is empty by now would look like one that was never seen.
+                self.measure();
+                self.add_missed(index);
+                index = 0;
                 continue;
             }
-            let Some(generation) = self.generations.get_mut(index) else { break };
             let head_len = generation.head.len();
             let step = generation.read(buf, upto);
             if generation.head.len() != head_len {

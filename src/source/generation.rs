@@ -62,7 +62,7 @@ pub(super) struct Generation {
     sealed: bool,
     /// The end of a gzip was met.
     ended: bool,
-    /// It was empty, and is no more: others may have to be read before it.
+    /// It was empty and was written to: others may have to be read before it.
     began: bool,
     pub(super) trouble: Trouble,
     /// Since when reading fails.
@@ -192,8 +192,8 @@ impl Generation {
             }
             if self.pos == 0 {
                 let head = Window::read(self.file.as_ref(), 0, WINDOW)?;
-                // Before its first bytes it may have been written, copied and emptied unseen.
-                self.began |= self.head.len() == 0 && head.len() > 0;
+                // It was empty when last seen: since then it may have been written, copied and emptied.
+                self.began |= self.head.len() == 0;
                 self.head = head;
             }
         }
@@ -201,7 +201,7 @@ impl Generation {
         Ok(true)
     }
 
-    /// Whether its first bytes are there now, and were not when that was last asked.
+    /// Whether it was empty when that was last asked, and was written to since.
     pub(super) fn has_begun(&mut self) -> bool {
         // A failure shows when it is read.
         if self.pos == 0 && self.head.len() == 0 {
@@ -318,7 +318,7 @@ impl Generation {
             };
             let fresh = fresh.len();
             let seen = self.head.as_slice();
-            if self.pos == 0 && !seen.starts_with(got) && !got.starts_with(seen) {
+            if self.pos == 0 && !got.starts_with(seen.get(..want).unwrap_or(seen)) {
                 return Ok(Step::Truncated);
             }
             if fresh == 0 {

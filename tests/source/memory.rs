@@ -11,6 +11,9 @@ use badgateway::source::files::{Files, Kind, LogFile, Stat};
 
 pub(crate) const DIR: &str = "/logs";
 
+/// The kernel stamps files with a clock that runs in ticks.
+pub(crate) const TICK: Duration = Duration::from_millis(10);
+
 #[derive(Debug, Clone)]
 enum Entry {
     File(u64),
@@ -53,10 +56,9 @@ pub(crate) fn path(name: &str) -> PathBuf {
 }
 
 impl Disk {
-    /// The kernel stamps files with a clock that runs in ticks.
     fn stamp(&self) -> SystemTime {
         let since = self.now.duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.now - Duration::from_nanos((since.as_nanos() % 10_000_000) as u64)
+        self.now - Duration::from_nanos((since.as_nanos() % TICK.as_nanos()) as u64)
     }
 
     fn find(&self, path: &Path) -> io::Result<u64> {

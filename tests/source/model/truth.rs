@@ -5,6 +5,8 @@
 pub(crate) struct Content {
     /// Neither the file nor a copy exists: only who read it in time, or holds it open, has it.
     pub(crate) gone: bool,
+    /// The file was emptied: who had not seen the lines by then sees them in a copy at most.
+    pub(crate) emptied: bool,
     has_lines: bool,
 }
 
@@ -14,16 +16,12 @@ struct Line {
     content: usize,
     /// Written after the copy was made and before the file was emptied.
     between: bool,
-    /// A newer content had lines already: two files were written at once.
-    late: bool,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Truth {
     pub(crate) contents: Vec<Content>,
     lines: Vec<Line>,
-    /// A file could not be read for a while: the ones behind it were not held up.
-    pub(crate) failed: bool,
 }
 
 /// What the reader had counted when its state was saved: both are committed together.
@@ -60,20 +58,20 @@ impl Truth {
         let n = self.lines.len();
         let token = (n as u32).wrapping_mul(0x9e37_79b1);
         let text = format!("{token:08x} {n} {:.<padding$}\n", "");
-        let late = self.contents[content + 1..].iter().any(|newer| newer.has_lines);
         self.contents[content].has_lines = true;
-        self.lines.push(Line { text, content, between, late });
+        self.lines.push(Line { text, content, between });
         &self.lines[n].text
     }
 
-    pub(crate) fn has_lines(&self, content: usize) -> bool {
-        self.contents[content].has_lines
+    /// Whether it has lines, in its own file and not in a copy only.
+    pub(crate) fn is_in_file(&self, content: usize) -> bool {
+        self.contents[content].has_lines && !self.contents[content].emptied
     }
 
     /// Says what is wrong with `account`, if anything is.
     pub(crate) fn judge(&self, account: &Account, unread: u64) -> Result<(), String> {
         let mut read = vec![false; self.lines.len()];
-        let mut newest = None;
+        // Order is promised within a file: two files may be written at once.
         let mut newest_of = vec![None; self.contents.len()];
         for text in account.read.split_inclusive('\n') {
             let n = text.split(' ').nth(1).and_then(|n| n.parse::<usize>().ok());
@@ -82,8 +80,7 @@ impl Truth {
             if std::mem::replace(&mut read[n], true) {
                 return Err(format!("read twice: {text}"));
             }
-            let newest = if line.late || self.failed { &mut newest_of[line.content] } else { &mut newest };
-            if newest.replace(n) > Some(n) {
+            if newest_of[line.content].replace(n) > Some(n) {
                 return Err(format!("out of order: {text}"));
             }
         }
