@@ -405,7 +405,7 @@ impl Follower {
                 index += 1;
             }
         }
-        if self.generations.iter().all(Generation::is_live) {
+        if self.owed_since.is_none() && self.generations.iter().all(Generation::is_live) {
             let former = self.places.len().saturating_sub(1);
             self.places.drain(..former);
         }

@@ -248,7 +248,8 @@ impl Generation {
         self.mark = self.mark.min(self.end);
         self.pos = 0;
         self.carry = Carry::default();
-        self.head = Window::EMPTY;
+        // It may be emptied again before it is read; a failure shows when it is.
+        self.head = Window::read(self.file.as_ref(), 0, WINDOW).unwrap_or(Window::EMPTY);
         self.beginning = Beginning::default();
         self.tail = Window::EMPTY;
         self.truncated_since = None;
