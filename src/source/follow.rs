@@ -46,6 +46,8 @@ pub struct Follower {
     stocktaking: Instant,
     /// Since when rotated files have to be looked for, though the file at the path is the same.
     pub(super) owed_since: Option<Instant>,
+    /// An open file cannot be read: what looks like one that was never seen may be a copy of it.
+    pub(super) unmeasured: bool,
     /// Files to go on with that cannot be read, since we were started.
     pub(super) pending: Option<(SavedLog, Instant)>,
     /// Saved positions before which nothing was read, and whose files were not met yet.
@@ -109,6 +111,7 @@ impl Follower {
             known: None,
             stocktaking: now,
             owed_since: Some(now),
+            unmeasured: false,
             pending: None,
             fresh: Vec::new(),
             now,
@@ -244,6 +247,7 @@ impl Follower {
 
     /// Takes the size of every open file.
     fn measure(&mut self) {
+        self.unmeasured = false;
         let mut index = 0;
         while let Some(generation) = self.generations.get_mut(index) {
             match generation.measure() {
@@ -252,6 +256,7 @@ impl Follower {
                 Err(error) => {
                     let error = OpenError::from_io(&self.path, "examine", error);
                     generation.trouble.begin(error.to_string());
+                    self.unmeasured = true;
                     index += 1;
                 }
             }
@@ -383,10 +388,8 @@ impl Follower {
     }
 
     fn find_copy(&self, index: usize) -> Search<rescue::Copy> {
-        let (Some(truncated), Some(place)) = (self.generations.get(index), self.places.last()) else {
-            return Search::Absent;
-        };
-        rescue::copy_of(self.files.as_ref(), place, truncated, &self.generations)
+        let Some(truncated) = self.generations.get(index) else { return Search::Absent };
+        rescue::copy_of(self.files.as_ref(), &self.places, truncated, &self.generations)
     }
 
     /// Closes what nobody writes to any more and what has been read; the rest of the lines is for

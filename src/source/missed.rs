@@ -17,6 +17,10 @@ impl Follower {
 
     /// Adds them in front of the generation at `index`, behind those that are older. Returns how many there were.
     pub(super) fn add_missed(&mut self, index: usize) -> usize {
+        if self.unmeasured {
+            self.owed_since.get_or_insert(self.now);
+            return 0;
+        }
         let Some(survey) = self.survey() else { return 0 };
         if self.known.is_none() {
             // They were there before us.

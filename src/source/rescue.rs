@@ -74,13 +74,13 @@ pub(super) struct Copy {
 /// The copy of `truncated` as it was before, unless it is one of the `open` files.
 pub(super) fn copy_of(
     files: &dyn Files,
-    place: &Path,
+    places: &[PathBuf],
     truncated: &Generation,
     open: &[Generation],
 ) -> Search<Copy> {
     let mut result = Search::Absent;
-    let siblings = siblings(files, place).unwrap_or_default();
-    for (id, sibling) in siblings.into_iter().take(CANDIDATES) {
+    let siblings = places.iter().rev().filter_map(|place| siblings(files, place));
+    for (id, sibling) in siblings.flat_map(|siblings| siblings.into_iter().take(CANDIDATES)) {
         if is_open(open, id) {
             continue;
         }

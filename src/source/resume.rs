@@ -135,6 +135,7 @@ impl Follower {
         if let Some((saved, _)) = &self.pending {
             return saved.clone();
         }
-        SavedLog::new(&self.path, &self.places, self.positions(), self.existing, self.known.clone())
+        let files = self.fresh.iter().copied().chain(self.positions()).collect();
+        SavedLog::new(&self.path, &self.places, files, self.existing, self.known.clone())
     }
 }

@@ -94,8 +94,10 @@ impl Truth {
         if lost_bytes > lost as u64 {
             return Err(format!("{lost_bytes} bytes are said to be lost, {lost} are"));
         }
-        let must_notice =
-            |line: &Line| self.contents[line.content].gone && Account::has(&account.seen, line.content);
+        let must_notice = |line: &Line| {
+            let is_gone = self.contents[line.content].gone;
+            is_gone && !line.between && Account::has(&account.seen, line.content)
+        };
         if lost_bytes + gaps == 0
             && let Some((_, line)) = missing().find(|(_, line)| must_notice(line))
         {
