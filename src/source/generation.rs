@@ -244,12 +244,13 @@ impl Generation {
 
     /// Goes back to the first byte, after truncation.
     pub(super) fn restart(&mut self) {
-        self.end = self.file.stat().map_or(0, |stat| stat.len);
+        // It may be emptied again before it is read. What cannot be read was not seen.
+        let head = Window::read(self.file.as_ref(), 0, WINDOW).ok();
+        self.end = head.map_or(0, |_| self.file.stat().map_or(0, |stat| stat.len));
         self.mark = self.mark.min(self.end);
         self.pos = 0;
         self.carry = Carry::default();
-        // It may be emptied again before it is read; a failure shows when it is.
-        self.head = Window::read(self.file.as_ref(), 0, WINDOW).unwrap_or(Window::EMPTY);
+        self.head = head.unwrap_or(Window::EMPTY);
         self.beginning = Beginning::default();
         self.tail = Window::EMPTY;
         self.truncated_since = None;

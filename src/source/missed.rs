@@ -17,7 +17,8 @@ impl Follower {
 
     /// Adds them in front of the generation at `index`, behind those that are older. Returns how many there were.
     pub(super) fn add_missed(&mut self, index: usize) -> usize {
-        if self.unmeasured {
+        let waits = |generation: &Generation| generation.truncated_since.is_some();
+        if self.unmeasured || self.generations.iter().any(waits) {
             self.owed_since.get_or_insert(self.now);
             return 0;
         }

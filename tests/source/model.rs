@@ -111,9 +111,11 @@ impl Reader {
 
     fn start(&mut self, world: &mut World) {
         if self.log.is_none() {
-            // What was opened and is gone by now cannot be opened again.
+            // What is gone by now, or cannot be read, cannot be opened again.
+            let fails = self.failing_since.is_some();
             let contents = world.truth.contents.iter();
-            self.account.opened.iter_mut().zip(contents).for_each(|(opened, content)| *opened &= !content.gone);
+            let opened = self.account.opened.iter_mut().zip(contents);
+            opened.for_each(|(opened, content)| *opened &= !content.gone && !fails);
             let files = Arc::new(world.disk.clone());
             self.log = Some(Follower::resume(files, &self.saved.0, self.now));
             self.check(world);
