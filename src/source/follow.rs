@@ -13,10 +13,9 @@ use super::files::{Files, Kind, Os};
 use super::generation::{Generation, Step};
 use super::identity::FileId;
 use super::known::Known;
-use super::rescue::Search;
 use super::saved::SavedLog;
 use super::trouble::Trouble;
-use super::{Buffer, OpenError, Position, ReadError, ReadFrom, Skipped, Status, Upto, open, rescue};
+use super::{Buffer, OpenError, Position, ReadError, ReadFrom, Skipped, Status, Upto, open};
 
 /// How long a file that is no longer at the path is polled on, counted from its last growth.
 pub(super) const GRACE: Duration = Duration::from_secs(60);
@@ -61,7 +60,7 @@ pub struct Follower {
     pub(super) lost_bytes: u64,
     pub(super) gaps: u64,
     /// Of generations that are closed.
-    skipped: Skipped,
+    pub(super) skipped: Skipped,
 }
 
 impl Follower {
@@ -178,10 +177,9 @@ impl Follower {
                 index = 0;
                 continue;
             }
-            let head_len = generation.head.len();
             let step = generation.read(buf, upto);
-            if generation.head.len() != head_len {
-                self.claims.set_head(generation.id, generation.head);
+            if let Some(head) = generation.new_head() {
+                self.claims.set_head(generation.id, head);
             }
             match step {
                 Ok(Step::Block(range)) => {
@@ -261,6 +259,11 @@ impl Follower {
                 }
             }
         }
+        for generation in &mut self.generations {
+            if let Some(head) = generation.new_head() {
+                self.claims.set_head(generation.id, head);
+            }
+        }
     }
 
     fn look_at_path(&mut self, now: Instant) {
@@ -328,7 +331,6 @@ impl Follower {
         };
         let live = Generation::new(file, &stat, offset).map_err(claim)?;
         self.existing = None;
-        self.claims.set_head(live.id, live.head);
         self.meet(live.file(), Some(live.id));
         self.generations.push(live);
         self.add_missed(self.generations.len() - 1);
@@ -341,55 +343,6 @@ impl Follower {
         for generation in self.generations.iter_mut().filter(|generation| generation.is_live()) {
             generation.retire_after(GRACE, now);
         }
-    }
-
-    /// Starts a truncated file anew, with the copies that were made of it, if any, in front. Returns the index
-    /// of the first generation not looked at.
-    fn truncated(&mut self, index: usize) -> usize {
-        let Some(generation) = self.generations.get_mut(index) else { return index };
-        if generation.expired {
-            // A copy, or a rotated file nobody writes to: what is written there now is no log of ours.
-            self.lost_bytes += generation.unyielded();
-            self.close(index);
-            return index;
-        }
-        let since = *generation.truncated_since.get_or_insert(self.now);
-        let copy = match self.find_copy(index) {
-            Search::Found(copy) => Some(copy),
-            Search::Unreadable if self.now.saturating_duration_since(since) < GRACE => return index + 1,
-            Search::Unreadable | Search::Absent => None,
-        };
-        let Some(generation) = self.generations.get_mut(index) else { return index };
-        tracing::info!(
-            "{} was truncated after {} bytes; {}",
-            self.path.display(),
-            generation.end,
-            if copy.is_some() { "the rest is read from its copy" } else { "no copy of it was found" }
-        );
-        let mut at = index;
-        if let Some(copy) = copy {
-            // What the copy lacks was written between cp and truncate.
-            if !copy.gzip {
-                self.lost_bytes += generation.end.saturating_sub(copy.stat.len);
-            }
-            let copy = Generation::resume_copy(copy, generation);
-            generation.restart();
-            self.claims.note_copy(&self.path, copy.id, copy.head);
-            self.generations.insert(index, copy);
-            at += 1;
-        } else {
-            self.lost_bytes += generation.unyielded();
-            self.gaps += 1;
-            self.skipped += generation.carry.skipped();
-            generation.restart();
-        }
-        // It may have been emptied more than once.
-        at + self.add_missed(at) + 1
-    }
-
-    fn find_copy(&self, index: usize) -> Search<rescue::Copy> {
-        let Some(truncated) = self.generations.get(index) else { return Search::Absent };
-        rescue::copy_of(self.files.as_ref(), &self.places, truncated, &self.generations)
     }
 
     /// Closes what nobody writes to any more and what has been read; the rest of the lines is for
@@ -414,7 +367,7 @@ impl Follower {
         }
     }
 
-    fn close(&mut self, index: usize) {
+    pub(super) fn close(&mut self, index: usize) {
         let generation = self.generations.remove(index);
         self.skipped += generation.carry.skipped();
         self.claims.close(generation.id, generation.pos);

@@ -48,6 +48,7 @@ pub(super) struct Generation {
     mark: u64,
     pub(super) carry: Carry,
     pub(super) head: Window,
+    is_head_new: bool,
     /// Of more bytes than `head` has, to be recognised by after a restart.
     beginning: Beginning,
     /// The bytes before `pos`.
@@ -78,55 +79,17 @@ impl Generation {
     pub(super) fn new(file: Box<dyn LogFile>, stat: &Stat, offset: u64) -> io::Result<Self> {
         let mut carry = Carry::default();
         let pos = line_start(file.as_ref(), offset.min(stat.len), &mut carry)?;
-        let mut generation = Self {
-            id: FileId::of(stat),
-            pos,
-            end: stat.len,
-            mark: 0,
-            carry,
-            head: Window::EMPTY,
-            beginning: Beginning::default(),
-            tail: Window::EMPTY,
-            until: None,
-            checked_end: stat.len,
-            expired: false,
-            sealed: false,
-            ended: false,
-            began: false,
-            trouble: Trouble::default(),
-            failing_since: None,
-            truncated_since: None,
-            modified: stat.modified,
-            file,
-        };
-        generation.remember()?;
-        Ok(generation)
+        Self::at(file, stat, pos, carry).remember()
     }
 
     /// The copy of a truncated file, taken up where that one was left; read once and dropped.
     pub(super) fn resume_copy(copy: Copy, of: &mut Self) -> Self {
         let Copy { file, stat, gzip } = copy;
-        Self {
-            file,
-            id: FileId::of(&stat),
-            pos: of.pos,
-            end: stat.len,
-            mark: stat.len,
-            carry: std::mem::take(&mut of.carry),
-            head: of.head,
-            beginning: of.beginning,
-            tail: of.tail,
-            until: None,
-            checked_end: stat.len,
-            expired: true,
-            sealed: gzip,
-            ended: false,
-            began: false,
-            trouble: Trouble::default(),
-            failing_since: None,
-            truncated_since: None,
-            modified: stat.modified,
-        }
+        let mut generation = Self::at(file, &stat, of.pos, std::mem::take(&mut of.carry));
+        generation.mark = stat.len;
+        (generation.head, generation.beginning, generation.tail) = (of.head, of.beginning, of.tail);
+        generation.finish(gzip);
+        generation
     }
 
     /// Goes on where a saved position was; `file` is known to hold the bytes before it.
@@ -135,13 +98,19 @@ impl Generation {
         if saved.mid_line {
             carry.skip_line();
         }
-        let mut generation = Self {
+        Self::at(file, stat, saved.line_start(), carry).remember()
+    }
+
+    fn at(file: Box<dyn LogFile>, stat: &Stat, pos: u64, carry: Carry) -> Self {
+        Self {
+            file,
             id: FileId::of(stat),
-            pos: saved.line_start(),
+            pos,
             end: stat.len,
             mark: 0,
             carry,
             head: Window::EMPTY,
+            is_head_new: true,
             beginning: Beginning::default(),
             tail: Window::EMPTY,
             until: None,
@@ -154,10 +123,7 @@ impl Generation {
             failing_since: None,
             truncated_since: None,
             modified: stat.modified,
-            file,
-        };
-        generation.remember()?;
-        Ok(generation)
+        }
     }
 
     /// Nobody writes here any more: it is read to its end and dropped. A gzip's length cannot be measured.
@@ -166,13 +132,13 @@ impl Generation {
         self.sealed = gzip;
     }
 
-    fn remember(&mut self) -> io::Result<()> {
+    fn remember(mut self) -> io::Result<Self> {
         let len = usize::try_from(self.pos).unwrap_or(WINDOW).min(WINDOW);
         // Of a file of which nothing is read yet, so much as to notice that others are there instead.
         self.head = Window::read(self.file.as_ref(), 0, if len == 0 { WINDOW } else { len })?;
         self.tail = Window::read(self.file.as_ref(), self.pos - len as u64, len)?;
         self.beginning = Beginning::read(self.file.as_ref(), self.pos)?;
-        Ok(())
+        Ok(self)
     }
 
     /// Takes the present size; `false` when the file is seen to have been truncated.
@@ -194,11 +160,21 @@ impl Generation {
                 let head = Window::read(self.file.as_ref(), 0, WINDOW)?;
                 // It was empty when last seen: since then it may have been written, copied and emptied.
                 self.began |= self.head.len() == 0;
-                self.head = head;
+                self.set_head(head);
             }
         }
         (self.end, self.modified) = (stat.len, stat.modified);
         Ok(true)
+    }
+
+    fn set_head(&mut self, head: Window) {
+        self.is_head_new |= self.head.as_slice() != head.as_slice();
+        self.head = head;
+    }
+
+    /// Its first bytes, if they are others than when that was last asked.
+    pub(super) fn new_head(&mut self) -> Option<Window> {
+        std::mem::take(&mut self.is_head_new).then_some(self.head)
     }
 
     /// Whether it was empty when that was last asked, and was written to since.
@@ -250,7 +226,7 @@ impl Generation {
         self.mark = self.mark.min(self.end);
         self.pos = 0;
         self.carry = Carry::default();
-        self.head = head.unwrap_or(Window::EMPTY);
+        self.set_head(head.unwrap_or(Window::EMPTY));
         self.beginning = Beginning::default();
         self.tail = Window::EMPTY;
         self.truncated_since = None;
@@ -330,7 +306,7 @@ impl Generation {
                 return Ok(Step::Nothing);
             }
             if from == 0 {
-                self.head = Window::first(got);
+                self.set_head(Window::first(got));
             }
             self.beginning.grow(self.pos, got.get(known..).unwrap_or_default());
             self.tail = Window::last(got);

@@ -13,6 +13,7 @@
 mod buffer;
 pub mod bytes;
 mod claims;
+mod emptied;
 mod error;
 pub mod files;
 mod follow;
