@@ -11,7 +11,6 @@ use crate::memory::{Handle, Memory, TICK};
 const LATE: u64 = 40;
 
 pub(crate) struct World {
-    pub(crate) said: String,
     pub(crate) disk: Memory,
     pub(crate) truth: Truth,
     /// The file that the path leads to: `log` itself, or the target of the symlink `log`.
@@ -47,7 +46,6 @@ impl World {
             disk.symlink(&base, "log");
         }
         let mut world = Self {
-            said: String::new(),
             nginx: Some(disk.writer("log")),
             disk,
             truth: Truth::default(),
@@ -280,7 +278,7 @@ impl World {
         self.disk.pass(Duration::from_secs(seconds));
     }
 
-    /// The clock is set. The names of rotated files have no order but that of their dates then.
+    /// The clock is set, forwards, back, or to before 1970.
     pub(crate) fn jump(&mut self, random: &mut Random) {
         use badgateway::source::files::Files;
         use std::time::UNIX_EPOCH;
@@ -306,15 +304,5 @@ impl World {
         self.rest_of_line();
         self.usr1(random);
         self.old_worker = None;
-    }
-}
-
-impl std::fmt::Debug for World {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{} base {} to {} await {} rest {:?} waited {} {:?}",
-            self.said, self.base, self.writes_to, self.awaiting_usr1, self.rest, self.waited, self.contents
-        )
     }
 }
