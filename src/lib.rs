@@ -2,6 +2,7 @@
 //!
 //! Data flows one way; no module imports one that comes after it in this list:
 //!
+//! - [`discover`]: reads PHP-FPM's configuration.
 //! - [`source`]: files, rotation, offsets; yields blocks of whole lines as bytes and knows no meaning.
 //! - [`record`]: pure; bytes to typed records, one file for each grammar.
 //! - [`observe`]: samples of the machine: PHP-FPM's processes, sockets and status pages, memory.
@@ -13,6 +14,7 @@
 
 pub mod attribute;
 pub mod cli;
+pub mod discover;
 pub mod http;
 pub mod ledger;
 pub mod observe;

@@ -17,7 +17,7 @@ pub mod vocabulary;
 use crate::observe::facts::Fact;
 use crate::record::access::{Access, Times, Written};
 use crate::record::entries::Entry;
-use crate::record::format::{Followed, Quick};
+use crate::record::format::Followed;
 use crate::record::fpm;
 use crate::record::list;
 use crate::record::stamp::Local;
@@ -50,7 +50,7 @@ pub struct Verdict {
 
 /// Who wants to know.
 pub trait Sink {
-    /// A line of an access log.
+    /// A line of an access log. Its server is told where every line's is wanted ([`Options::timings`]).
     fn response(&mut self, server: Id, status: u16);
     /// A failed response and its cause: once for each.
     fn error(&mut self, verdict: &Verdict);
@@ -79,7 +79,7 @@ pub struct Options {
     pub error_log: bool,
     /// There is a PHP-FPM log, or somebody observes PHP-FPM: a root cause may still come.
     pub fpm: bool,
-    /// Every line's upstream times and pairs are wanted, not only the failures.
+    /// Every line's server, upstream times and pairs are wanted, not only the failures'.
     pub timings: bool,
     /// Local zone of the logs, seconds east of UTC, until the logs themselves tell it.
     pub offset: i32,
@@ -131,7 +131,7 @@ impl Attributor {
         self.offset
     }
 
-    /// Whether every line's upstream fields are wanted, also those of successes.
+    /// Whether every line's server and upstream fields are wanted, also those of successes.
     #[inline]
     pub fn wants_every_line(&self) -> bool {
         self.options.timings
@@ -148,21 +148,10 @@ impl Attributor {
 
     /// Counts a line that is no failure and that no entry can belong to.
     #[inline]
-    pub fn quick(&mut self, quick: &Quick<'_>, sink: &mut impl Sink) {
-        sink.response(self.server(quick.server), quick.status);
-    }
-
-    /// The id of a server's name as it is logged.
-    #[inline]
-    fn server(&mut self, name: &[u8]) -> Id {
-        if name == b"-" { Id::NONE } else { self.names.servers.id(name) }
-    }
-
-    /// The same with the line's upstream times.
-    #[inline]
     pub fn followed(&mut self, followed: &Followed<'_>, sink: &mut impl Sink) {
-        let server = self.server(followed.quick.server);
-        sink.response(server, followed.quick.status);
+        // A server block without server_name logs `-`.
+        let server = if followed.server == b"-" { Id::NONE } else { self.names.servers.id(followed.server) };
+        sink.response(server, followed.status);
         if self.options.timings {
             self.timings(&followed.times, server, sink);
         }

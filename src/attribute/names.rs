@@ -19,6 +19,11 @@ impl Id {
     /// All names above the cap.
     pub const OTHER: Id = Id(1);
 
+    /// The id at an index.
+    pub(crate) fn at(index: usize) -> Id {
+        Id(u32::try_from(index).unwrap_or(Id::OTHER.0))
+    }
+
     /// As an index.
     pub fn index(self) -> usize {
         self.0 as usize

@@ -132,9 +132,21 @@ pub struct ServeArgs {
     #[arg(long = "state.dir", value_name = "DIR", env = "STATE_DIRECTORY")]
     pub state_dir: Option<PathBuf>,
 
+    /// Also publish the phpfpm_* metrics of other PHP-FPM exporters, for dashboards and autoscalers built on them
+    #[arg(long = "compat.phpfpm-metrics")]
+    pub compat_phpfpm: bool,
+
+    /// Main file of PHP-FPM's configuration (php-fpm.conf). Those of running masters are found by themselves
+    #[arg(long, value_name = "FILE")]
+    pub fpm_config: Vec<PathBuf>,
+
     /// Where procfs is mounted
     #[arg(long = "path.procfs", value_name = "DIR", default_value = "/proc")]
     pub procfs: PathBuf,
+
+    /// Where the cgroup file systems are mounted
+    #[arg(long = "path.cgroup", value_name = "DIR", default_value = "/sys/fs/cgroup")]
+    pub cgroup: PathBuf,
 }
 
 /// `90`, `90s` or `2m`.

@@ -3,6 +3,7 @@
 //! Plain numbers that one thread owns. A [`Ledger::snapshot`] is what is shown. With a state directory it is
 //! shown only when the [`State`] it is of, counters together with read positions, has been committed.
 
+mod compat;
 pub mod families;
 mod histogram;
 mod observed;
@@ -10,7 +11,7 @@ mod saved;
 mod snapshot;
 pub mod store;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use crate::attribute::vocabulary::{Cause, ExitReason, FAILED_CODES, Outcome, Phase, RootCause};
 use crate::attribute::{Id, Names, Sink, Verdict};
@@ -61,13 +62,15 @@ pub struct Ledger {
     /// By upstream, then by phase: three observations for each line, so no hashing.
     seconds: Vec<[Histogram; Phase::ALL.len()]>,
     exits: HashMap<(Id, ExitReason), u64>,
-    pairs: HashSet<(Id, Id)>,
-    /// By server: the upstream it was last seen with, which is mostly the next one as well.
-    last_upstream: Vec<Option<Id>>,
+    /// The pairs that are counted, by server, then by upstream: asked for each attempt, so no hashing.
+    known: Vec<Vec<bool>>,
+    pairs: usize,
     pairs_overflowed: u64,
     observed: observed::Sums,
     /// The machine as it stands, refreshed before each snapshot.
     pub machine: Machine,
+    /// The `phpfpm_*` families are wanted, too.
+    pub compat: bool,
     /// State files that could not be used, by reason.
     set_aside: BTreeMap<String, u64>,
     /// Whether what is shown is on disk; `None`: there is no state directory.
@@ -86,11 +89,12 @@ impl Default for Ledger {
             failures: HashMap::new(),
             seconds: Vec::new(),
             exits: HashMap::new(),
-            pairs: HashSet::new(),
-            last_upstream: Vec::new(),
+            pairs: 0,
+            known: Vec::new(),
             pairs_overflowed: 0,
             observed: observed::Sums::new(),
             machine: Machine::default(),
+            compat: false,
             set_aside: BTreeMap::new(),
             durable: None,
             logs: Vec::new(),
@@ -121,24 +125,34 @@ impl Ledger {
         }
     }
 
+    /// The pairs that are counted.
+    fn pairs(&self) -> impl Iterator<Item = (Id, Id)> {
+        self.known.iter().enumerate().flat_map(|(server, row)| {
+            let upstreams = row.iter().enumerate().filter(|(_, known)| **known);
+            upstreams.map(move |(upstream, _)| (Id::at(server), Id::at(upstream)))
+        })
+    }
+
     /// The pair that a pair is counted as.
     fn pair_of(&mut self, server: Id, upstream: Id) -> (Id, Id) {
-        let (pair, at) = ((server, upstream), server.index());
-        if self.last_upstream.get(at) == Some(&Some(upstream)) {
+        let (pair, row, column) = ((server, upstream), server.index(), upstream.index());
+        if self.known.get(row).and_then(|row| row.get(column)) == Some(&true) {
             return pair;
         }
-        if !self.pairs.contains(&pair) {
-            if self.pairs.len() >= MOST_PAIRS {
-                self.pairs_overflowed += 1;
-                return (Id::OTHER, Id::OTHER);
-            }
-            self.pairs.insert(pair);
-            self.start_at_zero(server, upstream);
+        if self.pairs >= MOST_PAIRS {
+            self.pairs_overflowed += 1;
+            return (Id::OTHER, Id::OTHER);
         }
-        if at >= self.last_upstream.len() {
-            self.last_upstream.resize(at + 1, None);
+        self.pairs += 1;
+        self.start_at_zero(server, upstream);
+        if row >= self.known.len() {
+            self.known.resize_with(row + 1, Vec::new);
         }
-        self.last_upstream[at] = Some(upstream);
+        let row = &mut self.known[row];
+        if column >= row.len() {
+            row.resize(column + 1, false);
+        }
+        row[column] = true;
         pair
     }
 

@@ -107,7 +107,7 @@ impl Ledger {
                 .collect(),
             seconds: seconds.map(|(at, phases)| (at, phases.clone())).collect(),
             exits: self.exits.iter().map(|((pool, reason), count)| (*pool, *reason, *count)).collect(),
-            pairs: self.pairs.iter().copied().collect(),
+            pairs: self.pairs().collect(),
             pairs_overflowed: self.pairs_overflowed,
             observed: (self.observed.iter())
                 .map(|((what, labels), sum)| (*what, labels.clone(), *sum))

@@ -144,6 +144,9 @@ pub(super) fn take(ledger: &Ledger, names: &Names) -> Snapshot {
     exits.finish(&mut out);
 
     super::observed::fill(&ledger.observed, &ledger.machine, &mut out);
+    if ledger.compat {
+        super::compat::fill(&ledger.machine.pages, &mut out);
+    }
     about_logs(ledger, &mut out);
     about_us(ledger, names, &mut out);
     out

@@ -12,8 +12,8 @@ pub enum Fact {
     Up(PoolKey, bool),
     /// Its accept queue is full, or not any more.
     Full(PoolKey, bool),
-    /// Its master is another process than before.
-    Restarted(PoolKey),
+    /// Its master is gone, or another process than before.
+    Stopped(PoolKey),
     /// Its master has started all its workers anew.
     Reloaded(PoolKey),
     /// So many processes were killed for memory since the last look.

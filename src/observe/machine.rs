@@ -1,8 +1,11 @@
 //! What an observer tells: how things stand, and what has increased.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+
+use super::status::poller::Latest;
 
 /// One pool as it stands. What is not known is `None`, never 0.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -71,12 +74,14 @@ pub struct Memory {
 }
 
 /// How things stand.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Machine {
     /// Every pool that is known.
     pub pools: Vec<Pool>,
     /// Memory by scope.
     pub memory: BTreeMap<&'static str, Memory>,
+    /// Every status page as it answered last, with the address that was asked.
+    pub pages: Vec<(String, Arc<Latest>)>,
     /// What was looked at, and whether it could be read.
     pub readable: BTreeMap<&'static str, bool>,
 }

@@ -3,5 +3,13 @@
 //! Saturation must not depend on PHP-FPM's cooperation: its status page is answered by the very workers that are busy.
 //! So the kernel is asked, and what may not be read is said to be unreadable, never shown as zero.
 
+pub mod board;
 pub mod facts;
+pub mod kernel;
 pub mod machine;
+mod memory;
+pub mod observer;
+mod peaks;
+mod places;
+mod pool;
+pub mod status;

@@ -135,12 +135,16 @@ pub fn duration(text: &[u8]) -> Option<f64> {
     // Digits before a dot and exactly three after it: every duration of ngx_http_log_module and
     // ngx_http_upstream has this shape, so no general float parser is needed.
     let (seconds, [b'.', millis @ ..]) = text.split_last_chunk::<4>()? else { return None };
-    if seconds.is_empty() || seconds.len() > 9 {
+    let seconds = match *seconds {
+        [digit @ b'0'..=b'9'] => u64::from(digit - b'0'),
+        _ if seconds.len() > 9 => return None,
+        _ => number(seconds)?,
+    };
+    let [a, b, c] = millis.map(|digit| u64::from(digit.wrapping_sub(b'0')));
+    if a.max(b).max(c) > 9 {
         return None;
     }
-    let digit = |value: u64, b: &u8| b.is_ascii_digit().then(|| value * 10 + u64::from(b - b'0'));
-    let millis = seconds.iter().chain(millis).try_fold(0, digit)?;
-    Some(millis as f64 / 1000.0)
+    Some((seconds * 1000 + a * 100 + b * 10 + c) as f64 / 1000.0)
 }
 
 /// An unsigned decimal number, nothing else around it.
@@ -184,6 +188,10 @@ mod tests {
         assert_eq!(duration(b"-"), None);
         assert_eq!(duration(b""), None);
         assert_eq!(duration(b"2.002"), Some(2.002));
+        assert_eq!(duration(b"600.120"), Some(600.12));
+        for bad in [&b".002"[..], b"2.0021", b"2.00", b"2.00x", b"x.002", b"1234567890.000"] {
+            assert_eq!(duration(bad), None);
+        }
         assert_eq!(msec(b"12345678901234567890.000"), None);
         assert_eq!(number(b"99999999999999999999"), None);
     }

@@ -8,7 +8,7 @@ use crate::record::format::Format;
 use crate::record::stamp::Local;
 
 use super::saved::{SavedReader, Text};
-use super::{Attributor, Log, STAMP_TRIES, Sink, Tally, lines, lines_from_end};
+use super::{Attributor, Id, Log, STAMP_TRIES, Sink, Tally, lines, lines_from_end};
 
 /// Formats that one log may mix (its `log_format` was changed, or JSON objects of several shapes).
 const MOST_FORMATS: usize = 8;
@@ -57,16 +57,16 @@ impl AccessLog {
         {
             if attributor.wants_every_line() {
                 if let Some(followed) = format.followed(line)
-                    && attributor.is_plain(followed.quick.status, || followed.connection)
+                    && attributor.is_plain(followed.status, || followed.connection)
                 {
                     self.tally.parsed += 1;
                     return attributor.followed(&followed, sink);
                 }
-            } else if let Some(quick) = format.quick(line)
-                && attributor.is_plain(quick.status, || format.quick_connection(line))
+            } else if let Some(status) = format.quick(line)
+                && attributor.is_plain(status, || format.quick_connection(line))
             {
                 self.tally.parsed += 1;
-                return attributor.quick(&quick, sink);
+                return sink.response(Id::NONE, status);
             }
             if let Ok(access) = format.access(line) {
                 self.tally.parsed += 1;

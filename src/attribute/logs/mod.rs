@@ -12,7 +12,7 @@ pub use saved::SavedReader;
 
 use crate::record::stamp::Local;
 
-use super::{Attributor, Sink};
+use super::{Attributor, Id, Sink};
 
 /// How many lines of a log could be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

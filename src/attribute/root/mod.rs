@@ -11,7 +11,7 @@
 //! | connection lost | a worker's exit, of the same second first; one response for each, in order | by signal or code |
 //! | connection lost | a worker's refusal of a client; one response for each | `client_not_allowed` |
 //! | lost or not made | between `Reloading`/`Terminating` and `ready to handle connections` | `fpm_reloaded`, `fpm_stopped` |
-//! | lost or not made | another master process than before, or all workers new | `fpm_stopped`, `fpm_reloaded` |
+//! | connection lost | the pool's master is gone or another one; all its workers are new | `fpm_stopped`; `fpm_reloaded` |
 //! | connection lost | an OOM kill in FPM's cgroup, and no FPM log that would know; one for each | `worker_oom_killed` |
 //! | connection lost, TCP | `listen.allowed_clients` of the pool lacks nginx's address | `client_not_allowed` |
 //! | connection not made | the pool's master is gone, or its socket does not listen | `fpm_not_running` |
@@ -34,7 +34,7 @@ use crate::record::stamp::Local;
 
 use super::vocabulary::{Cause, ExitReason, RootCause};
 use super::{Id, Verdict};
-use observed::Observed;
+use observed::{Observed, Site};
 pub use observed::{Place, Topology};
 
 /// How long after a response its evidence may still be written, in seconds.
@@ -249,22 +249,21 @@ impl Roots {
             self.questions.drain(..).partition(|q| q.asked < deadline);
         self.questions = waiting.into();
         ready.sort_by_key(|q| q.at);
-        let places: Vec<_> = ready.iter().map(|q| topology.place(q.upstream)).collect();
+        let sites: Vec<_> = ready.iter().map(|question| topology.site(question)).collect();
         let mut found: Vec<Option<RootCause>> =
-            ready.iter().zip(&places).map(|(q, place)| self.terminated(q, *place)).collect();
+            ready.iter().zip(&sites).map(|(q, site)| self.terminated(q, *site)).collect();
         // Exits of the same second first, over all responses, so that a neighbour's is not taken.
         for shift in [0, 1, -1] {
-            for ((question, place), found) in ready.iter().zip(&places).zip(&mut found) {
+            for ((question, site), found) in ready.iter().zip(&sites).zip(&mut found) {
                 let second = question.at + shift;
-                if question.is_lost() && found.is_none() && !self.is_claimed(second, shift, *place, topology)
-                {
-                    *found = self.died(second, *place);
+                if question.is_lost() && found.is_none() && !self.is_claimed(second, shift, *site, topology) {
+                    *found = self.died(second, *site);
                 }
             }
         }
-        for ((question, place), found) in ready.iter().zip(&places).zip(found) {
-            let root = found.or_else(|| self.absent(question.at, *place));
-            let root = root.or_else(|| self.observed.explain(question, *place, topology));
+        for ((question, site), found) in ready.iter().zip(&sites).zip(found) {
+            let root = found.or_else(|| self.absent(question.at, *site));
+            let root = root.or_else(|| self.observed.explain(question, *site, topology));
             if let Some(verdict) = &question.verdict {
                 answers.root(verdict, root.unwrap_or(question.otherwise));
             }
@@ -288,7 +287,7 @@ impl Roots {
         }
     }
 
-    fn terminated(&mut self, question: &Question, place: Option<&Place>) -> Option<RootCause> {
+    fn terminated(&mut self, question: &Question, site: Site<'_>) -> Option<RootCause> {
         if !question.is_lost() {
             return None;
         }
@@ -296,7 +295,7 @@ impl Roots {
         let found = self
             .terminations
             .iter_mut()
-            .find(|t| !t.used && near(t.at) && t.target == question.target && is_of(place, Some(t.pool)))?;
+            .find(|t| !t.used && near(t.at) && t.target == question.target && site.is_of(Some(t.pool)))?;
         found.used = true;
         let child = found.child;
         if let Some(death) =
@@ -308,30 +307,29 @@ impl Roots {
     }
 
     /// Whether responses still to be answered have a better claim to the exits of that second.
-    fn is_claimed(&self, second: Local, shift: Local, place: Option<&Place>, topology: &Topology) -> bool {
+    fn is_claimed(&self, second: Local, shift: Local, site: Site<'_>, topology: &Topology) -> bool {
         if shift != 1 {
             return false;
         }
-        let exits = self.deaths.iter().filter(|d| d.at == second && !d.used && is_of(place, d.pool)).count();
-        let pool = place.map(|place| place.pool);
+        let exits = self.deaths.iter().filter(|d| d.at == second && !d.used && site.is_of(d.pool)).count();
+        let pool = site.pool();
         let rivals = self.questions.iter().filter(|q| {
-            let theirs = topology.place(q.upstream).map(|place| place.pool);
+            let theirs = topology.site(q).pool();
             q.at == second && (pool.is_none() || theirs.is_none() || pool == theirs)
         });
         rivals.count() >= exits
     }
 
-    fn died(&mut self, second: Local, place: Option<&Place>) -> Option<RootCause> {
-        let death = self.deaths.iter_mut().find(|d| d.at == second && !d.used && is_of(place, d.pool))?;
+    fn died(&mut self, second: Local, site: Site<'_>) -> Option<RootCause> {
+        let death = self.deaths.iter_mut().find(|d| d.at == second && !d.used && site.is_of(d.pool))?;
         death.used = true;
         Some(death.root)
     }
 
     /// The second in which FPM came back still counts, stamps are no finer; and the one behind it, in which nginx
     /// may have noticed.
-    fn absent(&self, at: Local, place: Option<&Place>) -> Option<RootCause> {
-        let of_log =
-            |absence: &&Absence| place.is_none_or(|place| place.log.is_none_or(|log| log == absence.log));
+    fn absent(&self, at: Local, site: Site<'_>) -> Option<RootCause> {
+        let of_log = |absence: &&Absence| site.is_logged_in(absence.log);
         let within = |slack: Local| {
             let absences = self.absences.iter().rev().filter(of_log);
             let mut absences = absences.filter(|a| a.from <= at && a.to.is_none_or(|to| at <= to + slack));
@@ -353,14 +351,6 @@ impl Roots {
 impl Question {
     fn is_lost(&self) -> bool {
         self.verdict.is_none_or(|verdict| is_lost_connection(verdict.cause))
-    }
-}
-
-/// Whether evidence of a pool is evidence for an upstream: what is not known on either side does not exclude.
-fn is_of(place: Option<&Place>, pool: Option<Id>) -> bool {
-    match (place, pool) {
-        (Some(place), Some(pool)) => place.pool == pool,
-        _ => true,
     }
 }
 

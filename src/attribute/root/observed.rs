@@ -38,8 +38,50 @@ pub struct Topology {
 }
 
 impl Topology {
-    pub(super) fn place(&self, upstream: Id) -> Option<&Place> {
-        self.places.get(&upstream)
+    /// Where a failure happened.
+    pub(super) fn site(&self, question: &Question) -> Site<'_> {
+        match self.places.get(&question.upstream) {
+            Some(place) => Site::Pool(place),
+            None if self.complete && question.fastcgi == Some(true) && question.upstream != Id::NONE => {
+                Site::NoPool
+            }
+            None => Site::Unknown,
+        }
+    }
+}
+
+/// Where a failure happened, as far as PHP-FPM is concerned.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Site<'a> {
+    /// At this pool.
+    Pool(&'a Place),
+    /// At an address where none of this machine's pools listens: what befell those explains nothing.
+    NoPool,
+    /// Nobody knows.
+    Unknown,
+}
+
+impl Site<'_> {
+    /// Whether evidence of a pool is evidence here: what is not known on either side does not exclude.
+    pub(super) fn is_of(self, pool: Option<Id>) -> bool {
+        match (self, pool) {
+            (Site::Pool(place), Some(pool)) => place.pool == pool,
+            (Site::NoPool, _) => false,
+            _ => true,
+        }
+    }
+
+    /// Whether an FPM's log tells of this site.
+    pub(super) fn is_logged_in(self, log: LogId) -> bool {
+        match self {
+            Site::Pool(place) => place.log.is_none_or(|of| of == log),
+            Site::NoPool => false,
+            Site::Unknown => true,
+        }
+    }
+
+    pub(super) fn pool(self) -> Option<Id> {
+        if let Site::Pool(place) = self { Some(place.pool) } else { None }
     }
 }
 
@@ -89,44 +131,39 @@ impl Observed {
     pub(super) fn explain(
         &mut self,
         question: &Question,
-        place: Option<&Place>,
+        site: Site<'_>,
         topology: &Topology,
     ) -> Option<RootCause> {
         let cause = question.verdict.map_or(Cause::ResponseTruncated, |verdict| verdict.cause);
+        let place = match site {
+            Site::Pool(place) => place,
+            // That FastCGI is spoken there is what nginx was told; without that it may be any server.
+            Site::NoPool if is_failed_connect(cause) && topology.any => return Some(RootCause::WrongAddress),
+            Site::NoPool if is_failed_connect(cause) => return Some(RootCause::FpmNotRunning),
+            Site::NoPool | Site::Unknown => return None,
+        };
         if question.fastcgi == Some(false) {
             return None;
         }
+        let stopped = self.happened(question, Fact::Stopped(place.key)).then_some(RootCause::FpmStopped);
         if cause == Cause::ConnectTimeout {
-            let full = place.is_some_and(|place| self.was(question, Fact::Full(place.key, true)));
-            return full.then_some(RootCause::PoolSaturated);
-        }
-        if let Some(place) = place {
-            if self.happened(question, Fact::Restarted(place.key)) {
-                return Some(RootCause::FpmStopped);
-            }
-            if self.happened(question, Fact::Reloaded(place.key)) {
-                return Some(RootCause::FpmReloaded);
-            }
+            return self.was(question, Fact::Full(place.key, true)).then_some(RootCause::PoolSaturated);
         }
         if is_failed_connect(cause) {
-            return self.not_made(question, place, topology);
+            let down = self.was(question, Fact::Up(place.key, false)).then_some(RootCause::FpmNotRunning);
+            return down.or(stopped);
+        }
+        if stopped.is_some() {
+            return stopped;
+        }
+        if self.happened(question, Fact::Reloaded(place.key)) {
+            return Some(RootCause::FpmReloaded);
         }
         // A log would have told of the worker's end, and which one it was.
-        let no_log = place.is_some_and(|place| place.log.is_none());
-        if no_log && self.take_oom_kill(question.at) {
+        if place.log.is_none() && self.take_oom_kill(question.at) {
             return Some(RootCause::WorkerOomKilled);
         }
-        place.filter(|place| place.refuses).map(|_| RootCause::ClientNotAllowed)
-    }
-
-    fn not_made(&self, question: &Question, place: Option<&Place>, topology: &Topology) -> Option<RootCause> {
-        match place {
-            Some(place) => self.was(question, Fact::Up(place.key, false)).then_some(RootCause::FpmNotRunning),
-            // That FastCGI is spoken there is what nginx was told; without that it may be any server.
-            None if question.fastcgi != Some(true) || !topology.complete => None,
-            None if !topology.any => Some(RootCause::FpmNotRunning),
-            None => Some(RootCause::WrongAddress),
-        }
+        place.refuses.then_some(RootCause::ClientNotAllowed)
     }
 
     /// Processes are looked at once a second, so a change of theirs is seen a little later than it happened.

@@ -241,7 +241,7 @@ fn a_full_tcp_queue_and_a_restart_and_a_refused_client() {
     topology.places.insert(id(30), Place { pool: id(3), key: 3, log: None, refuses: true });
     roots.observe(10, Fact::Full(1, true));
     roots.observe(12, Fact::Full(1, false));
-    roots.observe(50, Fact::Restarted(2));
+    roots.observe(50, Fact::Stopped(2));
     let timeout = |at| of(10, question(at, Cause::ConnectTimeout, b"GET /"));
     let told = ask(
         &mut roots,

@@ -8,6 +8,7 @@ use super::Message;
 use super::clock::Clock;
 use super::inputs::Inputs;
 use super::persist::Persist;
+use super::witness::Witness;
 use crate::attribute::Attributor;
 use crate::ledger::{Ledger, Snapshot, State};
 use crate::source::Waker;
@@ -40,6 +41,8 @@ pub struct Engine {
     pub ledger: Ledger,
     /// Where all of it is kept, if it is.
     pub persist: Option<Persist>,
+    /// What is seen of the machine.
+    pub witness: Witness,
     /// By which waiting is measured.
     pub clock: Clock,
     /// Its own mailbox, for the watcher to wake it.
@@ -107,6 +110,7 @@ impl Engine {
         let start = Instant::now();
         let mut behind = false;
         self.attributor.set_clock(self.clock.now());
+        self.witness.hear(self.inputs.fpm_logs(), &mut self.attributor, &mut self.ledger);
         self.inputs.read(start, buffers, &mut self.attributor, &mut self.ledger, &mut || {
             behind = start.elapsed() >= time;
             !behind
@@ -147,6 +151,7 @@ impl Engine {
 
     fn snapshot(&mut self) -> Snapshot {
         self.ledger.logs = self.inputs.states();
+        self.witness.show(&mut self.ledger);
         self.ledger.snapshot(&self.attributor.names)
     }
 }

@@ -99,6 +99,11 @@ impl Inputs {
         self.access.paths().chain(self.error.paths()).chain(self.fpm.paths()).collect()
     }
 
+    /// The FPM logs that are followed.
+    pub fn fpm_logs(&self) -> Vec<PathBuf> {
+        self.fpm.paths().collect()
+    }
+
     /// The logs as they are shown, in order of their names.
     pub fn states(&mut self) -> Vec<LogState> {
         let mut out = Vec::new();

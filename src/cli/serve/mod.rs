@@ -8,10 +8,12 @@ mod engine;
 mod input;
 mod inputs;
 mod persist;
+mod witness;
 
 use std::io::Write;
+use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -22,11 +24,15 @@ use crate::attribute::{Attributor, Options};
 use crate::http::{self, App, ServerError};
 use crate::ledger::store::StoreError;
 use crate::ledger::{Ledger, Snapshot, State};
+use crate::observe::board::Board;
+use crate::observe::observer::{Observer, Settings};
+use crate::observe::status::poller::{Answers, Poller};
 use crate::source::{OpenError, ReadFrom};
 use clock::Clock;
 use engine::Engine;
 use inputs::{Inputs, SavedInputs};
 use persist::{Found, Persist};
+use witness::Witness;
 
 /// What the engine is asked.
 pub enum Message {
@@ -75,7 +81,8 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
         window: args.join_window,
         access_log: !logs.access.is_empty(),
         error_log: !logs.error.is_empty(),
-        fpm: !logs.fpm.is_empty(),
+        // What is observed may explain a failure as well as a log.
+        fpm: true,
         timings: true,
         offset: zone::here(),
     };
@@ -85,7 +92,20 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
     let listener = runtime.block_on(http::bind(&args.listen))?;
     let address = listener.local_addr().map_err(ServeError::Start)?;
     let app = App::new(ask(send.clone()), &args.telemetry_path, args.procfs.clone());
-    let engine = engine(args, from, options, send.clone())?;
+    let board = Arc::new(Board::default());
+    let engine = engine(args, from, options, board.clone(), send.clone())?;
+    let settings = Settings {
+        procfs: args.procfs.clone(),
+        cgroup: args.cgroup.clone(),
+        configs: args.fpm_config.clone(),
+    };
+    let (poller, answers) = poll_status_pages(board.clone());
+    // Dropping `observing` ends the thread.
+    let (observing, stop) = channel();
+    let observer = std::thread::Builder::new()
+        .name("observer".into())
+        .spawn(move || Observer::new(settings, board, answers).run(&stop))
+        .map_err(ServeError::Start)?;
     let ready = app.clone();
     let thread = std::thread::Builder::new()
         .name("engine".into())
@@ -93,11 +113,30 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
         .map_err(ServeError::Start)?;
     println!("badgateway {} listens on http://{address}{}", env!("CARGO_PKG_VERSION"), app.telemetry_path());
     let _ = std::io::stdout().flush();
-    let served = runtime
-        .block_on(async { http::serve(listener, app, stop_signal()?).await.map_err(ServeError::Server) });
+    let served = runtime.block_on(async {
+        let _polling = tokio::spawn(poller);
+        http::serve(listener, app, stop_signal()?).await.map_err(ServeError::Server)
+    });
+    drop(observing);
     let _ = send.send(Message::Stop);
     let _ = thread.join();
+    let _ = observer.join();
     served
+}
+
+/// Asks for the status pages that the board wants, in the background of the server: a page that hangs keeps nobody
+/// waiting.
+fn poll_status_pages(board: Arc<Board>) -> (impl Future<Output = ()> + Send, Answers) {
+    let mut poller = Poller::default();
+    let answers = poller.answers();
+    let poll = async move {
+        let mut ticks = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            ticks.tick().await;
+            poller.set(board.targets());
+        }
+    };
+    (poll, answers)
 }
 
 /// Goes on from the state directory, or begins.
@@ -105,6 +144,7 @@ fn engine(
     args: &ServeArgs,
     from: ReadFrom,
     options: Options,
+    board: Arc<Board>,
     messages: Sender<Message>,
 ) -> Result<Engine, ServeError> {
     let clock = Clock::start(options.offset);
@@ -124,11 +164,12 @@ fn engine(
         ),
         None => (Attributor::new(options), Ledger::default(), SavedInputs::default()),
     };
+    ledger.compat = args.compat_phpfpm;
     if persist.is_some() {
         ledger.count_set_aside(&set_aside);
     }
     let inputs = Inputs::open(&args.logs, from, saved, clock.now(), &messages)?;
-    Ok(Engine { inputs, attributor, ledger, persist, clock, messages })
+    Ok(Engine { inputs, attributor, ledger, persist, witness: Witness::new(board), clock, messages })
 }
 
 fn ask(engine: Sender<Message>) -> http::Ask {

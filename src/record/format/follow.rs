@@ -2,7 +2,6 @@
 
 use super::Part;
 use super::field::{Field, Shape};
-use super::quick::Quick;
 use crate::record::access::Times;
 use crate::record::escape::Escape;
 use crate::record::scan::{Expected, Near};
@@ -11,8 +10,10 @@ use crate::record::stamp;
 /// What every line of a followed log is counted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Followed<'a> {
-    /// Status and server.
-    pub quick: Quick<'a>,
+    /// `$status`, 0 to 999 (`009` is 9).
+    pub status: u16,
+    /// `$server_name` as logged, without escapes; empty when the format does not have it.
+    pub server: &'a [u8],
     /// `$connection`, if the format has it.
     pub connection: Option<u64>,
     /// The upstreams and their times.
@@ -74,9 +75,14 @@ impl Tail {
         Some(Self { steps: steps.into(), last: Expected::new(last), json: escape == Escape::Json })
     }
 
-    /// The line from the tail's beginning on to its end.
+    /// Adds what stands in the line from a position on to its end.
     #[inline]
-    pub(super) fn read<'a>(&self, quick: Quick<'a>, line: &'a [u8], start: usize) -> Option<Followed<'a>> {
+    pub(super) fn read<'a>(
+        &self,
+        so_far: Followed<'a>,
+        line: &'a [u8],
+        start: usize,
+    ) -> Option<Followed<'a>> {
         let mut values: [Option<&[u8]>; SLOTS.len() + 1] = [None; SLOTS.len() + 1];
         let mut at = start;
         for Step { before, terminator, slot } in &self.steps {
@@ -94,7 +100,7 @@ impl Tail {
         }
         let [connection, address, connect, header, response, _] = values;
         let times = Times { address, connect, header, response };
-        Some(Followed { quick, connection: connection.and_then(stamp::number), times })
+        Some(Followed { connection: connection.and_then(stamp::number), times, ..so_far })
     }
 }
 
@@ -137,9 +143,9 @@ mod tests {
                     else {
                         continue;
                     };
-                    assert_eq!(followed.quick.status, walked.status());
+                    assert_eq!(followed.status, walked.status());
                     let server = walked.server().unwrap_or_default();
-                    assert!(followed.quick.server == &*server || server.is_empty());
+                    assert!(followed.server == &*server || server.is_empty());
                     assert_eq!(followed.connection, walked.connection());
                     assert_eq!(followed.times, walked.times());
                 }

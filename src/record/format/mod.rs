@@ -18,7 +18,6 @@ pub use builtin::{NAMES, RECOMMENDED, RECOMMENDED_JSON};
 pub use compile::FormatError;
 pub use field::Field;
 pub use follow::Followed;
-pub use quick::Quick;
 
 use super::access::Access;
 use super::escape::Escape;
@@ -96,10 +95,10 @@ impl Format {
         Ok(Access::new(values, self.escape))
     }
 
-    /// Only status and server name, by jumping to them: a few nanoseconds for a line that is no failure.
-    /// `None`: the line is not of this simple shape; ask [`Format::access`].
+    /// Only the status, by jumping to it: a few nanoseconds for a line that is no failure. `None`: the line is not
+    /// of this simple shape; ask [`Format::access`].
     #[inline]
-    pub fn quick<'a>(&self, line: &'a [u8]) -> Option<Quick<'a>> {
+    pub fn quick(&self, line: &[u8]) -> Option<u16> {
         self.quick.read(self, line)
     }
 

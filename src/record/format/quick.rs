@@ -1,4 +1,4 @@
-//! The hot path: status and server name of a line without walking the fields in front of them.
+//! The hot path: the status of a line without walking the fields in front of it.
 
 use memchr::memmem::Finder;
 
@@ -8,15 +8,6 @@ use super::{Format, Part};
 use crate::record::escape::Escape;
 use crate::record::scan::{self, Expected, Near};
 use crate::record::stamp;
-
-/// What every line is counted by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Quick<'a> {
-    /// `$status`, 0 to 999 (`009` is 9).
-    pub status: u16,
-    /// `$server_name`, escaped as logged; empty when the format does not have it.
-    pub server: &'a [u8],
-}
 
 /// How to get to a value.
 #[derive(Clone, Debug)]
@@ -94,17 +85,18 @@ impl Plan {
         stamp::number(&line[start..end])
     }
 
+    /// The status of a line. Where a server name is expected must be one, so that no line of another format is taken
+    /// for one of this.
     #[inline]
-    pub(super) fn read<'a>(&self, format: &Format, line: &'a [u8]) -> Option<Quick<'a>> {
+    pub(super) fn read(&self, format: &Format, line: &[u8]) -> Option<u16> {
         if self.walk {
             return None;
         }
         let (status, known) = self.status(format, line)?;
-        let server = match &self.server {
-            Some(target) => target.name(format, line, known)?.0,
-            None => b"",
-        };
-        Some(Quick { status, server })
+        if let Some(server) = &self.server {
+            server.start(line, known)?;
+        }
+        Some(status)
     }
 
     /// Reads what every line of a followed log is counted by.
@@ -116,7 +108,7 @@ impl Plan {
             Some(target) => target.name(format, line, known)?,
             None => (&b""[..], known.at),
         };
-        tail.read(Quick { status, server }, line, at)
+        tail.read(Followed { status, server, ..Followed::default() }, line, at)
     }
 
     #[inline]
@@ -133,13 +125,19 @@ impl Plan {
 }
 
 impl Target {
-    /// Where the value begins and ends.
+    /// Where the literal begins and ends.
     #[inline]
-    fn value(&self, format: &Format, line: &[u8], known: Known) -> Option<(usize, usize)> {
+    fn start(&self, line: &[u8], known: Known) -> Option<(usize, usize)> {
         // What stands behind a known part is looked for behind it.
         let known = if self.anchor >= known.part { known } else { Known::default() };
         let anchor = self.jump.go(line, known)?;
-        let start = self.before.end(line, anchor)?;
+        Some((anchor, self.before.end(line, anchor)?))
+    }
+
+    /// Where the value begins and ends.
+    #[inline]
+    fn value(&self, format: &Format, line: &[u8], known: Known) -> Option<(usize, usize)> {
+        let (anchor, start) = self.start(line, known)?;
         match &self.way {
             Way::Status(next) => next.end(line, start + 3).map(|_| (start, start + 3)),
             Way::Quoted(quote) => {
@@ -231,25 +229,23 @@ fn jump(parts: &[Part], escape: Escape, anchor: usize) -> Option<Jump> {
 mod tests {
     use super::*;
 
-    fn both(name: &str, line: &[u8]) -> (Option<Quick<'static>>, Option<u16>) {
+    fn both(name: &str, line: &[u8]) -> (Option<u16>, Option<u16>) {
         let format = Format::new(name).unwrap();
-        let quick = format
-            .quick(line)
-            .map(|q| Quick { status: q.status, server: if q.server.is_empty() { b"" } else { b"s" } });
-        (quick, format.access(line).ok().map(|a| a.status()))
+        (format.quick(line), format.access(line).ok().map(|a| a.status()))
     }
 
     #[test]
     fn the_quick_status_is_the_walked_status() {
         let line =
             b"127.0.0.1 - - [20/Nov/2026:15:08:28 +0000] \"GET /a?\\x22 502 x HTTP/1.1\" 009 157 \"-\" \"c\"";
-        assert_eq!(both("combined", line), (Some(Quick { status: 9, server: b"" }), Some(9)));
+        assert_eq!(both("combined", line), (Some(9), Some(9)));
         // A request that begins with a space and looks like the rest of a line.
         let forged = b"127.0.0.1 - - [20/Nov/2026:15:08:28 +0000] \" 502 9 \\x22\" 400 157 \"-\" \"c\"";
-        assert_eq!(both("combined", forged), (Some(Quick { status: 400, server: b"" }), Some(400)));
+        assert_eq!(both("combined", forged), (Some(400), Some(400)));
         let json = br#"{"r":"\",\"status\":\"502","status":"200","server_name":"s"}"#;
         let format = r#"escape=json {"r":"$request","status":"$status","server_name":"$server_name"}"#;
-        assert_eq!(both(format, json), (Some(Quick { status: 200, server: b"s" }), Some(200)));
+        assert_eq!(both(format, json), (Some(200), Some(200)));
+        assert_eq!(both("badgateway", line).0, None);
     }
 
     #[test]

@@ -74,7 +74,6 @@ pub(super) const CASES: &[Case] = &[
         seen: &[("502", 1)],
         says: &["while reading response header from upstream"],
         errors: &[("502", "connection_reset", "@tcp@", 1)],
-        root: Some(super::ANY),
         ..Case::BASE
     },
     Case {

@@ -60,7 +60,6 @@ pub(super) const CASES: &[Case] = &[
             ("@full@", "connect_timeout", "failed", 1),
             ("@closed@", "connection_refused", "failed", 1),
         ]),
-        root: Some(ANY),
         ..Case::BASE
     },
     Case {
@@ -76,7 +75,6 @@ pub(super) const CASES: &[Case] = &[
             ("@closed2@", "connection_refused", "failed", 1),
             ("dead", "no_live_upstreams", "failed", 2),
         ]),
-        root: Some(ANY),
         ..Case::BASE
     },
     Case {
@@ -87,7 +85,6 @@ pub(super) const CASES: &[Case] = &[
         seen: &[("502", 1)],
         says: &["no live upstreams"],
         errors: &[("502", "no_live_upstreams", "parked", 1)],
-        root: Some(ANY),
         ..Case::BASE
     },
     Case {
@@ -112,7 +109,6 @@ pub(super) const CASES: &[Case] = &[
         seen: &[("200", 1), ("502", 1)],
         says: &["upstream prematurely closed connection"],
         errors: &[("502", "closed_prematurely", "@stale@", 1)],
-        root: Some(ANY),
         ..Case::BASE
     },
     Case {
@@ -141,7 +137,6 @@ pub(super) const CASES: &[Case] = &[
         seen: &[("502", 1)],
         says: &["failed (2:"],
         errors: &[("502", "socket_missing", "@nosuch@", 1)],
-        root: Some(ANY),
         ..Case::BASE
     },
 ];

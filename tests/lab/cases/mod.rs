@@ -99,7 +99,8 @@ impl Case {
             "permission_denied" if upstream.starts_with("unix:") => "socket_permissions",
             "permission_denied" | "firewall_denied" | "host_unreachable" | "dns_failure" => "network",
             "backlog_full" => "pool_saturated",
-            "protocol_mismatch" => "wrong_address",
+            // PHP-FPM runs, and none of its pools is there.
+            "protocol_mismatch" | "socket_missing" => "wrong_address",
             "header_too_big" => "buffers_too_small",
             "response_timeout" => "slow_request",
             "tls_failure" => "tls",

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use super::{ALL, ANY, Case, Send};
+use super::{ALL, Case, Send};
 use crate::harness::client::Http1;
 
 pub(super) const CASES: &[Case] = &[
@@ -32,7 +32,6 @@ pub(super) const CASES: &[Case] = &[
         seen: &[("500", 1)],
         says: &["connect() failed (111:", "auth request unexpected status: 502"],
         errors: &[("500", "connection_refused", "@closed@", 1)],
-        root: Some(ANY),
         ..Case::BASE
     },
     Case {
@@ -109,7 +108,6 @@ pub(super) const CASES: &[Case] = &[
         seen: &[("502", 3)],
         errors: &[("502", "upstream_status", "@http@", 1), ("502", "cached_error", "", 2)],
         plain: Some(&[("502", "unknown", "", 3)]),
-        root: Some(ANY),
         ..Case::BASE
     },
     Case {
@@ -134,7 +132,6 @@ pub(super) const CASES: &[Case] = &[
         seen: &[("502", 3)],
         says: &["connect() failed (111:"],
         errors: &[("502", "connection_refused", "@closed@", 3)],
-        root: Some(ANY),
         ..Case::BASE
     },
     Case {
@@ -149,7 +146,6 @@ pub(super) const CASES: &[Case] = &[
         seen: &[("502", ALL)],
         says: &["connect() failed (111:"],
         errors: &[("502", "connection_refused", "@closed2@", ALL)],
-        root: Some(ANY),
         ..Case::BASE
     },
 ];

@@ -180,7 +180,6 @@ pub(super) const CASES: &[Case] = &[
         seen: &[("502", 1)],
         says: &["connect() failed (111:"],
         errors: &[("502", "connection_refused", "@closed@", 1)],
-        root: Some(ANY),
         ..Case::BASE
     },
 ];

@@ -1,6 +1,6 @@
 //! Several requests on one connection: one `*number` in the error log, many causes.
 
-use super::{ANY, Case, Error, Send};
+use super::{Case, Error, Send};
 
 /// The same seven requests over HTTP/1.1 keepalive and as HTTP/2 streams.
 const MIXED_ERRORS: &[Error] = &[
@@ -40,7 +40,6 @@ pub(super) const CASES: &[Case] = &[
         seen: &[("200", 1), ("502", 6)],
         errors: MIXED_ERRORS,
         plain: Some(MIXED_PLAIN),
-        root: Some(ANY),
         failures: Some(&[
             ("@closed@", "connection_refused", "failed", 2),
             ("@nosuch@", "socket_missing", "failed", 1),
@@ -62,7 +61,6 @@ pub(super) const CASES: &[Case] = &[
         seen: &[("200", 1), ("502", 6)],
         errors: MIXED_ERRORS,
         plain: Some(MIXED_PLAIN),
-        root: Some(ANY),
         failures: Some(&[
             ("@closed@", "connection_refused", "failed", 2),
             ("@nosuch@", "socket_missing", "failed", 1),
@@ -82,7 +80,6 @@ pub(super) const CASES: &[Case] = &[
         ]),
         seen: &[("502", 6)],
         errors: &[("502", "connection_refused", "@closed@", 4), ("502", "socket_missing", "@nosuch@", 2)],
-        root: Some(ANY),
         ..Case::BASE
     },
 ];

@@ -1,0 +1,149 @@
+//! Carries what the observer saw to those who count and judge: increases to the ledger, evidence to the attribution,
+//! and which pool each upstream is.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::attribute::logs::log_id;
+use crate::attribute::root::{Place, Topology};
+use crate::attribute::{Attributor, Id};
+use crate::ledger::Ledger;
+use crate::observe::board::{Board, Layout, PoolPlace};
+use crate::observe::kernel::listener::Listener;
+use crate::record::stamp::Local;
+
+/// What is taken from the board.
+pub struct Witness {
+    board: Arc<Board>,
+    layout: Layout,
+    /// How many upstreams were known when the topology was made.
+    upstreams: usize,
+    /// The FPM logs that are followed.
+    logs: Vec<PathBuf>,
+}
+
+impl Witness {
+    /// Nothing is taken yet.
+    pub fn new(board: Arc<Board>) -> Self {
+        Self { board, layout: Layout::default(), upstreams: 0, logs: Vec::new() }
+    }
+
+    /// Takes what is new. `logs`: the FPM logs that are followed.
+    pub fn hear(&mut self, logs: Vec<PathBuf>, attributor: &mut Attributor, ledger: &mut Ledger) {
+        let news = self.board.take();
+        news.gains.into_iter().for_each(|gain| ledger.gain(gain));
+        for (at, fact) in news.facts {
+            attributor.observe(local(at, attributor.offset()), fact);
+        }
+        let upstreams = attributor.names.upstreams.ids().count();
+        let changed = news.layout.is_some() || upstreams != self.upstreams || logs != self.logs;
+        if let Some(layout) = news.layout {
+            self.layout = layout;
+        }
+        if changed {
+            (self.upstreams, self.logs) = (upstreams, logs);
+            attributor.topology = self.topology(attributor);
+        }
+    }
+
+    /// Puts the latest sample where the next snapshot finds it.
+    pub fn show(&self, ledger: &mut Ledger) {
+        ledger.machine = self.board.machine();
+    }
+
+    fn topology(&self, attributor: &mut Attributor) -> Topology {
+        let upstreams = &attributor.names.upstreams;
+        let known: Vec<(Id, &PoolPlace, Listener)> = upstreams
+            .ids()
+            .filter_map(|id| {
+                let upstream = Listener::from_upstream(upstreams.text(id)).ok()?;
+                let pool = self.layout.pools.iter().find(|pool| meets(&pool.listener, &upstream))?;
+                Some((id, pool, upstream))
+            })
+            .collect();
+        let mut topology = Topology {
+            complete: self.layout.complete,
+            any: !self.layout.pools.is_empty(),
+            ..Topology::default()
+        };
+        for (id, place, upstream) in known {
+            let log = place.log.as_deref().and_then(|log| self.logs.iter().find(|path| is_same(path, log)));
+            let place = Place {
+                pool: attributor.names.pools.id(place.name.as_bytes()),
+                key: place.key,
+                log: log.map(|path| log_id(path)),
+                refuses: refuses(place, &upstream),
+            };
+            topology.places.insert(id, place);
+        }
+        topology
+    }
+}
+
+/// Whether nginx, connecting to `upstream`, comes out at `listener`. /var/run is mostly a symlink to /run.
+fn meets(listener: &Listener, upstream: &Listener) -> bool {
+    match (listener, upstream) {
+        (Listener::Unix(ours), Listener::Unix(theirs)) => is_same(ours, theirs),
+        _ => listener.accepts(upstream),
+    }
+}
+
+/// Whether two paths lead to one file, which need not exist.
+fn is_same(a: &Path, b: &Path) -> bool {
+    let real = |path: &Path| {
+        let parent = path.parent().and_then(|parent| parent.canonicalize().ok());
+        parent.zip(path.file_name()).map(|(parent, name)| parent.join(name))
+    };
+    a == b || real(a).is_some_and(|a| Some(a) == real(b))
+}
+
+/// Whether `listen.allowed_clients` turns nginx away. Its address is only known where it is that of the listener: on
+/// loopback.
+fn refuses(place: &PoolPlace, upstream: &Listener) -> bool {
+    let Listener::Tcp { host: Some(host), .. } = upstream else { return false };
+    let allowed = &place.allowed_clients;
+    host.is_loopback()
+        && !allowed.is_empty()
+        && !allowed.iter().any(|client| client == "any" || client.parse() == Ok(*host))
+}
+
+/// In the local time of the logs.
+fn local(at: SystemTime, offset: i32) -> Local {
+    let seconds = at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    i64::try_from(seconds).unwrap_or_default() + i64::from(offset)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(allowed: &[&str]) -> PoolPlace {
+        PoolPlace {
+            key: 1,
+            name: "www".into(),
+            listener: Listener::from_fpm("127.0.0.1:9000").unwrap(),
+            log: None,
+            allowed_clients: allowed.iter().map(|client| (*client).to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn only_a_list_without_nginx_refuses_it() {
+        let upstream = Listener::from_upstream("127.0.0.1:9000").unwrap();
+        assert!(refuses(&place(&["127.0.0.77"]), &upstream));
+        assert!(!refuses(&place(&["10.0.0.1", "127.0.0.1"]), &upstream));
+        assert!(!refuses(&place(&[]), &upstream));
+        assert!(!refuses(&place(&["10.0.0.1"]), &Listener::from_upstream("10.0.0.9:9000").unwrap()));
+    }
+
+    #[test]
+    fn a_symlinked_directory_is_the_same_place() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("run")).unwrap();
+        std::os::unix::fs::symlink("run", dir.path().join("var-run")).unwrap();
+        assert!(is_same(&dir.path().join("run/x.sock"), &dir.path().join("var-run/x.sock")));
+        assert!(!is_same(&dir.path().join("run/x.sock"), &dir.path().join("run/y.sock")));
+        assert!(is_same(Path::new("/nowhere/x.sock"), Path::new("/nowhere/x.sock")));
+    }
+}

@@ -1,0 +1,152 @@
+//! One pool, with defaults and full paths (`fpm_conf_process_all_pools` in main/fpm_conf.c).
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::error::ConfigError;
+use super::place::Place;
+use super::section::Section;
+use super::settings::boolean;
+use super::{number, time};
+
+/// How a pool gets its workers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pm {
+    /// Always `max_children` of them.
+    Static,
+    /// A few spare ones, up to `max_children`.
+    Dynamic,
+    /// None until a connection comes.
+    Ondemand,
+}
+
+/// One pool of workers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pool {
+    /// The name of its section.
+    pub name: String,
+    /// A port, an address with port, or a socket's full path.
+    pub listen: String,
+    /// None: the default, which is 511 before PHP 8.2 and net.core.somaxconn since (-1 on Linux).
+    pub backlog: Option<i64>,
+    /// The socket's owner; not used when an ACL is set.
+    pub owner: Option<String>,
+    /// The socket's group; not used when an ACL is set.
+    pub group: Option<String>,
+    /// The socket's mode.
+    pub mode: u32,
+    /// Users that may connect.
+    pub acl_users: Vec<String>,
+    /// Groups that may connect.
+    pub acl_groups: Vec<String>,
+    /// Addresses that may connect by TCP, as written: PHP-FPM forgives no blank between them. Empty: all.
+    pub allowed_clients: Vec<String>,
+    /// Whom the workers run as.
+    pub user: Option<String>,
+    /// How the pool gets its workers.
+    pub pm: Pm,
+    /// The most workers.
+    pub max_children: u32,
+    /// After so many requests a worker is replaced; 0 is never.
+    pub max_requests: u32,
+    /// A worker is killed when its request takes longer; 0 is never.
+    pub request_terminate_timeout: Duration,
+    /// A request that takes longer is traced; 0 is never.
+    pub request_slowlog_timeout: Duration,
+    /// Where traces go.
+    pub slowlog: Option<PathBuf>,
+    /// The SCRIPT_NAME that the pool answers with its status.
+    pub status_path: Option<String>,
+    /// Where a pool of its own answers it, so that it answers while this one is busy (PHP 8.0).
+    pub status_listen: Option<String>,
+    /// The SCRIPT_NAME that the pool answers with `pong`.
+    pub ping_path: Option<String>,
+    /// Whether what workers write to stderr goes to the log.
+    pub catch_workers_output: bool,
+    /// Where the section was first opened.
+    pub file: PathBuf,
+    /// Its line there.
+    pub line: usize,
+}
+
+impl Pool {
+    pub(super) fn build(section: &Section, place: &Place) -> Result<Self, ConfigError> {
+        let refuse = |what: &str| ConfigError::Line {
+            file: section.file.clone(),
+            line: section.line,
+            problem: format!("the pool [{}] {what}.", section.name),
+        };
+        let prefix = section.get("prefix");
+        let status_listen = section.text("pm.status_listen");
+        let status_path = match section.get("pm.status_path") {
+            // `fpm_worker_pool_shared_status_alloc`.
+            None if status_listen.is_some() => Some("/".to_owned()),
+            path => path.filter(|path| !path.is_empty()).map(str::to_owned),
+        };
+        if status_path.as_ref().is_some_and(|path| !path.starts_with('/')) {
+            return Err(refuse("has a pm.status_path that does not start with '/'"));
+        }
+        let listen = section
+            .text("listen")
+            .ok_or_else(|| refuse("has no listen address; add one, such as listen = /run/php/fpm.sock"))?;
+        let max_children = number(section, "pm.max_children");
+        if max_children == 0 {
+            return Err(refuse("needs a pm.max_children of 1 or more"));
+        }
+        Ok(Self {
+            name: section.name.clone(),
+            listen: address(&listen, place, prefix),
+            backlog: section.get("listen.backlog").map(|value| super::parse::atoi(value.as_bytes()).into()),
+            owner: section.text("listen.owner"),
+            group: section.text("listen.group"),
+            mode: section.text("listen.mode").map_or(0o660, |mode| octal(&mode)),
+            acl_users: list(section, "listen.acl_users"),
+            acl_groups: list(section, "listen.acl_groups"),
+            allowed_clients: list(section, "listen.allowed_clients"),
+            user: section.text("user"),
+            pm: match section.get("pm").map(str::to_ascii_lowercase).as_deref() {
+                Some("static") => Pm::Static,
+                Some("dynamic") => Pm::Dynamic,
+                Some("ondemand") => Pm::Ondemand,
+                _ => return Err(refuse("does not say pm = static, dynamic or ondemand")),
+            },
+            max_children,
+            max_requests: number(section, "pm.max_requests"),
+            request_terminate_timeout: time(section, "request_terminate_timeout"),
+            request_slowlog_timeout: time(section, "request_slowlog_timeout"),
+            slowlog: section.text("slowlog").map(|log| place.under_prefix(&log, prefix).into()),
+            status_path,
+            // The status pool is given the address, but not the prefix of this one.
+            status_listen: status_listen.map(|listen| address(&listen, place, None)),
+            ping_path: section.text("ping.path"),
+            catch_workers_output: section.get("catch_workers_output").and_then(boolean).unwrap_or(false),
+            file: section.file.clone(),
+            line: section.line,
+        })
+    }
+
+    /// Whether the pool listens on a port rather than on a unix socket.
+    pub fn is_tcp(&self) -> bool {
+        is_tcp(&self.listen)
+    }
+}
+
+/// `fpm_sockets_domain_from_address`.
+fn is_tcp(listen: &str) -> bool {
+    listen.contains(':') || listen.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn address(listen: &str, place: &Place, prefix: Option<&str>) -> String {
+    if is_tcp(listen) { listen.to_owned() } else { place.under_prefix(listen, prefix) }
+}
+
+/// strtoul(3) with base 8: as many octal digits as there are.
+fn octal(mode: &str) -> u32 {
+    let digits = mode.trim_start().bytes().map_while(|byte| char::from(byte).to_digit(8));
+    digits.fold(0_u32, |all, digit| all.saturating_mul(8).saturating_add(digit))
+}
+
+/// A list as FPM cuts it: at commas, nothing trimmed.
+fn list(section: &Section, name: &str) -> Vec<String> {
+    section.text(name).map_or_else(Vec::new, |text| text.split(',').map(str::to_owned).collect())
+}

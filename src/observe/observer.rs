@@ -1,0 +1,308 @@
+//! The thread that looks at the machine: sockets five times a second, because bursts are short, all else once.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant, SystemTime};
+
+use siphasher::sip::SipHasher13;
+
+use super::board::{Board, Layout, PoolPlace};
+use super::facts::{Fact, PoolKey};
+use super::kernel::listener::Listener;
+use super::kernel::processes::{Master, Processes};
+use super::kernel::sockets::{self, SocketTable, Sockets};
+use super::kernel::{Reading, diag, overflow};
+use super::machine::{Counted, Gain, Machine, Meter};
+use super::memory::Memories;
+use super::places::{self, Places};
+use super::pool::{Page, Tracked};
+use super::status::compat::scrape_uri;
+use super::status::fastcgi::Address;
+use super::status::poller::{Answers, Target};
+use crate::discover::fpm;
+
+/// Between two samples of the sockets.
+const TICK: Duration = Duration::from_millis(200);
+
+/// Samples between two looks at all else.
+const SLOW: u32 = 5;
+
+/// Looks at the process table between two looks for changed configuration files.
+const CONFIGURATION: u32 = 5;
+
+/// Where to look.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where procfs is mounted.
+    pub procfs: PathBuf,
+    /// Where the cgroup file systems are mounted.
+    pub cgroup: PathBuf,
+    /// Main files of PHP-FPM's configuration that are named.
+    pub configs: Vec<PathBuf>,
+}
+
+/// Looks at the machine.
+pub struct Observer {
+    settings: Settings,
+    board: Arc<Board>,
+    processes: Processes,
+    places: Places,
+    masters: Reading<Vec<Master>>,
+    pools: Vec<Tracked>,
+    /// Which master each pool belongs to, by the path of its configuration.
+    owners: HashMap<PoolKey, (PathBuf, String)>,
+    tables: Vec<Table>,
+    memories: Memories,
+    answers: Answers,
+    meter: Meter,
+    own_network: Option<u64>,
+    readable: BTreeMap<&'static str, bool>,
+    ticks: u32,
+    sampled: Option<Instant>,
+}
+
+/// The listeners of one network namespace.
+struct Table {
+    net: PathBuf,
+    pools: Vec<usize>,
+    table: SocketTable,
+}
+
+impl Observer {
+    /// Looks once, so that what follows has something to be compared with.
+    ///
+    /// `answers` are those of the status pages that the board asks for.
+    pub fn new(settings: Settings, board: Arc<Board>, answers: Answers) -> Self {
+        let mut observer = Self {
+            processes: Processes::new(&settings.procfs),
+            places: Places::new(settings.configs.clone()),
+            masters: Ok(Vec::new()),
+            pools: Vec::new(),
+            owners: HashMap::new(),
+            tables: Vec::new(),
+            memories: Memories::new(&settings.procfs, &settings.cgroup),
+            answers,
+            meter: Meter::default(),
+            own_network: sockets::network(&settings.procfs, None).ok(),
+            readable: BTreeMap::new(),
+            ticks: 0,
+            sampled: None,
+            settings,
+            board,
+        };
+        observer.look(Instant::now());
+        observer
+    }
+
+    /// Looks until `stop` is dropped or told.
+    pub fn run(mut self, stop: &Receiver<()>) {
+        let mut next = Instant::now() + TICK;
+        loop {
+            let pause = next.saturating_duration_since(Instant::now());
+            match stop.recv_timeout(pause) {
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
+            }
+            self.look(Instant::now());
+            // What was missed while the machine was busy is not made up for.
+            next = (next + TICK).max(Instant::now());
+        }
+    }
+
+    /// One sample.
+    fn look(&mut self, now: Instant) {
+        let (mut gains, mut facts) = (Vec::new(), Vec::new());
+        if self.ticks.is_multiple_of(SLOW) {
+            self.look_at_processes(&mut gains, &mut facts);
+            self.look_at_limits();
+            self.look_at_memory(&mut gains, &mut facts);
+            self.look_at_drops(&mut gains);
+        }
+        self.ticks = self.ticks.wrapping_add(1);
+        self.look_at_sockets(now, &mut gains, &mut facts);
+        let at = SystemTime::now();
+        let answers = &self.answers;
+        let pages = self.pools.iter_mut().filter_map(|pool| pool.status(answers, &mut gains)).collect();
+        let machine = Machine {
+            pools: self.pools.iter_mut().filter(|pool| pool.shown).map(|pool| pool.show(now)).collect(),
+            memory: self.memories.shown(),
+            pages,
+            readable: self.readable.clone(),
+        };
+        // What is not shown is not counted either.
+        let hidden: Vec<&str> =
+            self.pools.iter().filter(|pool| !pool.shown).map(|pool| pool.label.as_str()).collect();
+        gains.retain(|gain| !gain.labels.first().is_some_and(|label| hidden.contains(&label.as_str())));
+        self.board.put(machine, gains, facts.into_iter().map(|fact| (at, fact)).collect());
+    }
+
+    fn look_at_processes(&mut self, gains: &mut Vec<Gain>, facts: &mut Vec<Fact>) {
+        self.masters = self.processes.scan().map(|masters| places::resolved(&self.settings.procfs, masters));
+        self.readable.insert("processes", self.masters.is_ok());
+        let masters = self.masters.as_deref().unwrap_or_default();
+        let news = masters
+            .iter()
+            .any(|master| master.config.as_ref().is_some_and(|path| !self.places.by_path.contains_key(path)));
+        let due = news || (self.ticks / SLOW).is_multiple_of(CONFIGURATION);
+        let changed = due && self.places.look(&self.settings.procfs, masters);
+        if changed {
+            self.lay_out();
+        }
+        let masters = self.masters.as_deref().unwrap_or_default();
+        for pool in &mut self.pools {
+            let Some((path, name)) = self.owners.get(&pool.key) else { continue };
+            let master = masters.iter().find(|master| master.config.as_ref() == Some(path));
+            facts.extend(pool.processes(master, name, gains));
+        }
+        // Who is down is not asked: that it is down is known already.
+        let alive = self.pools.iter().filter(|pool| pool.shown && pool.master.is_some());
+        let pages = alive.filter_map(|pool| pool.page.as_ref());
+        self.board.ask_for(pages.map(|page| (page.key.clone(), page.target.clone())).collect());
+        self.readable.insert("configuration", self.places.complete());
+        self.group_by_network(changed);
+    }
+
+    /// Pools from configurations; those that are known keep what is remembered of them.
+    fn lay_out(&mut self) {
+        let mut known: HashMap<PoolKey, Tracked> =
+            self.pools.drain(..).map(|pool| (pool.key, pool)).collect();
+        let mut labels: BTreeMap<String, usize> = BTreeMap::new();
+        let mut layout =
+            Layout { pools: Vec::new(), complete: self.masters.is_ok() && self.places.complete() };
+        self.owners.clear();
+        // Shown ones first: they have the better claim to their plain name.
+        for shown in [true, false] {
+            for (path, place) in self.places.by_path.iter().filter(|(_, place)| place.shown == shown) {
+                let Some(config) = &place.config else { continue };
+                for pool in &config.pools {
+                    let listener = match Listener::from_fpm(&pool.listen) {
+                        Ok(listener) => listener,
+                        Err(error) => {
+                            tracing::debug!("pool {} of {}: {error}", pool.name, path.display());
+                            continue;
+                        }
+                    };
+                    let key = key(path, &pool.name);
+                    let label = match labels.get(&pool.name) {
+                        None => pool.name.clone(),
+                        Some(_) => format!("{} ({})", pool.name, listener.upstream()),
+                    };
+                    *labels.entry(pool.name.clone()).or_default() += 1;
+                    let mut tracked = known
+                        .remove(&key)
+                        .filter(|old| old.listener == listener && old.label == label)
+                        .unwrap_or_else(|| Tracked::new(key, label, listener.clone()));
+                    tracked.limit = u64::from(pool.max_children);
+                    tracked.page = page(key, pool);
+                    tracked.shown |= place.shown;
+                    self.pools.push(tracked);
+                    self.owners.insert(key, (path.clone(), pool.name.clone()));
+                    layout.pools.push(PoolPlace {
+                        key,
+                        name: pool.name.clone(),
+                        listener,
+                        log: places::log_of(config),
+                        allowed_clients: pool.allowed_clients.clone(),
+                    });
+                }
+            }
+        }
+        self.board.lay_out(layout);
+    }
+
+    /// One table for each network namespace with a pool in it. `anew`: the pools may be others.
+    fn group_by_network(&mut self, anew: bool) {
+        let masters = self.masters.as_deref().unwrap_or_default();
+        let mut groups: BTreeMap<PathBuf, Vec<usize>> = BTreeMap::new();
+        for (index, pool) in self.pools.iter().enumerate() {
+            let owner = self.owners.get(&pool.key).map(|(path, _)| path);
+            let master = masters.iter().find(|master| master.config.as_ref() == owner);
+            let elsewhere = master.filter(|master| match (&master.network, self.own_network) {
+                (Ok(theirs), Some(ours)) => *theirs != ours,
+                _ => false,
+            });
+            let net = sockets::net(&self.settings.procfs, elsewhere.map(|master| master.process.pid));
+            groups.entry(net).or_default().push(index);
+        }
+        let same = self.tables.len() == groups.len()
+            && self
+                .tables
+                .iter()
+                .zip(&groups)
+                .all(|(table, (net, pools))| table.net == *net && table.pools == *pools);
+        if same && !anew {
+            return;
+        }
+        self.tables = groups
+            .into_iter()
+            .map(|(net, pools)| {
+                let listeners: Vec<_> =
+                    pools.iter().map(|index| self.pools[*index].listener.clone()).collect();
+                Table { net, pools, table: SocketTable::new(&listeners) }
+            })
+            .collect();
+    }
+
+    fn look_at_sockets(&mut self, now: Instant, gains: &mut Vec<Gain>, facts: &mut Vec<Fact>) {
+        let since = self.sampled.map_or(Duration::ZERO, |sampled| now.duration_since(sampled));
+        self.sampled = Some(now);
+        let processes = self.masters.is_ok();
+        let mut readable = true;
+        for table in &mut self.tables {
+            let readings: Vec<Reading<Sockets>> = table.table.read(&table.net);
+            for (index, reading) in table.pools.iter().zip(readings) {
+                readable &= reading.is_ok();
+                if let Some(pool) = self.pools.get_mut(*index) {
+                    let ours = pool.is_polled(&self.answers);
+                    facts.extend(pool.sample(reading.ok(), ours, processes, now, since, gains));
+                }
+            }
+        }
+        self.readable.insert("sockets", readable);
+    }
+
+    /// The limits of the queues in our own network namespace.
+    fn look_at_limits(&mut self) {
+        let own = sockets::net(&self.settings.procfs, None);
+        let Some(table) = self.tables.iter().find(|table| table.net == own) else { return };
+        let listeners: Vec<Listener> =
+            table.pools.iter().map(|index| self.pools[*index].listener.clone()).collect();
+        let limits = diag::limits(&listeners);
+        self.readable.insert("backlogs", limits.is_ok());
+        let limits = limits.unwrap_or_default();
+        for (index, limit) in table.pools.iter().zip(limits) {
+            self.pools[*index].queue_limit = limit;
+        }
+    }
+
+    fn look_at_memory(&mut self, gains: &mut Vec<Gain>, facts: &mut Vec<Fact>) {
+        let masters = self.masters.as_deref().unwrap_or_default();
+        let readable = self.memories.look(masters, gains, facts);
+        self.readable.insert("memory", readable);
+    }
+
+    fn look_at_drops(&mut self, gains: &mut Vec<Gain>) {
+        let net = sockets::net(&self.settings.procfs, None);
+        if let Ok(overflows) = overflow::Overflows::read(&net) {
+            gains.push(self.meter.read(Counted::ListenOverflows, &[], overflows.overflows as f64));
+            gains.push(self.meter.read(Counted::ListenDrops, &[], overflows.drops as f64));
+        }
+    }
+}
+
+/// Where a pool's status page is; `None`: it has none.
+fn page(key: PoolKey, pool: &fpm::Pool) -> Option<Page> {
+    let path = pool.status_path.clone()?;
+    let listen = pool.status_listen.as_ref().unwrap_or(&pool.listen);
+    let Ok(address) = listen.parse::<Address>();
+    let uri = scrape_uri(&address, &path);
+    let apart = pool.status_listen.is_some();
+    Some(Page { key: format!("{key:016x}"), target: Target { address, path }, uri, apart })
+}
+
+/// A hash of what tells a pool from all others: its configuration and its name.
+fn key(config: &Path, pool: &str) -> PoolKey {
+    SipHasher13::new().hash(format!("{}\0{pool}", config.display()).as_bytes())
+}

@@ -1,0 +1,120 @@
+//! Which PHP-FPM pools there are: those of the masters that run, of the configurations that were named, and of those
+//! that distributions put in known places, which tell where a PHP-FPM that does not run would listen.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use crate::discover::fpm::{self, ErrorLog, FpmConfig};
+
+use super::kernel::processes::Master;
+
+/// Where the main file of an installed PHP-FPM is: Debian and its kin, Red Hat's, Alpine's, the official images.
+const KNOWN: &[&str] = &[
+    "/etc/php/*/fpm/php-fpm.conf",
+    "/etc/php-fpm.conf",
+    "/etc/opt/remi/php*/php-fpm.conf",
+    "/etc/php*/php-fpm.conf",
+    "/usr/local/etc/php-fpm.conf",
+];
+
+/// One configuration.
+pub(super) struct Place {
+    /// What was read of it; `None`: it cannot be read.
+    pub(super) config: Option<FpmConfig>,
+    /// It was named, or a master was seen running with it: its pools are shown.
+    pub(super) shown: bool,
+    /// Its files with their times of change when they were read.
+    stamps: Vec<(PathBuf, Option<SystemTime>)>,
+    complaint: Option<String>,
+}
+
+/// All configurations, by the path of their main file.
+pub(super) struct Places {
+    given: Vec<PathBuf>,
+    pub(super) by_path: BTreeMap<PathBuf, Place>,
+}
+
+impl Places {
+    pub(super) fn new(given: Vec<PathBuf>) -> Self {
+        Self { given, by_path: BTreeMap::new() }
+    }
+
+    /// Reads what is new or has changed. `restarted`: masters that may have read theirs anew. True: something changed.
+    pub(super) fn look(&mut self, procfs: &Path, masters: &[Master]) -> bool {
+        let mut changed = false;
+        for path in self.given.clone() {
+            changed |= self.read(&path, Path::new("/"), true);
+        }
+        for master in masters {
+            let Some(path) = &master.config else { continue };
+            // In a container of its own it sees another tree than we do.
+            let root = procfs.join(master.process.pid.to_string()).join("root");
+            let root = if path.exists() { Path::new("/") } else { root.as_path() };
+            changed |= self.read(path, root, true);
+        }
+        for path in KNOWN.iter().filter_map(|pattern| glob::glob(pattern).ok()).flatten().flatten() {
+            changed |= self.read(&path, Path::new("/"), false);
+        }
+        changed
+    }
+
+    /// Whether every configuration that counts could be read.
+    pub(super) fn complete(&self) -> bool {
+        self.by_path.values().all(|place| place.config.is_some() || !place.shown)
+    }
+
+    fn read(&mut self, path: &Path, root: &Path, shown: bool) -> bool {
+        if let Some(place) = self.by_path.get_mut(path) {
+            let newly_shown = shown && !place.shown;
+            place.shown |= shown;
+            let stale = place.stamps.iter().any(|(file, stamp)| *stamp != modified(file));
+            if !stale && place.config.is_some() {
+                return newly_shown;
+            }
+        }
+        let before = self.by_path.get(path).and_then(|place| place.complaint.clone());
+        let read = fpm::read(path, root);
+        let (config, complaint) = match read {
+            Ok(config) => (Some(config), None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        if let Some(text) = complaint.as_ref().filter(|text| shown && before.as_ref() != Some(text)) {
+            tracing::warn!("the pools of {} are not known: {text}", path.display());
+        }
+        let files = config.iter().flat_map(|config| config.files.iter().cloned());
+        let stamps = files.map(|file| (file.clone(), modified(&file))).collect();
+        let old = self.by_path.get(path);
+        let shown = shown || old.is_some_and(|old| old.shown);
+        let changed = old.is_none_or(|old| old.config != config);
+        // A file that is being written may be unreadable for a moment: what was known stays.
+        let config = config.or_else(|| old.and_then(|old| old.config.clone()));
+        self.by_path.insert(path.to_owned(), Place { config, shown, stamps, complaint });
+        changed
+    }
+}
+
+/// A title holds the path as it was given to the master, maybe relative to where that was started. One that cannot be
+/// resolved is none.
+pub(super) fn resolved(procfs: &Path, mut masters: Vec<Master>) -> Vec<Master> {
+    for master in &mut masters {
+        master.config = master.config.take().and_then(|path| {
+            let cwd = procfs.join(master.process.pid.to_string()).join("cwd");
+            if path.is_absolute() { Some(path) } else { Some(fs::read_link(cwd).ok()?.join(path)) }
+        });
+    }
+    masters
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|meta| meta.modified()).ok()
+}
+
+/// The file a master logs to.
+pub(super) fn log_of(config: &FpmConfig) -> Option<PathBuf> {
+    match &config.error_log {
+        ErrorLog::File(path) => Some(path.clone()),
+        ErrorLog::Syslog => None,
+    }
+}

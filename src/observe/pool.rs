@@ -1,0 +1,298 @@
+//! One pool over time.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::facts::{Fact, PoolKey};
+use super::kernel::listener::Listener;
+use super::kernel::processes::{Master, Worker};
+use super::kernel::sockets::Sockets;
+use super::machine::{Counted, Gain, Meter, Peak, Pool, Status, ratio};
+use super::peaks::Peaks;
+use super::status::poller::{Answers, Latest, Target};
+
+/// A master process: its pid may be given to another one later.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct MasterSeen {
+    pub(super) pid: u32,
+    pub(super) started: f64,
+}
+
+/// Where a pool's status page is asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Page {
+    /// By which the answers know it.
+    pub(super) key: String,
+    pub(super) target: Target,
+    /// As other exporters spell the address.
+    pub(super) uri: String,
+    /// It has a listener of its own (pm.status_listen).
+    pub(super) apart: bool,
+}
+
+/// What is remembered of a pool between two samples.
+pub(super) struct Tracked {
+    pub(super) key: PoolKey,
+    /// Its label.
+    pub(super) label: String,
+    pub(super) listener: Listener,
+    pub(super) limit: u64,
+    /// It belongs on the page: named, or seen running.
+    pub(super) shown: bool,
+    pub(super) master: Option<MasterSeen>,
+    last_master: Option<MasterSeen>,
+    up: Option<bool>,
+    full: Option<bool>,
+    sockets: Option<Sockets>,
+    pub(super) queue_limit: Option<u64>,
+    workers: Option<u64>,
+    resident: Option<u64>,
+    status: Option<Status>,
+    /// Where its status page is asked for.
+    pub(super) page: Option<Page>,
+    busy_peak: Peaks,
+    queue_peak: Peaks,
+    ratio_peak: Peaks,
+    /// By pid and start: CPU time and time in the run queue when last seen.
+    worked: HashMap<u32, (f64, f64, f64)>,
+    meter: Meter,
+    /// Polls that were counted among the accepted connections.
+    polls: u64,
+}
+
+impl Tracked {
+    pub(super) fn new(key: PoolKey, label: String, listener: Listener) -> Self {
+        Self {
+            key,
+            label,
+            listener,
+            limit: 0,
+            shown: false,
+            master: None,
+            last_master: None,
+            up: None,
+            full: None,
+            sockets: None,
+            queue_limit: None,
+            workers: None,
+            resident: None,
+            status: None,
+            page: None,
+            busy_peak: Peaks::default(),
+            queue_peak: Peaks::default(),
+            ratio_peak: Peaks::default(),
+            worked: HashMap::new(),
+            meter: Meter::default(),
+            polls: 0,
+        }
+    }
+
+    /// Takes a sample of its sockets. `ours`: our own poll of the status page is under way on its socket.
+    /// `processes`: the process table can be read, so a missing master means something.
+    pub(super) fn sample(
+        &mut self,
+        sockets: Option<Sockets>,
+        ours: bool,
+        processes: bool,
+        now: Instant,
+        since: Duration,
+        gains: &mut Vec<Gain>,
+    ) -> Vec<Fact> {
+        let sockets = sockets.map(|sockets| without_ours(sockets, ours));
+        self.sockets = sockets;
+        let mut facts = Vec::new();
+        let up = sockets.map(|sockets| sockets.listening && (self.master.is_some() || !processes));
+        if let Some(up) = up.filter(|up| self.up != Some(*up)) {
+            facts.push(Fact::Up(self.key, up));
+        }
+        self.up = up.or(self.up);
+        let Some(Sockets { busy, queued, .. }) = sockets else { return facts };
+        // One more than the limit is let in (net/unix/af_unix.c unix_recvq_full, net/sock.h sk_acceptq_is_full).
+        let full = self.queue_limit.map(|limit| queued > limit);
+        if let Some(full) = full.filter(|full| self.full != Some(*full)) {
+            facts.push(Fact::Full(self.key, full));
+        }
+        self.full = full;
+        self.busy_peak.add(now, busy as f64);
+        self.queue_peak.add(now, queued as f64);
+        if let Some(ratio) = ratio(busy, queued, self.limit) {
+            self.ratio_peak.add(now, ratio);
+            let by = if ratio > 1.0 { since.as_secs_f64() } else { 0.0 };
+            gains.push(Gain { what: Counted::SaturatedSeconds, labels: vec![self.label.clone()], by });
+        }
+        facts
+    }
+
+    /// Takes what the process table shows of its master and workers.
+    pub(super) fn processes(
+        &mut self,
+        master: Option<&Master>,
+        name: &str,
+        gains: &mut Vec<Gain>,
+    ) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        let seen = master.map(|m| MasterSeen { pid: m.process.pid, started: m.process.started });
+        if self.master.is_some() && self.master != seen {
+            facts.push(Fact::Stopped(self.key));
+        }
+        let mut again = seen.is_some() && self.last_master.is_some() && self.last_master != seen;
+        // A reload keeps the master and ends all its workers.
+        if let Some(master) = master.filter(|_| facts.is_empty() && self.worked.len() > 1) {
+            let mut workers = master.workers.iter().filter(|worker| worker.pool == name).peekable();
+            if workers.peek().is_some() && workers.all(|worker| !self.knows(worker)) {
+                facts.push(Fact::Reloaded(self.key));
+                again = true;
+            }
+        }
+        let labels = vec![self.label.clone()];
+        gains.push(Gain { what: Counted::Reloads, labels, by: f64::from(again) });
+        self.shown |= seen.is_some();
+        self.last_master = seen.clone().or(self.last_master.take());
+        self.master = seen;
+        let workers: Vec<&Worker> =
+            master.iter().flat_map(|m| &m.workers).filter(|worker| worker.pool == name).collect();
+        self.workers = master.map(|_| workers.len() as u64);
+        self.resident = master.map(|_| workers.iter().map(|worker| worker.process.resident_bytes).sum());
+        self.work(&workers, gains);
+        facts
+    }
+
+    fn knows(&self, worker: &Worker) -> bool {
+        self.worked.get(&worker.process.pid).is_some_and(|(started, ..)| *started == worker.process.started)
+    }
+
+    /// Workers come and go, so the sum over those that live falls; what each has gained does not.
+    fn work(&mut self, workers: &[&Worker], gains: &mut Vec<Gain>) {
+        let (mut cpu, mut waited) = (0.0, None::<f64>);
+        let mut worked = HashMap::new();
+        for worker in workers {
+            let process = &worker.process;
+            let before = self.worked.get(&process.pid).filter(|(started, ..)| *started == process.started);
+            let wait = process.run_queue_wait.as_ref().ok().copied();
+            // A new worker's time is all gained since the last look; at our start nothing is.
+            let (cpu_before, wait_before) = match before {
+                Some((_, cpu, wait)) => (*cpu, *wait),
+                None if self.worked.is_empty() => (process.cpu_seconds, wait.unwrap_or_default()),
+                None => (0.0, 0.0),
+            };
+            cpu += (process.cpu_seconds - cpu_before).max(0.0);
+            if let Some(wait) = wait {
+                *waited.get_or_insert(0.0) += (wait - wait_before).max(0.0);
+            }
+            worked.insert(process.pid, (process.started, process.cpu_seconds, wait.unwrap_or(wait_before)));
+        }
+        self.worked = worked;
+        let labels = || vec![self.label.clone()];
+        gains.push(Gain { what: Counted::CpuSeconds, labels: labels(), by: cpu });
+        if let Some(by) = waited {
+            gains.push(Gain { what: Counted::RunQueueSeconds, labels: labels(), by });
+        }
+    }
+
+    /// As it is shown.
+    pub(super) fn show(&mut self, now: Instant) -> Pool {
+        for peaks in [&mut self.busy_peak, &mut self.queue_peak, &mut self.ratio_peak] {
+            peaks.expire(now);
+        }
+        let busy = self.sockets.map(|sockets| sockets.busy);
+        let whole = |peaks: &Peaks| peaks.highest().map(|value| value as u64);
+        Pool {
+            name: self.label.clone(),
+            up: self.up,
+            busy,
+            idle: self.workers.zip(busy).map(|(workers, busy)| workers.saturating_sub(busy)),
+            limit: (self.limit > 0).then_some(self.limit),
+            queue: self.sockets.map(|sockets| sockets.queued),
+            queue_limit: self.queue_limit,
+            peak: Peak {
+                busy: whole(&self.busy_peak),
+                queue: whole(&self.queue_peak),
+                ratio: self.ratio_peak.highest(),
+            },
+            start_time: self.master.as_ref().map(|master| master.started),
+            resident: self.resident,
+            status: self.status,
+        }
+    }
+
+    /// Takes the last answer of its status page, and says whether to ask again: not while connections wait.
+    pub(super) fn status(
+        &mut self,
+        answers: &Answers,
+        gains: &mut Vec<Gain>,
+    ) -> Option<(String, Arc<Latest>)> {
+        let page = self.page.as_ref()?;
+        let waiting = self.sockets.is_some_and(|sockets| sockets.queued > 0);
+        answers.hold(&page.key, waiting && !page.apart);
+        let latest = answers.get(&page.key)?;
+        self.status = Some(Status { up: latest.result.is_ok(), seconds: latest.took.as_secs_f64() });
+        if let Ok(answer) = &latest.result {
+            let mut read = |what, now: u64| self.meter.read(what, &[&self.label], now as f64);
+            let mut accepted = read(Counted::AcceptedConnections, answer.accepted_conn);
+            if !page.apart {
+                accepted.by = (accepted.by - latest.polls.saturating_sub(self.polls) as f64).max(0.0);
+            }
+            gains.push(accepted);
+            gains.push(read(Counted::SlowRequests, answer.slow_requests));
+            gains.push(read(Counted::MaxChildrenReached, answer.max_children_reached));
+            self.polls = latest.polls;
+        }
+        Some((page.uri.clone(), latest))
+    }
+
+    /// Whether our own poll is under way on its socket.
+    pub(super) fn is_polled(&self, answers: &Answers) -> bool {
+        self.page.as_ref().is_some_and(|page| !page.apart && answers.is_asking(&page.key))
+    }
+}
+
+/// A poll that takes long waits in the queue, where it is the last; else a worker has it.
+fn without_ours(mut sockets: Sockets, ours: bool) -> Sockets {
+    if ours && sockets.queued > 0 {
+        sockets.queued -= 1;
+    } else if ours {
+        sockets.busy = sockets.busy.saturating_sub(1);
+    }
+    sockets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tracked() -> Tracked {
+        let mut pool = Tracked::new(1, "www".into(), Listener::Unix("/run/x.sock".into()));
+        pool.limit = 2;
+        pool.queue_limit = Some(1);
+        pool.master = Some(MasterSeen { pid: 1, started: 0.0 });
+        pool
+    }
+
+    fn sockets(busy: u64, queued: u64) -> Option<Sockets> {
+        Some(Sockets { listening: true, busy, queued })
+    }
+
+    #[test]
+    fn changes_are_told_once_and_time_above_one_is_counted() {
+        let (mut pool, mut gains, now) = (tracked(), Vec::new(), Instant::now());
+        let tick = Duration::from_millis(200);
+        let mut sample = |sockets, gains: &mut Vec<Gain>| pool.sample(sockets, false, true, now, tick, gains);
+        assert_eq!(sample(sockets(1, 0), &mut gains), [Fact::Up(1, true), Fact::Full(1, false)]);
+        assert_eq!(sample(sockets(2, 1), &mut gains), []);
+        assert_eq!(sample(sockets(2, 2), &mut gains), [Fact::Full(1, true)]);
+        assert_eq!(sample(None, &mut gains), [], "what cannot be read has not changed");
+        assert_eq!(sample(Some(Sockets::default()), &mut gains), [Fact::Up(1, false), Fact::Full(1, false)]);
+        let above: f64 = gains.iter().map(|gain| gain.by).sum();
+        assert!((above - 0.4).abs() < 1e-9);
+        let shown = pool.show(now);
+        assert_eq!((shown.up, shown.peak.queue, shown.peak.ratio), (Some(false), Some(2), Some(2.0)));
+    }
+
+    #[test]
+    fn our_own_poll_is_no_visitor() {
+        assert_eq!(sockets(2, 3).map(|s| without_ours(s, true)), sockets(2, 2));
+        assert_eq!(sockets(2, 0).map(|s| without_ours(s, true)), sockets(1, 0));
+        assert_eq!(sockets(0, 0).map(|s| without_ours(s, true)), sockets(0, 0));
+    }
+}

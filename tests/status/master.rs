@@ -1,0 +1,82 @@
+//! A PHP-FPM of the test's own, in a directory of its own, ended by its process id.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use badgateway::discover::fpm::{FpmConfig, Place, read_in};
+
+use crate::program::php_fpm;
+
+pub(crate) struct Master {
+    child: Child,
+    dir: tempfile::TempDir,
+}
+
+impl Master {
+    /// Starts PHP-FPM with `pools`, in which `{dir}` is its directory and `{user}` the lines that root needs.
+    pub(crate) fn start(pools: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let accounts = fs::read_to_string("/etc/passwd").unwrap();
+        let account = ["www-data", "nobody"].into_iter().find(|name| accounts.contains(&format!("{name}:")));
+        let user = account.map_or_else(String::new, |name| format!("user = {name}\n"));
+        let pools = pools.replace("{dir}", &dir.path().display().to_string()).replace("{user}", &user);
+        let text = format!("[global]\nerror_log = {}\n{pools}", dir.path().join("fpm.log").display());
+        fs::write(dir.path().join("fpm.conf"), text).unwrap();
+        let mut command = Command::new(php_fpm());
+        command.args(["-n", "-F", "-R", "-p"]).arg(dir.path()).arg("-y").arg(dir.path().join("fpm.conf"));
+        std::fs::create_dir(dir.path().join("sub")).unwrap();
+        let said = fs::File::create(dir.path().join("stderr")).unwrap();
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said).spawn().unwrap();
+        let mut master = Self { child, dir };
+        let begun = Instant::now();
+        while !master.log().contains("ready to handle connections") {
+            let ended = master.child.try_wait().unwrap();
+            let late = begun.elapsed() > Duration::from_secs(20);
+            assert!(ended.is_none() && !late, "PHP-FPM does not start: {}", master.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        master
+    }
+
+    /// Its configuration as we read it.
+    pub(crate) fn config(&self) -> FpmConfig {
+        let file = self.dir().join("fpm.conf");
+        let mut place = Place::guess(&file, Path::new("/"));
+        place.prefix = self.dir().to_path_buf();
+        read_in(&file, &place).unwrap()
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    fn log(&self) -> String {
+        ["fpm.log", "stderr"]
+            .map(|name| fs::read_to_string(self.dir().join(name)).unwrap_or_default())
+            .concat()
+    }
+}
+
+impl Drop for Master {
+    /// SIGTERM lets the master end its workers; should it not, it is killed, and they end when they notice.
+    fn drop(&mut self) {
+        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        for _ in 0..100 {
+            if matches!(self.child.try_wait(), Ok(Some(_))) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A TCP port that was free a moment ago.
+pub(crate) fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
