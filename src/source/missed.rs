@@ -22,7 +22,10 @@ impl Follower {
             self.owed_since.get_or_insert(self.now);
             return 0;
         }
-        let Some(survey) = self.survey() else { return 0 };
+        let Some(survey) = self.survey() else {
+            self.owed_since.get_or_insert(self.now);
+            return 0;
+        };
         if self.known.is_none() {
             // They were there before us.
             (self.known, self.owed_since) = (Some(survey.into_known()), None);
