@@ -190,7 +190,7 @@ impl Claims {
 /// What is known of the file. An open descriptor pins its inode; a closed one's number may be another file's
 /// by now.
 fn known<'a>(claims: &'a HashMap<FileId, Claim>, id: FileId, head: &Window) -> Option<&'a Claim> {
-    claims.get(&id).filter(|claim| claim.open || claim.head.begins(head))
+    claims.get(&id).filter(|claim| claim.open || (!claim.head.is_empty() && claim.head.begins(head)))
 }
 
 fn claim(claims: &mut HashMap<FileId, Claim>, path: &Path, id: FileId, head: Window) -> Verdict {

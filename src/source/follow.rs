@@ -6,47 +6,61 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use super::claims::{Claims, Verdict};
 use super::files::{Files, Kind, Os};
 use super::generation::{Generation, Step};
 use super::identity::FileId;
-use super::saved::{Found, Pool, SavedLog, from_millis, to_millis};
+use super::known::Known;
+use super::saved::SavedLog;
 use super::trouble::Trouble;
-use super::{Buffer, OpenError, Position, ReadError, ReadFrom, Skipped, Status, Upto, open, rescue};
+use super::{Buffer, OpenError, Position, ReadError, ReadFrom, Skipped, Status, Upto, open};
 
 /// How long a file that is no longer at the path is polled on, counted from its last growth.
-const GRACE: Duration = Duration::from_secs(60);
+pub(super) const GRACE: Duration = Duration::from_secs(60);
 
 /// A path may be empty this long, while a rotated file is still open, before that is called a problem: between
 /// rename and USR1 it is normal.
 const ROTATING: Duration = Duration::from_secs(5);
 
-/// The kernel stamps births with a clock that runs in ticks, up to 10 ms behind ours.
-const TICK: Duration = Duration::from_millis(20);
+/// How often we look for files that were put beside the log and are none of ours: only what comes after that is
+/// taken for a rotated log, if it is named like one.
+const STOCKTAKING: Duration = Duration::from_secs(600);
 
 /// One path followed live.
 pub struct Follower {
-    files: Arc<dyn Files>,
-    path: PathBuf,
-    /// Where the path led to when its file was opened.
-    resolved: PathBuf,
+    pub(super) files: Arc<dyn Files>,
+    pub(super) path: PathBuf,
+    /// Where the path led to when the files were opened that are open, as a symlink may lead elsewhere now.
+    pub(super) places: Vec<PathBuf>,
     /// What was at the path when we came, and its size, if it is to be read from there only.
-    existing: Option<(FileId, u64)>,
+    pub(super) existing: Option<(FileId, u64)>,
     /// Oldest first; the file at the path, if it is open, is the last one.
-    generations: Vec<Generation>,
-    claims: Claims,
+    pub(super) generations: Vec<Generation>,
+    pub(super) claims: Claims,
+    /// Rotated files beside the log that are not to be read; `None` until the first look.
+    pub(super) known: Option<Known>,
+    /// When they were listed.
+    stocktaking: Instant,
+    /// Since when rotated files have to be looked for, though the file at the path is the same.
+    pub(super) owed_since: Option<Instant>,
+    /// An open file cannot be read: what looks like one that was never seen may be a copy of it.
+    pub(super) unmeasured: bool,
+    /// Files to go on with that cannot be read, since we were started.
+    pub(super) pending: Option<(SavedLog, Instant)>,
+    /// Saved positions before which nothing was read, and whose files were not met yet.
+    pub(super) fresh: Vec<Position>,
+    /// The time of the last look.
+    pub(super) now: Instant,
     /// A pattern found the path, so its absence is no problem.
     optional: bool,
     missing_since: Option<Instant>,
-    /// When the path was last looked at, by the clock that also dates files.
-    last_look: Option<SystemTime>,
-    trouble: Trouble,
-    lost_bytes: u64,
-    gaps: u64,
+    pub(super) trouble: Trouble,
+    pub(super) lost_bytes: u64,
+    pub(super) gaps: u64,
     /// Of generations that are closed.
-    skipped: Skipped,
+    pub(super) skipped: Skipped,
 }
 
 impl Follower {
@@ -64,16 +78,6 @@ impl Follower {
         Self::with_claims(files, path, from, now, Claims::alone(), false)
     }
 
-    /// Goes on where [`Follower::save`] was called, after a restart.
-    ///
-    /// The files that were open are looked for among what is at the path now and what is named like rotated
-    /// files of it, plain or gzip. What cannot be found is counted in [`Status::lost_bytes`] as far as its
-    /// size is known, and in [`Status::gaps`].
-    pub fn resume(files: Arc<dyn Files>, saved: &SavedLog, now: Instant) -> Follower {
-        let mut pool = Pool::of(&files, [saved]);
-        Self::resume_from(files, saved, &mut pool, now, Claims::alone(), false)
-    }
-
     /// As [`Follower::new`], for a path that other followers may share files with.
     pub(super) fn with_claims(
         files: Arc<dyn Files>,
@@ -83,7 +87,7 @@ impl Follower {
         claims: Claims,
         optional: bool,
     ) -> Follower {
-        let mut follower = Self::unbegun(files, path, claims, optional);
+        let mut follower = Self::unbegun(files, path, claims, optional, now);
         if from == ReadFrom::End {
             let stat = follower.files.stat(&follower.path).ok().filter(|stat| stat.kind == Kind::File);
             follower.existing = stat.map(|stat| (FileId::of(&stat), stat.len));
@@ -92,17 +96,29 @@ impl Follower {
         follower
     }
 
-    fn unbegun(files: Arc<dyn Files>, path: PathBuf, claims: Claims, optional: bool) -> Follower {
+    pub(super) fn unbegun(
+        files: Arc<dyn Files>,
+        path: PathBuf,
+        claims: Claims,
+        optional: bool,
+        now: Instant,
+    ) -> Follower {
         Follower {
+            places: vec![files.resolve(&path).unwrap_or_else(|_| path.clone())],
             files,
-            resolved: path.clone(),
             path,
+            known: None,
+            stocktaking: now,
+            owed_since: Some(now),
+            unmeasured: false,
+            pending: None,
+            fresh: Vec::new(),
+            now,
             existing: None,
             generations: Vec::new(),
             claims,
             optional,
             missing_since: None,
-            last_look: None,
             trouble: Trouble::default(),
             lost_bytes: 0,
             gaps: 0,
@@ -110,83 +126,25 @@ impl Follower {
         }
     }
 
-    /// As [`Follower::resume`], for one of several followers.
-    pub(super) fn resume_from(
-        files: Arc<dyn Files>,
-        saved: &SavedLog,
-        pool: &mut Pool,
-        now: Instant,
-        claims: Claims,
-        optional: bool,
-    ) -> Follower {
-        let mut follower = Self::unbegun(files, saved.path.clone(), claims, optional);
-        follower.existing = saved.existing;
-        follower.resolved = saved.resolved.clone();
-        follower.last_look = saved.last_look.and_then(from_millis);
-        for (index, position) in saved.files.iter().enumerate() {
-            let was_live = saved.live && index + 1 == saved.files.len();
-            let resumed = pool.find(position).is_some_and(|found| follower.take_up(found, position, now));
-            if !resumed && (was_live || position.unyielded() > 0) && position.end > 0 {
-                let path = saved.path.display();
-                let (offset, unread) = (position.offset, position.unyielded());
-                follower.lost_bytes += unread;
-                follower.gaps += 1;
-                tracing::warn!(
-                    "the file that was read as {path} up to byte {offset} cannot be found again, neither there nor \
-                     under the name of a rotated file: {unread} bytes that were in it, and what was written later, \
-                     are not counted."
-                );
-            }
-        }
-        follower.check(now);
-        follower
-    }
-
-    /// Goes on with a file that was found again. False: it cannot be read.
-    fn take_up(&mut self, found: Found, position: &super::Position, now: Instant) -> bool {
-        let Found { path, file, stat, gzip } = found;
-        let Ok(mut generation) = Generation::resume(file, &stat, position) else { return false };
-        if path == self.path {
-            // The file at the path: the look that follows sees whether it still is.
-        } else if stat.ino == position.ino && !gzip {
-            generation.retire_after(GRACE, now);
-        } else {
-            // A copy: nobody writes to it.
-            generation = generation.finish(gzip);
-            self.claims.note_copy(&self.path, generation.id, generation.head);
-            self.generations.push(generation);
-            return true;
-        }
-        self.claims.resume(&self.path, generation.id, generation.head);
-        self.generations.push(generation);
-        true
-    }
-
-    /// What is needed to go on after a restart. Lines that were yielded are behind it, all others before it.
-    pub fn save(&self) -> SavedLog {
-        SavedLog {
-            path: self.path.clone(),
-            resolved: self.resolved.clone(),
-            files: self.positions(),
-            live: self.generations.last().is_some_and(Generation::is_live),
-            existing: self.existing,
-            last_look: self.last_look.map(to_millis),
-        }
-    }
-
     /// Looks at the path and at every open file: detects rename, deletion, re-creation, a switched symlink and
     /// truncation. One fstat a file and one stat, a few µs: to be called at every poll.
     pub fn check(&mut self, now: Instant) {
-        let was_empty = self.is_empty();
-        self.measure();
-        if was_empty && !self.is_empty() {
-            self.find_copies(now);
+        self.now = now;
+        self.retry_resume(now);
+        if self.pending.is_some() {
+            return;
         }
-        let looked_at = self.files.now();
+        self.measure();
+        // Before the look: what is listed now and the path still the same afterwards is no rotated file of it.
+        let listed = (now.saturating_duration_since(self.stocktaking) >= STOCKTAKING).then(|| self.survey());
+        let before = self.generations.last().map(|last| (last.id, last.is_live()));
         self.look_at_path(now);
-        // While nothing is there, files may come and go; they are looked for once there is one again.
-        if self.missing_since.is_none() || self.last_look.is_none() {
-            self.last_look = looked_at.checked_sub(TICK);
+        if let Some(listed) = listed {
+            self.stocktaking = now;
+            let same = self.generations.last().map(|last| (last.id, last.is_live())) == before;
+            if let Some(survey) = listed.filter(|_| same && self.owed_since.is_none()) {
+                self.known = Some(survey.into_known());
+            }
         }
         self.expire(now);
     }
@@ -212,14 +170,20 @@ impl Follower {
         let mut failure = None;
         let mut index = 0;
         while let Some(generation) = self.generations.get_mut(index) {
-            let head_len = generation.head.len();
+            if generation.has_begun() {
+                // A copy of a file that is empty by now would look like one that was never seen.
+                self.measure();
+                self.add_missed(index);
+                index = 0;
+                continue;
+            }
             let step = generation.read(buf, upto);
-            if generation.head.len() != head_len {
-                self.claims.set_head(generation.id, generation.head);
+            if let Some(head) = generation.new_head() {
+                self.claims.set_head(generation.id, head);
             }
             match step {
                 Ok(Step::Block(range)) => {
-                    generation.trouble.end(&self.path);
+                    generation.recover(&self.path);
                     return Ok(Some(buf.slice(range)));
                 }
                 Ok(Step::Nothing) if generation.is_finished() => {
@@ -230,15 +194,18 @@ impl Follower {
                     }
                 }
                 Ok(Step::Nothing) => {
-                    generation.trouble.end(&self.path);
+                    generation.recover(&self.path);
                     index += 1;
                 }
                 Ok(Step::Truncated) => {
                     self.truncated(index);
+                    let waits = |generation: &Generation| generation.truncated_since.is_some();
+                    index += usize::from(self.generations.get(index).is_some_and(waits));
                 }
                 Err(source) => {
                     let error = ReadError::Io { path: self.path.clone(), offset: generation.pos, source };
                     generation.trouble.begin(error.to_string());
+                    generation.failing_since.get_or_insert(self.now);
                     failure.get_or_insert(error);
                     index += 1;
                 }
@@ -278,6 +245,7 @@ impl Follower {
 
     /// Takes the size of every open file.
     fn measure(&mut self) {
+        self.unmeasured = false;
         let mut index = 0;
         while let Some(generation) = self.generations.get_mut(index) {
             match generation.measure() {
@@ -286,8 +254,14 @@ impl Follower {
                 Err(error) => {
                     let error = OpenError::from_io(&self.path, "examine", error);
                     generation.trouble.begin(error.to_string());
+                    self.unmeasured = true;
                     index += 1;
                 }
+            }
+        }
+        for generation in &mut self.generations {
+            if let Some(head) = generation.new_head() {
+                self.claims.set_head(generation.id, head);
             }
         }
     }
@@ -305,8 +279,8 @@ impl Follower {
                 if !matches!(error, OpenError::Denied { .. } | OpenError::Io { .. }) {
                     self.existing = None;
                     self.let_go(now);
-                    if !self.generations.is_empty() {
-                        self.add_missed(None, now);
+                    if self.missing_since.is_none() || self.owed_since.is_some() {
+                        self.add_missed(self.generations.len());
                     }
                 }
                 Err(error)
@@ -331,6 +305,9 @@ impl Follower {
     /// The path points to `id`: makes that the live generation.
     fn turn_to(&mut self, id: FileId, now: Instant) -> Result<(), OpenError> {
         if self.generations.last().is_some_and(|last| last.id == id && last.is_live()) {
+            if self.owed_since.is_some() {
+                self.add_missed(self.generations.len() - 1);
+            }
             return Ok(());
         }
         self.let_go(now);
@@ -354,44 +331,11 @@ impl Follower {
         };
         let live = Generation::new(file, &stat, offset).map_err(claim)?;
         self.existing = None;
-        self.resolved = self.files.resolve(&self.path).unwrap_or_else(|_| self.path.clone());
-        self.add_missed(Some(live.id), now);
-        self.claims.set_head(live.id, live.head);
+        self.meet(live.file(), Some(live.id));
         self.generations.push(live);
+        self.add_missed(self.generations.len() - 1);
+        self.go_to_place();
         Ok(())
-    }
-
-    /// Adds the files that came and went since the last look.
-    fn add_missed(&mut self, live: Option<FileId>, now: Instant) {
-        let Some(last_look) = self.last_look else { return };
-        for missed in rescue::missed(self.files.as_ref(), &self.path, last_look, live, &self.generations) {
-            let rescue::Missed { file, stat, gzip } = missed;
-            if !self.claims.claim_unseen(&self.path, file.as_ref(), &stat).unwrap_or(false) {
-                continue;
-            }
-            if let Ok(mut generation) = Generation::new(file, &stat, 0) {
-                if gzip {
-                    generation = generation.finish(true);
-                } else {
-                    generation.retire_after(GRACE, now);
-                }
-                self.generations.push(generation);
-            }
-        }
-    }
-
-    /// Whether nothing has ever been seen in the file at the path.
-    fn is_empty(&self) -> bool {
-        self.generations.last().is_some_and(|last| last.is_live() && last.end == 0)
-    }
-
-    /// The file at the path has its first bytes. Since the last look it may have had others, and been copied and
-    /// truncated: nothing of it shows that, but the copy is there.
-    fn find_copies(&mut self, now: Instant) {
-        if let Some(live) = self.generations.pop() {
-            self.add_missed(Some(live.id), now);
-            self.generations.push(live);
-        }
     }
 
     /// The path points elsewhere now.
@@ -401,63 +345,34 @@ impl Follower {
         }
     }
 
-    /// Starts a truncated file anew, with the copy that was made of it, if any, in front. Returns the index
-    /// of the first generation not looked at.
-    fn truncated(&mut self, index: usize) -> usize {
-        let copy = self.generations.get(index).and_then(|truncated| {
-            rescue::copy_of(self.files.as_ref(), &self.path, truncated, &self.generations)
-                .filter(|_| !truncated.expired)
-        });
-        let Some(generation) = self.generations.get_mut(index) else { return index };
-        if generation.expired {
-            // A copy, or a rotated file nobody writes to: what is written there now is no log of ours.
-            self.lost_bytes += generation.unyielded();
-            self.close(index);
-            return index;
-        }
-        tracing::info!(
-            "{} was truncated after {} bytes; {}",
-            self.path.display(),
-            generation.end,
-            if copy.is_some() { "the rest is read from its copy" } else { "no copy of it was found" }
-        );
-        let Some((file, stat)) = copy else {
-            self.lost_bytes += generation.unyielded();
-            self.gaps += 1;
-            self.skipped += generation.carry.skipped();
-            generation.restart();
-            return index + 1;
-        };
-        // What the copy lacks was written between cp and truncate.
-        self.lost_bytes += generation.end.saturating_sub(stat.len);
-        let copy = Generation::resume_copy(file, &stat, generation);
-        generation.restart();
-        self.claims.note_copy(&self.path, copy.id, copy.head);
-        self.generations.insert(index, copy);
-        index + 2
-    }
-
     /// Closes what nobody writes to any more and what has been read; the rest of the lines is for
     /// [`Follower::read_block`].
     fn expire(&mut self, now: Instant) {
         let mut index = 0;
         while let Some(generation) = self.generations.get_mut(index) {
             generation.expire(GRACE, now);
-            let failing = generation.expired && generation.trouble.text().is_some();
-            if failing {
+            let given_up = generation.expired && generation.fails_for(GRACE, now);
+            if given_up {
                 self.lost_bytes += generation.unyielded();
             }
-            if failing || (generation.is_finished() && generation.carry.len() == 0) {
+            if given_up || (generation.is_finished() && generation.carry.len() == 0) {
                 self.close(index);
             } else {
                 index += 1;
             }
         }
+        if self.owed_since.is_none() && self.generations.iter().all(Generation::is_live) {
+            let former = self.places.len().saturating_sub(1);
+            self.places.drain(..former);
+        }
     }
 
-    fn close(&mut self, index: usize) {
+    pub(super) fn close(&mut self, index: usize) {
         let generation = self.generations.remove(index);
         self.skipped += generation.carry.skipped();
         self.claims.close(generation.id, generation.pos);
+        if let Some(known) = &mut self.known {
+            known.add(generation.last_print());
+        }
     }
 }

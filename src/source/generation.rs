@@ -6,19 +6,18 @@
 
 use std::io;
 use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
 
 use memchr::memrchr;
 
 use super::buffer::Carry;
 use super::files::{LogFile, Stat};
 use super::identity::{self, Beginning, FileId, WINDOW, Window};
+use super::rescue::Copy;
 use super::status::Position;
 use super::trouble::Trouble;
-use super::{BLOCK, Buffer};
-
-/// Bytes by which a copy is told from a file that only begins alike.
-const COMPARED: usize = 4096;
+use super::{BLOCK, Buffer, known};
 
 /// How far to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +48,7 @@ pub(super) struct Generation {
     mark: u64,
     pub(super) carry: Carry,
     pub(super) head: Window,
+    is_head_new: bool,
     /// Of more bytes than `head` has, to be recognised by after a restart.
     beginning: Beginning,
     /// The bytes before `pos`.
@@ -61,7 +61,17 @@ pub(super) struct Generation {
     pub(super) expired: bool,
     /// A gzip: its length is an estimate until its end is met, and it cannot change.
     sealed: bool,
+    /// The end of a gzip was met.
+    ended: bool,
+    /// It was empty and was written to: others may have to be read before it.
+    began: bool,
     pub(super) trouble: Trouble,
+    /// Since when reading fails.
+    pub(super) failing_since: Option<Instant>,
+    /// Since when it is known to have been truncated, and whether there is a copy is not.
+    pub(super) truncated_since: Option<Instant>,
+    /// Last write when its size was taken.
+    modified: Option<SystemTime>,
 }
 
 impl Generation {
@@ -69,44 +79,17 @@ impl Generation {
     pub(super) fn new(file: Box<dyn LogFile>, stat: &Stat, offset: u64) -> io::Result<Self> {
         let mut carry = Carry::default();
         let pos = line_start(file.as_ref(), offset.min(stat.len), &mut carry)?;
-        let mut generation = Self {
-            id: FileId::of(stat),
-            pos,
-            end: stat.len,
-            mark: 0,
-            carry,
-            head: Window::EMPTY,
-            beginning: Beginning::default(),
-            tail: Window::EMPTY,
-            until: None,
-            checked_end: stat.len,
-            expired: false,
-            sealed: false,
-            trouble: Trouble::default(),
-            file,
-        };
-        generation.remember()?;
-        Ok(generation)
+        Self::at(file, stat, pos, carry).remember()
     }
 
     /// The copy of a truncated file, taken up where that one was left; read once and dropped.
-    pub(super) fn resume_copy(file: Box<dyn LogFile>, stat: &Stat, of: &mut Self) -> Self {
-        Self {
-            file,
-            id: FileId::of(stat),
-            pos: of.pos,
-            end: stat.len,
-            mark: stat.len,
-            carry: std::mem::take(&mut of.carry),
-            head: of.head,
-            beginning: of.beginning,
-            tail: of.tail,
-            until: None,
-            checked_end: stat.len,
-            expired: true,
-            sealed: false,
-            trouble: Trouble::default(),
-        }
+    pub(super) fn resume_copy(copy: Copy, of: &mut Self) -> Self {
+        let Copy { file, stat, gzip } = copy;
+        let mut generation = Self::at(file, &stat, of.pos, std::mem::take(&mut of.carry));
+        generation.mark = stat.len;
+        (generation.head, generation.beginning, generation.tail) = (of.head, of.beginning, of.tail);
+        generation.finish(gzip);
+        generation
     }
 
     /// Goes on where a saved position was; `file` is known to hold the bytes before it.
@@ -115,39 +98,47 @@ impl Generation {
         if saved.mid_line {
             carry.skip_line();
         }
-        let mut generation = Self {
+        Self::at(file, stat, saved.line_start(), carry).remember()
+    }
+
+    fn at(file: Box<dyn LogFile>, stat: &Stat, pos: u64, carry: Carry) -> Self {
+        Self {
+            file,
             id: FileId::of(stat),
-            pos: saved.line_start(),
+            pos,
             end: stat.len,
             mark: 0,
             carry,
             head: Window::EMPTY,
+            is_head_new: true,
             beginning: Beginning::default(),
             tail: Window::EMPTY,
             until: None,
             checked_end: stat.len,
             expired: false,
             sealed: false,
+            ended: false,
+            began: false,
             trouble: Trouble::default(),
-            file,
-        };
-        generation.remember()?;
-        Ok(generation)
+            failing_since: None,
+            truncated_since: None,
+            modified: stat.modified,
+        }
     }
 
     /// Nobody writes here any more: it is read to its end and dropped. A gzip's length cannot be measured.
-    pub(super) fn finish(mut self, gzip: bool) -> Self {
+    pub(super) fn finish(&mut self, gzip: bool) {
         self.expired = true;
         self.sealed = gzip;
-        self
     }
 
-    fn remember(&mut self) -> io::Result<()> {
+    fn remember(mut self) -> io::Result<Self> {
         let len = usize::try_from(self.pos).unwrap_or(WINDOW).min(WINDOW);
-        self.head = Window::read(self.file.as_ref(), 0, len)?;
+        // Of a file of which nothing is read yet, so much as to notice that others are there instead.
+        self.head = Window::read(self.file.as_ref(), 0, if len == 0 { WINDOW } else { len })?;
         self.tail = Window::read(self.file.as_ref(), self.pos - len as u64, len)?;
         self.beginning = Beginning::read(self.file.as_ref(), self.pos)?;
-        Ok(())
+        Ok(self)
     }
 
     /// Takes the present size; `false` when the file is seen to have been truncated.
@@ -155,17 +146,44 @@ impl Generation {
         if self.sealed {
             return Ok(true);
         }
-        let size = self.file.stat()?.len;
-        if size < self.end {
+        let stat = self.file.stat()?;
+        if stat.len < self.end || self.truncated_since.is_some() {
             return Ok(false);
         }
         // Health checks make lines of equal length and ending, so a file written anew may well have the same
         // bytes before the position. Its head has another time. Only a file that changes needs the look.
-        let intact = size == self.end || self.head.is_at(self.file.as_ref(), 0)?;
-        if intact {
-            self.end = size;
+        if stat.len != self.end || stat.modified != self.modified {
+            if !self.head.is_at(self.file.as_ref(), 0)? {
+                return Ok(false);
+            }
+            if self.pos == 0 {
+                let head = Window::read(self.file.as_ref(), 0, WINDOW)?;
+                // It was empty when last seen: since then it may have been written, copied and emptied.
+                self.began |= self.head.len() == 0;
+                self.set_head(head);
+            }
         }
-        Ok(intact)
+        (self.end, self.modified) = (stat.len, stat.modified);
+        Ok(true)
+    }
+
+    fn set_head(&mut self, head: Window) {
+        self.is_head_new |= self.head.as_slice() != head.as_slice();
+        self.head = head;
+    }
+
+    /// Its first bytes, if they are others than when that was last asked.
+    pub(super) fn new_head(&mut self) -> Option<Window> {
+        std::mem::take(&mut self.is_head_new).then_some(self.head)
+    }
+
+    /// Whether it was empty when that was last asked, and was written to since.
+    pub(super) fn has_begun(&mut self) -> bool {
+        // A failure shows when it is read.
+        if self.pos == 0 && self.head.len() == 0 {
+            let _ = self.measure();
+        }
+        std::mem::take(&mut self.began)
     }
 
     /// Whether it is the file at the path.
@@ -196,41 +214,59 @@ impl Generation {
     }
 
     pub(super) fn set_mark(&mut self) {
-        self.mark = self.end;
+        // All of a gzip is there.
+        self.mark = if self.sealed { u64::MAX } else { self.end };
     }
 
     /// Goes back to the first byte, after truncation.
     pub(super) fn restart(&mut self) {
-        self.end = self.file.stat().map_or(0, |stat| stat.len);
+        // It may be emptied again before it is read. What cannot be read was not seen.
+        let head = Window::read(self.file.as_ref(), 0, WINDOW).ok();
+        self.end = head.map_or(0, |_| self.file.stat().map_or(0, |stat| stat.len));
         self.mark = self.mark.min(self.end);
         self.pos = 0;
         self.carry = Carry::default();
-        self.head = Window::EMPTY;
+        self.set_head(head.unwrap_or(Window::EMPTY));
         self.beginning = Beginning::default();
         self.tail = Window::EMPTY;
+        self.truncated_since = None;
+        self.modified = None;
     }
 
     /// Whether `file` begins with what this one had up to the position, as far as remembered.
-    pub(super) fn has_copy_in(&self, file: &dyn LogFile) -> bool {
+    pub(super) fn has_copy_in(&self, file: &dyn LogFile) -> io::Result<bool> {
         let before = self.pos - self.tail.len() as u64;
-        // A file of which nothing was read would find itself in any other.
-        self.tail.len() > 0
-            && self.tail.is_at(file, before).unwrap_or(false)
-            && self.head.is_at(file, 0).unwrap_or(false)
+        // A file of which nothing was seen would find itself in any other.
+        Ok(self.head.len() > 0 && self.head.is_at(file, 0)? && self.tail.is_at(file, before)?)
     }
 
-    /// Whether `file` is a copy as far as its first bytes tell, also of what was not read yet.
-    pub(super) fn begins_like(&self, file: &dyn LogFile) -> bool {
-        let first = |file: &dyn LogFile| {
-            let mut bytes = vec![0; COMPARED];
-            let n = identity::read_at_most(file, &mut bytes, 0).unwrap_or(0);
-            bytes.truncate(n);
-            bytes
-        };
-        let (ours, theirs) = (first(self.file.as_ref()), first(file));
-        let (short, long) = if ours.len() < theirs.len() { (ours, theirs) } else { (theirs, ours) };
-        // Many lines begin alike; a whole one has a time in it.
-        long.starts_with(&short) && (short.contains(&b'\n') || short.len() == COMPARED)
+    /// Its first line, by which copies are told.
+    pub(super) fn first_line(&self) -> io::Result<Option<u64>> {
+        match self.beginning.line() {
+            None => known::first_line(self.file.as_ref()),
+            line => Ok(line),
+        }
+    }
+
+    /// What it is known by once it is closed.
+    pub(super) fn last_print(&self) -> Option<u64> {
+        self.beginning.line().or((self.pos > 0).then(|| self.beginning.hash()))
+    }
+
+    /// It could be read.
+    pub(super) fn recover(&mut self, path: &Path) {
+        self.failing_since = None;
+        self.trouble.end(path);
+    }
+
+    /// Whether it could not be read for so long, and cannot now.
+    pub(super) fn fails_for(&self, grace: Duration, now: Instant) -> bool {
+        self.failing_since.is_some_and(|since| now.saturating_duration_since(since) >= grace)
+            && self.file.read_at(&mut [0], self.pos).is_err()
+    }
+
+    pub(super) fn file(&self) -> &dyn LogFile {
+        self.file.as_ref()
     }
 
     /// Reads on until there are whole lines.
@@ -259,14 +295,18 @@ impl Generation {
                 return Ok(Step::Truncated);
             };
             let fresh = fresh.len();
+            let seen = self.head.as_slice();
+            if self.pos == 0 && !got.starts_with(seen.get(..want).unwrap_or(seen)) {
+                return Ok(Step::Truncated);
+            }
             if fresh == 0 {
                 if self.sealed {
-                    self.end = self.pos;
+                    (self.end, self.ended) = (self.pos, true);
                 }
                 return Ok(Step::Nothing);
             }
             if from == 0 {
-                self.head = Window::first(got);
+                self.set_head(Window::first(got));
             }
             self.beginning.grow(self.pos, got.get(known..).unwrap_or_default());
             self.tail = Window::last(got);
@@ -280,7 +320,7 @@ impl Generation {
 
     /// Whether all that will ever come has been read.
     pub(super) fn is_finished(&self) -> bool {
-        self.expired && self.pos >= self.end
+        self.expired && self.pos >= self.end && self.ended == self.sealed
     }
 
     pub(super) fn unread(&self) -> u64 {
@@ -294,15 +334,31 @@ impl Generation {
 
     /// Where it stands, from memory: what the file holds at this moment may be another one's bytes already.
     pub(super) fn position(&self) -> Position {
+        let (dev, ino, end) = (self.id.dev, self.id.ino, self.end);
+        if self.pos == 0 {
+            let seen = self.head.len() as u64;
+            let hash = identity::hash(self.head.as_slice());
+            let end = end.max(seen);
+            return Position {
+                dev,
+                ino,
+                offset: seen,
+                held: seen,
+                head: hash,
+                tail: hash,
+                mid_line: false,
+                end,
+            };
+        }
         Position {
-            dev: self.id.dev,
-            ino: self.id.ino,
+            dev,
+            ino,
             offset: self.pos,
             held: self.carry.len() as u64,
             head: self.beginning.hash(),
             tail: identity::hash(self.tail.as_slice()),
             mid_line: self.carry.is_skipping(),
-            end: self.end,
+            end,
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use std::io;
 
+use memchr::memchr;
 use serde::{Deserialize, Serialize};
 
 use super::files::{LogFile, Stat};
@@ -18,7 +19,7 @@ const PRINTED: usize = 64;
 
 /// Bytes of the beginning by which a file is recognised after a restart: more than one line, since the first
 /// bytes of a JSON line may be the same in all of them.
-const BEGINNING: u64 = 1024;
+pub(super) const BEGINNING: u64 = 1024;
 
 /// A file, as long as it exists or is held open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -111,13 +112,16 @@ impl Print {
     }
 }
 
-/// The hash of a file's first bytes, which grows as they are read.
+/// The hash of a file's first bytes, which grows as they are read, and that of its first line.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Beginning(u64);
+pub(super) struct Beginning {
+    hash: u64,
+    line: Option<u64>,
+}
 
 impl Default for Beginning {
     fn default() -> Self {
-        Self(OFFSET_BASIS)
+        Self { hash: OFFSET_BASIS, line: None }
     }
 }
 
@@ -128,17 +132,31 @@ impl Beginning {
         if read_at_most(file, &mut bytes, 0)? < bytes.len() {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        Ok(Self(hash(&bytes)))
+        let mut beginning = Self::default();
+        beginning.grow(0, &bytes);
+        Ok(beginning)
     }
 
     /// `fresh` was read at `pos`.
     pub(super) fn grow(&mut self, pos: u64, fresh: &[u8]) {
         let wanted = BEGINNING.saturating_sub(pos).min(fresh.len() as u64) as usize;
-        self.0 = hash_on(self.0, fresh.get(..wanted).unwrap_or_default());
+        let fresh = fresh.get(..wanted).unwrap_or_default();
+        if self.line.is_none() {
+            let newline = memchr(b'\n', fresh).map(|newline| newline + 1);
+            let filled = (wanted > 0 && pos + wanted as u64 == BEGINNING).then_some(wanted);
+            let end = newline.or(filled);
+            self.line = end.map(|end| hash_on(self.hash, fresh.get(..end).unwrap_or_default()));
+        }
+        self.hash = hash_on(self.hash, fresh);
     }
 
     pub(super) fn hash(self) -> u64 {
-        self.0
+        self.hash
+    }
+
+    /// The first line, or as much of it as is looked at, once that was read.
+    pub(super) fn line(self) -> Option<u64> {
+        self.line
     }
 }
 

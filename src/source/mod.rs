@@ -1,9 +1,10 @@
 //! Where log lines come from: files, offsets, rotation. Nothing here knows what a line means.
 //!
 //! It exists apart from the parsers because its promise is about bytes alone: every complete line that was
-//! written is yielded exactly once, in order, whatever happens to the file's name in the meantime. Lines are
-//! bytes, since nginx writes what clients send and that need not be UTF-8. Memory is bounded by constants, so
-//! neither a line without an end nor a backlog of gigabytes can grow the process.
+//! written is yielded exactly once, in order within its file, whatever happens to the file's name in the
+//! meantime and while we do not run. Lines are bytes, since nginx writes what clients send and that need not be
+//! UTF-8. Memory is bounded by constants, so neither a line without an end nor a backlog of gigabytes can grow
+//! the process.
 //!
 //! - [`Offline`] reads a file, a gzip or stdin once, for post-mortems.
 //! - [`Follower`] follows one path for ever; [`FollowSet`] follows patterns.
@@ -13,15 +14,19 @@
 mod buffer;
 pub mod bytes;
 mod claims;
+mod emptied;
 mod error;
 pub mod files;
 mod follow;
 mod generation;
 mod gzip;
 mod identity;
+mod known;
+mod missed;
 mod offline;
 mod open;
 mod rescue;
+mod resume;
 mod saved;
 mod set;
 mod status;

@@ -1,16 +1,19 @@
 //! What is saved of the logs that are followed, and how the files are found again after a restart, under
 //! whatever names rotation has given them meanwhile.
 
-use std::path::PathBuf;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::files::{Files, LogFile, Stat};
+use super::files::{Files, Kind, LogFile, Stat};
 use super::identity::FileId;
+use super::known::Known;
+use super::rescue::Search;
 use super::status::Position;
-use super::{gzip, open, rescue};
+use super::{OpenError, gzip, open, rescue};
 
 /// One log, as it stood when it was saved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,17 +21,34 @@ pub struct SavedLog {
     /// Its path.
     #[serde(with = "super::bytes::path")]
     pub path: PathBuf,
-    /// Where a symlink at the path led to: its files are found again beside that.
-    #[serde(with = "super::bytes::path")]
-    pub(super) resolved: PathBuf,
+    places: Vec<Place>,
     /// Its files, oldest first.
     pub files: Vec<Position>,
-    /// Whether the last of them was the file at the path.
-    pub live: bool,
     /// A file that could not be opened then and the offset from which it is wanted.
     pub(super) existing: Option<(FileId, u64)>,
-    /// When the path was last looked at, in milliseconds of Unix time.
-    pub(super) last_look: Option<i64>,
+    /// Rotated files that are not to be read. `None`: the directory could not be listed.
+    pub(super) known: Option<Known>,
+}
+
+/// Where a symlink at the path led to: its files are found again beside that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Place(#[serde(with = "super::bytes::path")] PathBuf);
+
+impl SavedLog {
+    pub(super) fn new(
+        path: &Path,
+        places: &[PathBuf],
+        files: Vec<Position>,
+        existing: Option<(FileId, u64)>,
+        known: Option<Known>,
+    ) -> Self {
+        let places = places.iter().cloned().map(Place).collect();
+        Self { path: path.to_path_buf(), places, files, existing, known }
+    }
+
+    pub(super) fn places(&self) -> impl Iterator<Item = PathBuf> {
+        self.places.iter().map(|place| place.0.clone())
+    }
 }
 
 /// Milliseconds of Unix time, negative before 1970.
@@ -66,17 +86,20 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// The files at `paths` and those named like rotated ones of them.
+    /// The files at the paths of `logs` and those named like rotated ones of them.
     pub(super) fn of<'p>(files: &Arc<dyn Files>, logs: impl IntoIterator<Item = &'p SavedLog>) -> Self {
-        let paths = logs.into_iter().flat_map(|log| [log.path.as_path(), log.resolved.as_path()]);
         let mut pool = Self { files: files.clone(), candidates: Vec::new() };
-        let mut seen = std::collections::HashSet::new();
-        for path in paths {
-            let siblings = rescue::siblings(files.as_ref(), path, |stat| stat.modified);
-            let names = std::iter::once(path.to_path_buf()).chain(siblings.into_iter().map(|(_, path)| path));
-            for path in names {
+        let mut seen = HashSet::new();
+        for log in logs {
+            let now = files.resolve(&log.path).ok();
+            let places: HashSet<_> = now.into_iter().chain(log.places()).collect();
+            let siblings = places.iter().flat_map(|place| rescue::siblings(files.as_ref(), place));
+            let siblings: Vec<_> = siblings.flatten().map(|(_, path)| path).collect();
+            // The path itself first: there its file is still written to.
+            for path in std::iter::once(log.path.clone()).chain(places).chain(siblings) {
                 if seen.insert(path.clone())
                     && let Ok(stat) = files.stat(&path)
+                    && stat.kind == Kind::File
                 {
                     pool.candidates.push(Candidate { path, stat, found: false });
                 }
@@ -87,7 +110,9 @@ impl Pool {
 
     /// The file that holds what was before `position`: itself under any name, a copy, or a gzip of it. Each
     /// file is found once.
-    pub(super) fn find(&mut self, position: &Position) -> Option<Found> {
+    ///
+    /// What cannot be read may be the file; if the search is `overdue`, only the file's own number counts.
+    pub(super) fn find(&mut self, position: &Position, overdue: bool) -> Search<Found> {
         let is_same = |candidate: &Candidate| FileId::of(&candidate.stat) == position.id();
         let is_gzip = |candidate: &Candidate| gzip::is_named_so(&candidate.path);
         // Cheapest and surest first.
@@ -96,22 +121,41 @@ impl Pool {
             &|candidate| !is_same(candidate) && !is_gzip(candidate) && candidate.stat.len >= position.offset,
             &|candidate| !is_same(candidate) && is_gzip(candidate),
         ];
-        for wanted in wanted {
-            for candidate in
-                self.candidates.iter_mut().filter(|candidate| !candidate.found && wanted(candidate))
-            {
-                let Ok((file, stat)) = open::rotated_file(self.files.as_ref(), &candidate.path) else {
-                    continue;
-                };
-                // Nothing was read of it: only its number can tell.
-                let unread = position.offset == 0 && FileId::of(&stat) == position.id();
-                if unread || position.is_in(file.as_ref()) {
-                    candidate.found = true;
-                    let gzip = gzip::is_named_so(&candidate.path);
-                    return Some(Found { path: candidate.path.clone(), file, stat, gzip });
+        let mut result = Search::Absent;
+        for (index, wanted) in wanted.into_iter().enumerate() {
+            let candidates = self.candidates.iter_mut();
+            for candidate in candidates.filter(|candidate| !candidate.found && wanted(candidate)) {
+                match recognise(self.files.as_ref(), &candidate.path, position) {
+                    Search::Found((file, stat)) => {
+                        candidate.found = true;
+                        let gzip = gzip::is_named_so(&candidate.path);
+                        return Search::Found(Found { path: candidate.path.clone(), file, stat, gzip });
+                    }
+                    Search::Unreadable if index == 0 || !overdue => result = Search::Unreadable,
+                    Search::Unreadable | Search::Absent => {}
                 }
             }
         }
-        None
+        result
+    }
+
+    /// The files may be found again.
+    pub(super) fn give_back(&mut self, paths: &HashSet<PathBuf>) {
+        for candidate in &mut self.candidates {
+            candidate.found &= !paths.contains(&candidate.path);
+        }
+    }
+}
+
+fn recognise(files: &dyn Files, path: &Path, position: &Position) -> Search<(Box<dyn LogFile>, Stat)> {
+    let (file, stat) = match open::rotated_file(files, path) {
+        Ok(opened) => opened,
+        Err(OpenError::Denied { .. } | OpenError::Io { .. }) => return Search::Unreadable,
+        Err(_) => return Search::Absent,
+    };
+    match position.is_in(file.as_ref()) {
+        Ok(true) => Search::Found((file, stat)),
+        Ok(false) => Search::Absent,
+        Err(_) => Search::Unreadable,
     }
 }

@@ -109,6 +109,7 @@ impl FollowSet {
         for log in &logs {
             set.take_up(log, &mut pool, now);
         }
+        set.followers.iter_mut().for_each(|follower| follower.check(now));
         let since = saved.and_then(from_millis);
         // Paths come first: a file that is named outright keeps that name.
         for path in literal {

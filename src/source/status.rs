@@ -1,10 +1,13 @@
 //! What a follower tells about itself, and where it stands.
 
+use std::io;
+
 use serde::{Deserialize, Serialize};
 
 use super::Skipped;
 use super::files::LogFile;
 use super::identity::{self, Beginning, FileId, WINDOW, Window};
+use super::known::is_broken;
 
 /// Where to begin with a file that exists when we start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +47,8 @@ pub struct Position {
     pub ino: u64,
     /// Bytes read.
     pub offset: u64,
-    /// Of these, bytes of an unfinished last line: it has not been yielded.
+    /// Of these, bytes of an unfinished last line: it has not been yielded. Of a file of which nothing was read,
+    /// the first bytes count as read and held.
     pub held: u64,
     /// Hash (FNV-1a) of the first bytes before the offset, at most 1024.
     pub head: u64,
@@ -57,15 +61,24 @@ pub struct Position {
 }
 
 impl Position {
-    /// Whether `file` holds what was before the position. Before offset 0 there is nothing to tell it by.
-    pub(super) fn is_in(&self, file: &dyn LogFile) -> bool {
-        let tail_len = self.offset.min(WINDOW as u64);
-        // The head first: to look at a gzip's tail everything before it is decompressed.
-        self.offset > 0
-            && Beginning::read(file, self.offset).is_ok_and(|head| head.hash() == self.head)
-            && Window::read(file, self.offset - tail_len, WINDOW.min(tail_len as usize)).is_ok_and(|tail| {
-                tail.len() as u64 == tail_len && identity::hash(tail.as_slice()) == self.tail
-            })
+    /// Whether `file` holds what was before the position: any does, if that is nothing.
+    pub(super) fn is_in(&self, file: &dyn LogFile) -> io::Result<bool> {
+        let matches = || {
+            // The head first: to look at a gzip's tail everything before it is decompressed.
+            if Beginning::read(file, self.offset)?.hash() != self.head {
+                return Ok(false);
+            }
+            let len = self.offset.min(WINDOW as u64);
+            let tail = Window::read(file, self.offset - len, len as usize)?;
+            Ok(tail.len() as u64 == len && identity::hash(tail.as_slice()) == self.tail)
+        };
+        matches().or_else(|error| if is_broken(&error) { Ok(false) } else { Err(error) })
+    }
+
+    /// Whether nothing was yielded of the file: it is as good as never seen, and its first bytes may be those of
+    /// many.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.line_start() == 0
     }
 
     pub(super) fn id(&self) -> FileId {

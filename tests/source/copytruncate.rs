@@ -20,10 +20,10 @@ fn started(lab: &mut Lab) -> Follower {
 #[test]
 fn the_rest_is_rescued_from_the_copy() {
     let mut lab = Lab::new();
+    fs::write(lab.path("log.2"), "an older and longer log that has nothing to do with it\n").unwrap();
     let mut log = started(&mut lab);
     lab.append("log", "f\nunread\n");
     fs::copy(lab.path("log"), lab.path("log.1")).unwrap();
-    fs::write(lab.path("log.2"), "an older and longer log that has nothing to do with it\n").unwrap();
     truncate(&lab);
     lab.append("log", "new\n");
     assert_eq!(lab.poll(&mut log), "half\nunread\nnew\n");
