@@ -10,9 +10,6 @@ use crate::attribute::{Attributor, Sink, root};
 use crate::record::stamp::Local;
 use crate::source::{Buffer, Follower, Offline, ReadError, Stdin, Upto};
 
-/// Seconds by which error logs are read ahead of the access logs: stamps are whole seconds.
-const AHEAD: Local = 1;
-
 /// A log's bytes.
 pub trait Blocks {
     /// The next block of whole lines; `None` at the (present) end.
@@ -157,11 +154,10 @@ impl Streams<'_> {
                 }
             };
             let last = stream.reader.log.last_time(block, attributor.offset());
-            // nginx writes an entry before its line, so no entry of this block is later than the block; reading far
-            // ahead would only fill the wait. What PHP-FPM says comes a little later than what it explains.
-            let entries = last.map_or(Local::MAX, |at| at.saturating_add(AHEAD));
-            let until = last.map_or(Local::MAX, |at| at.saturating_add(root::GRACE));
-            catch_up(&mut self.error, entries, &mut buffers.other, attributor, sink, &mut errors);
+            // Evidence is a little later than the response it explains.
+            let latest = latest(&mut stream.reader.log, block, attributor.offset()).max(last);
+            let until = latest.map_or(Local::MAX, |at| at.saturating_add(root::GRACE));
+            catch_up(&mut self.error, until, &mut buffers.other, attributor, sink, &mut errors);
             catch_up(&mut self.fpm, until, &mut buffers.other, attributor, sink, &mut errors);
             stream.reader.log.block(block, attributor, sink);
             // Without any time it has come as far as the clock: else it would be read before all others for ever.
@@ -192,6 +188,19 @@ impl Streams<'_> {
         self.error.iter_mut().for_each(|stream| stream.log().flush(attributor, sink));
         self.access.iter_mut().for_each(|stream| stream.log().flush(attributor, sink));
     }
+}
+
+/// Places of a block at which the time is looked at: with `access_log buffer=`, each of nginx's workers writes a buffer
+/// of its own, so the last line need not be the latest.
+const PLACES: usize = 8;
+
+fn latest(log: &mut impl Log, block: &[u8], offset: i32) -> Option<Local> {
+    (1..PLACES)
+        .filter_map(|place| {
+            let end = memchr::memrchr(b'\n', &block[..block.len() / PLACES * place])?;
+            log.last_time(&block[..=end], offset)
+        })
+        .max()
 }
 
 fn next_of<'s, 'a, L: Log>(streams: &'s mut [Stream<'a, L>]) -> Option<&'s mut Stream<'a, L>> {

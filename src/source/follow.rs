@@ -372,7 +372,7 @@ impl Follower {
         self.skipped += generation.carry.skipped();
         self.claims.close(generation.id, generation.pos);
         if let Some(known) = &mut self.known {
-            known.add(generation.last_print());
+            known.add(generation.last_mark());
         }
     }
 }

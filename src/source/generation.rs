@@ -14,10 +14,11 @@ use memchr::memrchr;
 use super::buffer::Carry;
 use super::files::{LogFile, Stat};
 use super::identity::{self, Beginning, FileId, WINDOW, Window};
+use super::known::{Face, Mark};
 use super::rescue::Copy;
 use super::status::Position;
 use super::trouble::Trouble;
-use super::{BLOCK, Buffer, known};
+use super::{BLOCK, Buffer};
 
 /// How far to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -240,17 +241,17 @@ impl Generation {
         Ok(self.head.len() > 0 && self.head.is_at(file, 0)? && self.tail.is_at(file, before)?)
     }
 
-    /// Its first line, by which copies are told.
-    pub(super) fn first_line(&self) -> io::Result<Option<u64>> {
-        match self.beginning.line() {
-            None => known::first_line(self.file.as_ref()),
-            line => Ok(line),
+    /// What it is known by; `None`: nothing is in it.
+    pub(super) fn mark(&self) -> io::Result<Option<Mark>> {
+        match self.beginning.mark() {
+            None => Face::of(self.file.as_ref()).map(|face| face.mark),
+            known => Ok(known),
         }
     }
 
     /// What it is known by once it is closed.
-    pub(super) fn last_print(&self) -> Option<u64> {
-        self.beginning.line().or((self.pos > 0).then(|| self.beginning.hash()))
+    pub(super) fn last_mark(&self) -> Option<Mark> {
+        self.beginning.last_mark()
     }
 
     /// It could be read.

@@ -9,6 +9,7 @@ use memchr::memchr;
 use serde::{Deserialize, Serialize};
 
 use super::files::{LogFile, Stat};
+use super::known::Mark;
 
 /// Bytes kept from the head of a file and from before the read position. An access line has its time within
 /// them, so two logs that agree in both places at the same offsets are copies.
@@ -116,12 +117,13 @@ impl Print {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Beginning {
     hash: u64,
+    len: u16,
     line: Option<u64>,
 }
 
 impl Default for Beginning {
     fn default() -> Self {
-        Self { hash: OFFSET_BASIS, line: None }
+        Self { hash: OFFSET_BASIS, len: 0, line: None }
     }
 }
 
@@ -148,15 +150,22 @@ impl Beginning {
             self.line = end.map(|end| hash_on(self.hash, fresh.get(..end).unwrap_or_default()));
         }
         self.hash = hash_on(self.hash, fresh);
+        self.len += fresh.len() as u16;
     }
 
     pub(super) fn hash(self) -> u64 {
         self.hash
     }
 
-    /// The first line, or as much of it as is looked at, once that was read.
-    pub(super) fn line(self) -> Option<u64> {
-        self.line
+    /// What the file is known by, once its first line, or as much of it as is looked at, was read.
+    pub(super) fn mark(self) -> Option<Mark> {
+        self.line.map(|line| Mark::new(line, self.len, self.hash))
+    }
+
+    /// The same of a file that ends within its first line; `None`: nothing was read.
+    pub(super) fn last_mark(self) -> Option<Mark> {
+        let unfinished = (self.len > 0).then(|| Mark::new(self.hash, self.len, self.hash));
+        self.mark().or(unfinished)
     }
 }
 

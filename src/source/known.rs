@@ -1,7 +1,7 @@
 //! The rotated files that were there before, so that a new one is noticed whatever the clock says: after the
 //! clock was set back, a file born today is older than yesterday's.
 //!
-//! A file is known by its first line, which has a time in it and stays when the file is renamed, copied or
+//! A file is known by its first bytes, which have times in them and stay when the file is renamed, copied or
 //! compressed.
 
 use std::collections::BTreeSet;
@@ -13,13 +13,45 @@ use serde::{Deserialize, Serialize};
 use super::files::LogFile;
 use super::identity::{BEGINNING, FileId, hash, read_at_most};
 
-/// The first line of a file, or what there is of it. `None`: the file is empty.
-pub(super) fn first_line(file: &dyn LogFile) -> io::Result<Option<u64>> {
-    let mut bytes = vec![0; BEGINNING as usize];
-    let n = read_at_most(file, &mut bytes, 0)?;
-    let bytes = bytes.get(..n).unwrap_or_default();
-    let end = memchr(b'\n', bytes).map_or(n, |newline| newline + 1);
-    Ok(bytes.get(..end).filter(|line| !line.is_empty()).map(hash))
+/// What a file is recognised by: its first line, and the first bytes beyond it that were there, since several files may
+/// begin within one second with the same request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Mark {
+    line: u64,
+    len: u16,
+    all: u64,
+}
+
+impl Mark {
+    /// `line` and `all` are hashes, the latter of `len` bytes.
+    pub(super) fn new(line: u64, len: u16, all: u64) -> Self {
+        Self { line, len, all }
+    }
+}
+
+/// The first bytes of a file.
+pub(super) struct Face {
+    bytes: Vec<u8>,
+    /// `None`: the file is empty.
+    pub(super) mark: Option<Mark>,
+}
+
+impl Face {
+    pub(super) fn of(file: &dyn LogFile) -> io::Result<Self> {
+        let mut bytes = vec![0; BEGINNING as usize];
+        let n = read_at_most(file, &mut bytes, 0)?;
+        bytes.truncate(n);
+        let end = memchr(b'\n', &bytes).map_or(n, |newline| newline + 1);
+        let line = bytes.get(..end).filter(|line| !line.is_empty()).map(hash);
+        let mark = line.map(|line| Mark { line, len: n as u16, all: hash(&bytes) });
+        Ok(Self { bytes, mark })
+    }
+
+    /// Whether a file that was marked so begins like this one. Of a copy under way only the first line is asked.
+    pub(super) fn shows(&self, mark: &Mark) -> bool {
+        let line = self.mark.is_some_and(|own| own.line == mark.line);
+        line && self.bytes.get(..usize::from(mark.len)).is_none_or(|bytes| hash(bytes) == mark.all)
+    }
 }
 
 /// Whether reading failed because of what the file holds (a gzip that is none, or not complete), so that
@@ -29,26 +61,33 @@ pub(super) fn is_broken(error: &io::Error) -> bool {
     matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof)
 }
 
-/// Hashes: of first lines, and of the numbers of files whose first line could not be read.
+/// Files by their marks, and those that could not be read by a hash of their numbers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(super) struct Known(BTreeSet<u64>);
+pub(super) struct Known {
+    marks: BTreeSet<Mark>,
+    numbers: BTreeSet<u64>,
+}
 
 impl Known {
-    pub(super) fn has(&self, line: Option<u64>, id: FileId) -> bool {
-        line.is_some_and(|line| self.0.contains(&line)) || self.0.contains(&number(id))
+    pub(super) fn has(&self, face: &Face, id: FileId) -> bool {
+        self.has_unreadable(id) || self.marks.iter().any(|mark| face.shows(mark))
     }
 
-    pub(super) fn add(&mut self, line: Option<u64>) {
-        self.0.extend(line);
+    pub(super) fn has_unreadable(&self, id: FileId) -> bool {
+        self.numbers.contains(&number(id))
+    }
+
+    pub(super) fn add(&mut self, mark: Option<Mark>) {
+        self.marks.extend(mark);
     }
 
     pub(super) fn add_unreadable(&mut self, id: FileId) {
-        self.0.insert(number(id));
+        self.numbers.insert(number(id));
     }
 
     pub(super) fn extend(&mut self, other: Self) {
-        self.0.extend(other.0);
+        self.marks.extend(other.marks);
+        self.numbers.extend(other.numbers);
     }
 }
 

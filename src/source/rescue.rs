@@ -10,7 +10,7 @@ use super::claims::{is_compressed_name, is_rotated_name};
 use super::files::{Files, Kind, LogFile, Stat};
 use super::generation::Generation;
 use super::identity::FileId;
-use super::known::{Known, first_line, is_broken};
+use super::known::{Face, Known, Mark, is_broken};
 use super::{OpenError, gzip, open};
 
 /// Siblings looked at: more would make a directory of a thousand old logs cost a thousand opens.
@@ -102,7 +102,7 @@ pub(super) struct Missed {
     pub(super) gzip: bool,
     /// The open file that stands before it: it is older.
     pub(super) after: Option<FileId>,
-    line: Option<u64>,
+    mark: Option<Mark>,
 }
 
 /// What stands beside a log.
@@ -159,33 +159,35 @@ impl Survey {
             Err(OpenError::Denied { .. } | OpenError::Io { .. }) => return self.cannot_read(id, known),
             Err(_) => return,
         };
-        let read = first_line(file.as_ref()).and_then(|line| Ok((line, is_one_of(open, line)?)));
-        let (line, is_open) = match read {
+        let read =
+            Face::of(file.as_ref()).and_then(|face| is_one_of(open, &face).map(|is_open| (face, is_open)));
+        let (face, is_open) = match read {
             Ok(read) => read,
             // None of ours: we wait for a gzip no longer than for the file that it is made of.
             Err(error) if is_broken(&error) => return self.known.add_unreadable(id),
             Err(_) => return self.cannot_read(id, known),
         };
         let gzip = gzip::is_named_so(path);
-        if known.has(line, id) {
-            self.known.add(line);
-        } else if gzip && line.is_none() {
+        let mark = face.mark;
+        if known.has(&face, id) {
+            self.known.add(mark);
+        } else if gzip && mark.is_none() {
             self.empty += 1;
         } else if !is_open {
             // A gzip stands beside the file that it is made of until it is complete.
-            let twin = self.missed.iter().position(|missed| line.is_some() && missed.line == line);
+            let twin = self.missed.iter().position(|missed| mark.is_some() && missed.mark == mark);
             match twin {
                 Some(twin) if self.missed[twin].gzip => {
-                    self.missed[twin] = Missed { file, stat, gzip, after, line };
+                    self.missed[twin] = Missed { file, stat, gzip, after, mark };
                 }
                 Some(_) => {}
-                None => self.missed.push(Missed { file, stat, gzip, after, line }),
+                None => self.missed.push(Missed { file, stat, gzip, after, mark }),
             }
         }
     }
 
     fn cannot_read(&mut self, id: FileId, known: &Known) {
-        if known.has(None, id) {
+        if known.has_unreadable(id) {
             self.known.add_unreadable(id);
         } else {
             self.unreadable.push(id);
@@ -195,7 +197,7 @@ impl Survey {
     /// Takes everything for known.
     pub(super) fn into_known(mut self) -> Known {
         for missed in &self.missed {
-            self.known.add(missed.line);
+            self.known.add(missed.mark);
         }
         for id in &self.unreadable {
             self.known.add_unreadable(*id);
@@ -204,11 +206,10 @@ impl Survey {
     }
 }
 
-/// Whether one of the `open` files begins with that line: the file is a copy of it.
-fn is_one_of(open: &[Generation], line: Option<u64>) -> io::Result<bool> {
-    let Some(line) = line else { return Ok(false) };
+/// Whether one of the `open` files begins like that one: it is a copy.
+fn is_one_of(open: &[Generation], face: &Face) -> io::Result<bool> {
     for generation in open {
-        if generation.first_line()? == Some(line) {
+        if generation.mark()?.is_some_and(|mark| face.shows(&mark)) {
             return Ok(true);
         }
     }

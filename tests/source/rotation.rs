@@ -159,3 +159,21 @@ fn a_symlink_is_switched() {
     lab.append("monday", "2\n");
     assert_eq!(lab.poll(&mut log), "2\n3\n");
 }
+
+/// Requests that look all the same, within one second: nothing but the bytes behind them tells the files apart.
+#[test]
+fn files_that_begin_with_the_same_line() {
+    let mut lab = Lab::new();
+    lab.append("log", "same\n1\n");
+    let mut log = lab.follow("log", ReadFrom::Start);
+    assert_eq!(lab.poll(&mut log), "same\n1\n");
+    for (a, b) in [(2, 3), (4, 5)] {
+        for n in (1..=9).rev() {
+            let _ = fs::rename(lab.path(&format!("log.{n}")), lab.path(&format!("log.{}", n + 2)));
+        }
+        lab.rename("log", "log.2");
+        lab.append("log.1", format!("same\n{a}\n"));
+        lab.append("log", format!("same\n{b}\n"));
+        assert_eq!(lab.poll(&mut log), format!("same\n{a}\nsame\n{b}\n"));
+    }
+}
