@@ -5,6 +5,7 @@
 //! - [`source`]: files, rotation, offsets; yields blocks of whole lines as bytes and knows no meaning.
 //! - [`record`]: pure; bytes to typed records, one file for each grammar.
 //! - [`attribute`]: pure; records in, one verdict for each failed response out.
+//! - [`observe`]: samples of the machine: sockets, processes, cgroups; what may not be read is said to be so.
 //! - [`ledger`]: counters and their label sets, rendered in Prometheus' text format.
 //! - [`http`]: serves what the ledger holds.
 //!
@@ -14,5 +15,6 @@ pub mod attribute;
 pub mod cli;
 pub mod http;
 pub mod ledger;
+pub mod observe;
 pub mod record;
 pub mod source;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-const ORDER: [&str; 6] = ["source", "record", "attribute", "ledger", "http", "cli"];
+const ORDER: [&str; 7] = ["source", "record", "attribute", "observe", "ledger", "http", "cli"];
 
 /// source and record know nothing of each other: bytes cross the border, nothing else.
 const STRANGERS: [(&str, &str); 2] = [("record", "source"), ("attribute", "source")];

@@ -1,0 +1,89 @@
+//! What was found: masters with their workers.
+
+use super::super::cgroup::Cgroups;
+use super::super::reading::Reading;
+use super::Title;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// A process, as anyone may see it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Process {
+    /// In the pid namespace of the procfs that was read.
+    pub pid: u32,
+    /// Its parent.
+    pub ppid: u32,
+    /// `R` runs or wants to, `S` waits (idle workers do, but so do those that wait for a database), `D` waits
+    /// for a disk, `T` is stopped, `Z` has ended.
+    pub state: char,
+    /// Start in Unix time: it stays the same while the process lives, and a master keeps it over a reload.
+    pub started: f64,
+    /// User and system time.
+    pub cpu_seconds: f64,
+    /// Memory in RAM, shared pages (such as OPcache's) counted in each worker.
+    pub resident_bytes: u64,
+    /// Seconds it could have run but had no CPU.
+    pub run_queue_wait: Reading<f64>,
+    /// Where it was when it was first seen.
+    pub cgroups: Reading<Cgroups>,
+}
+
+/// A worker.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Worker {
+    /// Its pool, a name that is unique within one master.
+    pub pool: String,
+    /// The process.
+    pub process: Process,
+}
+
+/// A master with its workers, by pid.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Master {
+    /// The process.
+    pub process: Process,
+    /// Its main configuration file, in its own mount namespace and perhaps relative to where it was started;
+    /// `None` when the title had no room for it.
+    pub config: Option<PathBuf>,
+    /// The inode of its network namespace.
+    pub network: Reading<u64>,
+    /// Its workers; an `ondemand` pool may have none.
+    pub workers: Vec<Worker>,
+}
+
+/// Puts workers below their masters. A worker without master, and a master below a master (a worker that has
+/// no title yet), are left out.
+pub(super) fn group(processes: Vec<(Process, Title)>, network: impl Fn(u32) -> Reading<u64>) -> Vec<Master> {
+    let mut masters = BTreeMap::new();
+    let mut workers = Vec::new();
+    for (process, title) in processes {
+        match title {
+            Title::Pool(pool) => workers.push(Worker { pool, process }),
+            Title::Master(config) => {
+                masters.insert(process.pid, (process, config));
+            }
+        }
+    }
+    let unborn: Vec<u32> = masters
+        .values()
+        .filter(|(process, _)| masters.contains_key(&process.ppid))
+        .map(|m| m.0.pid)
+        .collect();
+    for pid in unborn {
+        masters.remove(&pid);
+    }
+    workers.sort_by_key(|worker| worker.process.pid);
+    let mut found: Vec<Master> = masters
+        .into_values()
+        .map(|(process, config)| {
+            let network = network(process.pid);
+            Master { process, config, network, workers: Vec::new() }
+        })
+        .collect();
+    for worker in workers {
+        if let Ok(at) = found.binary_search_by_key(&worker.process.ppid, |master| master.process.pid) {
+            found[at].workers.push(worker);
+        }
+    }
+    found
+}

@@ -1,0 +1,179 @@
+//! PHP-FPM's processes, by their titles.
+//!
+//! Machines have thousands of processes and few of PHP-FPM's, so a scan lists all, but looks only at those
+//! that are new or known to be PHP-FPM's. hidepid, and processes that end meanwhile, just make fewer of them.
+
+mod found;
+mod stat;
+#[cfg(test)]
+mod tests;
+mod title;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use super::cgroup::Cgroups;
+use super::reading::{self, Reading, Unreadable};
+use super::sockets;
+pub use found::{Master, Process, Worker};
+use stat::Stat;
+use title::Title;
+
+/// A process may become PHP-FPM after it was first seen: by exec(), as in a container's entry point, and a
+/// worker bears its master's title until it has one of its own. So a process is looked at in its first scans,
+/// then in one scan of so many.
+const ROUND: u32 = 32;
+const FIRST: u8 = 2;
+
+/// What is known of a process from the last scan.
+enum Known {
+    /// None of PHP-FPM's, as far as was seen in so many looks.
+    Other(u8),
+    Fpm(Box<Fpm>),
+}
+
+struct Fpm {
+    /// Ticks after boot: another process with the same pid has another start.
+    start: u64,
+    started: f64,
+    title: Title,
+    cgroups: Reading<Cgroups>,
+}
+
+/// The process table, as far as PHP-FPM is concerned.
+pub struct Processes {
+    procfs: PathBuf,
+    known: HashMap<u32, Known>,
+    scan: u32,
+    buffer: Vec<u8>,
+}
+
+impl Processes {
+    /// Of the procfs mounted at `procfs`.
+    pub fn new(procfs: &Path) -> Self {
+        Self { procfs: procfs.into(), known: HashMap::new(), scan: 0, buffer: Vec::new() }
+    }
+
+    /// Lists PHP-FPM's masters by pid, each with its workers. An error is one of procfs itself.
+    pub fn scan(&mut self) -> Reading<Vec<Master>> {
+        self.scan = self.scan.wrapping_add(1);
+        let mut before = std::mem::take(&mut self.known);
+        let mut processes = Vec::new();
+        for pid in pids(&self.procfs)? {
+            let known = match before.remove(&pid) {
+                Some(Known::Fpm(fpm)) => self.look_again(pid, *fpm, &mut processes),
+                Some(Known::Other(looks)) if looks >= FIRST && (pid ^ self.scan) % ROUND != 0 => {
+                    Some(Known::Other(looks))
+                }
+                Some(Known::Other(looks)) => self.look(pid, looks, &mut processes),
+                None => self.look(pid, 0, &mut processes),
+            };
+            if let Some(known) = known {
+                self.known.insert(pid, known);
+            }
+        }
+        self.find_parents(&mut processes);
+        Ok(found::group(processes, |pid| sockets::network(&self.procfs, Some(pid))))
+    }
+
+    /// A worker whose master is not known yet: its title came late.
+    fn find_parents(&mut self, processes: &mut Vec<(Process, Title)>) {
+        let mut parents: Vec<u32> = processes
+            .iter()
+            .filter(|(_, title)| matches!(title, Title::Pool(_)))
+            .map(|(process, _)| process.ppid)
+            .filter(|pid| matches!(self.known.get(pid), Some(Known::Other(_))))
+            .collect();
+        parents.sort_unstable();
+        parents.dedup();
+        for pid in parents {
+            if let Some(known) = self.look(pid, 0, processes) {
+                self.known.insert(pid, known);
+            }
+        }
+    }
+
+    fn look_again(&mut self, pid: u32, mut fpm: Fpm, out: &mut Vec<(Process, Title)>) -> Option<Known> {
+        let stat = self.stat(pid).ok()?;
+        if stat.start != fpm.start {
+            return self.look(pid, 0, out);
+        }
+        let process = self.process(pid, &stat, &fpm);
+        // It may be a worker that was just born. During a reload a master has no title for a moment.
+        if matches!(fpm.title, Title::Master(_)) {
+            fpm.title = self.title(pid).unwrap_or(fpm.title);
+        }
+        out.push((process, fpm.title.clone()));
+        Some(Known::Fpm(Box::new(fpm)))
+    }
+
+    /// `None` for a process that has ended.
+    fn look(&mut self, pid: u32, looks: u8, out: &mut Vec<(Process, Title)>) -> Option<Known> {
+        let path = self.path(pid, "cmdline");
+        if let Err(unreadable) = reading::read_into(&path, &mut self.buffer) {
+            return (!unreadable.is_absent()).then_some(Known::Other(looks.saturating_add(1)));
+        }
+        let Some(title) = Title::parse(&self.buffer) else {
+            return Some(Known::Other(looks.saturating_add(1)));
+        };
+        let stat = self.stat(pid).ok()?;
+        let cgroups = Cgroups::read(&self.procfs, pid);
+        let start = stat.start as f64 / procfs::ticks_per_second() as f64;
+        // Kept with the process: the kernel derives it from the wall clock, and a start time must not move.
+        let started = start + self.boot_time().unwrap_or_default();
+        let fpm = Fpm { start: stat.start, started, title: title.clone(), cgroups };
+        out.push((self.process(pid, &stat, &fpm), title));
+        Some(Known::Fpm(Box::new(fpm)))
+    }
+
+    fn title(&mut self, pid: u32) -> Option<Title> {
+        reading::read_into(&self.path(pid, "cmdline"), &mut self.buffer).ok()?;
+        Title::parse(&self.buffer)
+    }
+
+    fn process(&mut self, pid: u32, stat: &Stat, fpm: &Fpm) -> Process {
+        Process {
+            pid,
+            ppid: stat.ppid,
+            state: stat.state,
+            started: fpm.started,
+            cpu_seconds: stat.cpu as f64 / procfs::ticks_per_second() as f64,
+            resident_bytes: stat.resident.saturating_mul(rustix::param::page_size() as u64),
+            run_queue_wait: self.run_queue_wait(pid),
+            cgroups: fpm.cgroups.clone(),
+        }
+    }
+
+    fn stat(&mut self, pid: u32) -> Reading<Stat> {
+        let path = self.path(pid, "stat");
+        reading::read_into(&path, &mut self.buffer)?;
+        Stat::parse(&self.buffer).ok_or_else(|| Unreadable::malformed(&path))
+    }
+
+    /// Nanoseconds on a run queue are the second number (fs/proc/base.c, `proc_pid_schedstat`; needs
+    /// CONFIG_SCHED_INFO).
+    fn run_queue_wait(&mut self, pid: u32) -> Reading<f64> {
+        let path = self.path(pid, "schedstat");
+        reading::read_into(&path, &mut self.buffer)?;
+        let nanos = self.buffer.split(|b| *b == b' ').nth(1).and_then(reading::decimal);
+        nanos.map(|nanos| nanos as f64 / 1e9).ok_or_else(|| Unreadable::malformed(&path))
+    }
+
+    /// Unix time of the boot, in whole seconds.
+    fn boot_time(&mut self) -> Reading<f64> {
+        let path = self.procfs.join("stat");
+        reading::read_into(&path, &mut self.buffer)?;
+        let seconds = reading::keyed(&self.buffer, "btime").ok_or_else(|| Unreadable::malformed(&path))?;
+        Ok(seconds as f64)
+    }
+
+    fn path(&self, pid: u32, file: &str) -> PathBuf {
+        self.procfs.join(format!("{pid}/{file}"))
+    }
+}
+
+/// The numbers among the names in procfs.
+fn pids(procfs: &Path) -> Reading<Vec<u32>> {
+    let entries = std::fs::read_dir(procfs).map_err(Unreadable::at(procfs))?;
+    Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())
+}
