@@ -62,7 +62,7 @@ impl Processes {
         for pid in pids(&self.procfs)? {
             let known = match before.remove(&pid) {
                 Some(Known::Fpm(fpm)) => self.look_again(pid, *fpm, &mut processes),
-                Some(Known::Other(looks)) if looks >= FIRST && (pid ^ self.scan) % ROUND != 0 => {
+                Some(Known::Other(looks)) if looks >= FIRST && !(pid ^ self.scan).is_multiple_of(ROUND) => {
                     Some(Known::Other(looks))
                 }
                 Some(Known::Other(looks)) => self.look(pid, looks, &mut processes),

@@ -65,6 +65,14 @@ fn a_kernel_without_ipv6_has_no_tcp6() {
 }
 
 #[test]
+fn a_tcp_file_that_has_nothing_to_add_is_not_read() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::copy(Path::new(PROC).join("net/tcp6"), dir.path().join("tcp6")).unwrap();
+    assert_eq!(read(&["*:9001", "[::1]:9002"], dir.path()), [sockets(1, 2), sockets(1, 0)]);
+    assert!(read(&["*:9001", "9003"], dir.path())[0].as_ref().unwrap_err().is_absent());
+}
+
+#[test]
 fn this_machine_tells_accepted_from_waiting_on_a_unix_socket() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("pool.sock");
