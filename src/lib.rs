@@ -7,6 +7,7 @@
 //! - [`record`]: pure; bytes to typed records, one file for each grammar.
 //! - [`observe`]: samples of the machine: PHP-FPM's processes, sockets and status pages, memory.
 //! - [`attribute`]: pure; records in, one verdict for each failed response out.
+//! - [`observe`]: samples of the machine: sockets, processes, cgroups; what may not be read is said to be so.
 //! - [`ledger`]: counters and their label sets, rendered in Prometheus' text format.
 //! - [`http`]: serves what the ledger holds.
 //!

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use super::facts::{Fact, PoolKey};
+use super::facts::{Fact, GroupKey, PoolKey};
 use super::kernel::listener::Listener;
 use super::machine::{Gain, Machine};
 use super::status::poller::Target;
@@ -24,6 +24,8 @@ pub struct PoolPlace {
     pub listener: Listener,
     /// Its master's log.
     pub log: Option<PathBuf>,
+    /// Its master's cgroup, while it runs.
+    pub group: Option<GroupKey>,
     /// `listen.allowed_clients`; empty: everybody.
     pub allowed_clients: Vec<String>,
 }

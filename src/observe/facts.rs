@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 /// One pool of one PHP-FPM, over restarts of either: a hash of what tells it from all others.
 pub type PoolKey = u64;
 
+/// A cgroup: a hash of its path.
+pub type GroupKey = u64;
+
 /// Something seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fact {
@@ -16,8 +19,8 @@ pub enum Fact {
     Stopped(PoolKey),
     /// Its master has started all its workers anew.
     Reloaded(PoolKey),
-    /// So many processes were killed for memory since the last look.
-    OomKills(u64),
+    /// So many processes were killed for memory since the last look: in that cgroup, or anywhere on the machine.
+    OomKills(u64, Option<GroupKey>),
     /// From now on OOM kills are seen.
     SeesOomKills,
 }

@@ -3,16 +3,33 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::facts::Fact;
+use siphasher::sip::SipHasher13;
+
+use super::facts::{Fact, GroupKey};
 use super::kernel::cgroup::{Cgroups, Controller};
 use super::kernel::machine::{self, Pressure, Resource};
-use super::kernel::processes::Master;
+use super::kernel::processes::{Master, Process};
 use super::machine::{Counted, Gain, Memory, Meter};
 
 /// PHP-FPM's cgroup, ours, and the whole machine.
 const FPM: &str = "fpm";
 const OWN: &str = "self";
 const MACHINE: &str = "machine";
+
+/// The cgroup that limits a process's memory.
+fn path_of(process: &Process) -> Option<&str> {
+    let cgroups = process.cgroups.as_ref().ok()?;
+    cgroups.memory.as_ref().or(cgroups.unified.as_ref()).map(String::as_str)
+}
+
+fn key_of(path: &str) -> GroupKey {
+    SipHasher13::new().hash(path.as_bytes())
+}
+
+/// The cgroup of a master, as the facts name it.
+pub(super) fn group_of(master: &Master) -> Option<GroupKey> {
+    path_of(&master.process).map(key_of)
+}
 
 /// Looks at them all.
 pub(super) struct Memories {
@@ -44,7 +61,7 @@ impl Memories {
         let own = std::process::id();
         let mine = Cgroups::read(&self.procfs, own).ok();
         let mine = mine.map(|cgroups| self.scope(OWN, &cgroups, own, gains));
-        let theirs = self.masters(masters, gains);
+        let theirs = self.masters(masters, gains, facts);
         let everywhere = machine::oom_kills(&self.procfs).ok().map(|kills| {
             let gain = self.meter.read(Counted::OomKills, &[MACHINE], kills as f64);
             let by = gain.by;
@@ -57,38 +74,38 @@ impl Memories {
             }
         }
         // The closest counter is the best evidence.
-        let kills = theirs.or(everywhere);
-        if kills.is_some() && !self.said {
+        if !theirs && let Some(kills) = everywhere.filter(|kills| *kills >= 1.0) {
+            facts.push(Fact::OomKills(kills as u64, None));
+        }
+        if (theirs || everywhere.is_some()) && !self.said {
             self.said = true;
             facts.push(Fact::SeesOomKills);
         }
-        if let Some(kills) = kills.filter(|kills| *kills >= 1.0) {
-            facts.push(Fact::OomKills(kills as u64));
-        }
-        if masters.is_empty() { mine.is_some() } else { theirs.is_some() }
+        if masters.is_empty() { mine.is_some() } else { theirs }
     }
 
     /// Several PHP versions are several services, each with a cgroup of its own: then each is a scope of its own, by its
-    /// cgroup's name. Gives the OOM kills of all; `None` when none of them can be seen.
-    fn masters(&mut self, masters: &[Master], gains: &mut Vec<Gain>) -> Option<f64> {
-        let mut groups: BTreeMap<String, (Cgroups, u32)> = BTreeMap::new();
+    /// cgroup's name. True: the memory of one of them can be read.
+    fn masters(&mut self, masters: &[Master], gains: &mut Vec<Gain>, facts: &mut Vec<Fact>) -> bool {
+        let mut groups: BTreeMap<&str, (&Cgroups, u32)> = BTreeMap::new();
         for process in masters.iter().map(|master| &master.process) {
-            if let Ok(cgroups) = &process.cgroups
-                && let Some(path) = cgroups.memory.as_ref().or(cgroups.unified.as_ref())
-            {
-                groups.entry(path.clone()).or_insert_with(|| (cgroups.clone(), process.pid));
+            if let (Ok(cgroups), Some(path)) = (&process.cgroups, path_of(process)) {
+                groups.entry(path).or_insert((cgroups, process.pid));
             }
         }
         let alone = groups.len() == 1;
-        let mut kills = None;
+        let mut readable = false;
         for (path, (cgroups, pid)) in groups {
             let leaf = path.rsplit('/').next().unwrap_or_default();
             let scope = if alone { FPM.to_owned() } else { format!("{FPM}:{leaf}") };
-            if let Some(of_group) = self.scope(&scope, &cgroups, pid, gains) {
-                kills = Some(kills.unwrap_or(0.0) + of_group);
+            if let Some(kills) = self.scope(&scope, cgroups, pid, gains) {
+                readable = true;
+                if kills >= 1.0 {
+                    facts.push(Fact::OomKills(kills as u64, Some(key_of(path))));
+                }
             }
         }
-        kills
+        readable
     }
 
     /// Gives the OOM kills since the last look; `None` when they cannot be seen.

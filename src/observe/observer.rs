@@ -15,7 +15,7 @@ use super::kernel::processes::{Master, Processes};
 use super::kernel::sockets::{self, SocketTable, Sockets};
 use super::kernel::{Reading, diag, overflow};
 use super::machine::{Counted, Gain, Machine, Meter};
-use super::memory::Memories;
+use super::memory::{self, Memories};
 use super::places::{self, Places};
 use super::pool::{Page, Tracked};
 use super::status::compat::scrape_uri;
@@ -28,6 +28,9 @@ const TICK: Duration = Duration::from_millis(200);
 
 /// Samples between two looks at all else.
 const SLOW: u32 = 5;
+
+/// A table of sockets is read in at most one part in this many of the time.
+const SHARE: u32 = 100;
 
 /// Looks at the process table between two looks for changed configuration files.
 const CONFIGURATION: u32 = 5;
@@ -60,14 +63,16 @@ pub struct Observer {
     own_network: Option<u64>,
     readable: BTreeMap<&'static str, bool>,
     ticks: u32,
-    sampled: Option<Instant>,
 }
 
-/// The listeners of one network namespace.
+/// The unix or the TCP listeners of one network namespace.
 struct Table {
     net: PathBuf,
+    tcp: bool,
     pools: Vec<usize>,
     table: SocketTable,
+    sampled: Option<Instant>,
+    due: Option<Instant>,
 }
 
 impl Observer {
@@ -88,7 +93,6 @@ impl Observer {
             own_network: sockets::network(&settings.procfs, None).ok(),
             readable: BTreeMap::new(),
             ticks: 0,
-            sampled: None,
             settings,
             board,
         };
@@ -151,17 +155,24 @@ impl Observer {
             self.lay_out();
         }
         let masters = self.masters.as_deref().unwrap_or_default();
+        let mut moved = false;
         for pool in &mut self.pools {
             let Some((path, name)) = self.owners.get(&pool.key) else { continue };
             let master = masters.iter().find(|master| master.config.as_ref() == Some(path));
             facts.extend(pool.processes(master, name, gains));
+            let group = master.and_then(memory::group_of).or(pool.group);
+            moved |= group != pool.group;
+            pool.group = group;
+        }
+        if moved {
+            self.lay_out();
         }
         // Who is down is not asked: that it is down is known already.
         let alive = self.pools.iter().filter(|pool| pool.shown && pool.master.is_some());
         let pages = alive.filter_map(|pool| pool.page.as_ref());
         self.board.ask_for(pages.map(|page| (page.key.clone(), page.target.clone())).collect());
         self.readable.insert("configuration", self.places.complete());
-        self.group_by_network(changed);
+        self.group_by_network(changed || moved);
     }
 
     /// Pools from configurations; those that are known keep what is remembered of them.
@@ -197,6 +208,7 @@ impl Observer {
                     tracked.limit = u64::from(pool.max_children);
                     tracked.page = page(key, pool);
                     tracked.shown |= place.shown;
+                    let tracked_group = tracked.group;
                     self.pools.push(tracked);
                     self.owners.insert(key, (path.clone(), pool.name.clone()));
                     layout.pools.push(PoolPlace {
@@ -204,6 +216,7 @@ impl Observer {
                         name: pool.name.clone(),
                         listener,
                         log: places::log_of(config),
+                        group: tracked_group,
                         allowed_clients: pool.allowed_clients.clone(),
                     });
                 }
@@ -215,7 +228,7 @@ impl Observer {
     /// One table for each network namespace with a pool in it. `anew`: the pools may be others.
     fn group_by_network(&mut self, anew: bool) {
         let masters = self.masters.as_deref().unwrap_or_default();
-        let mut groups: BTreeMap<PathBuf, Vec<usize>> = BTreeMap::new();
+        let mut groups: BTreeMap<(PathBuf, bool), Vec<usize>> = BTreeMap::new();
         for (index, pool) in self.pools.iter().enumerate() {
             let owner = self.owners.get(&pool.key).map(|(path, _)| path);
             let master = masters.iter().find(|master| master.config.as_ref() == owner);
@@ -224,56 +237,68 @@ impl Observer {
                 _ => false,
             });
             let net = sockets::net(&self.settings.procfs, elsewhere.map(|master| master.process.pid));
-            groups.entry(net).or_default().push(index);
+            let tcp = matches!(pool.bound, Listener::Tcp { .. });
+            groups.entry((net, tcp)).or_default().push(index);
         }
         let same = self.tables.len() == groups.len()
-            && self
-                .tables
-                .iter()
-                .zip(&groups)
-                .all(|(table, (net, pools))| table.net == *net && table.pools == *pools);
+            && self.tables.iter().zip(&groups).all(|(table, ((net, tcp), pools))| {
+                table.net == *net && table.tcp == *tcp && table.pools == *pools
+            });
         if same && !anew {
             return;
         }
         self.tables = groups
             .into_iter()
-            .map(|(net, pools)| {
-                let listeners: Vec<_> =
-                    pools.iter().map(|index| self.pools[*index].listener.clone()).collect();
-                Table { net, pools, table: SocketTable::new(&listeners) }
+            .map(|((net, tcp), pools)| {
+                let listeners: Vec<_> = pools.iter().map(|index| self.pools[*index].bound.clone()).collect();
+                Table { net, tcp, pools, table: SocketTable::new(&listeners), sampled: None, due: None }
             })
             .collect();
     }
 
     fn look_at_sockets(&mut self, now: Instant, gains: &mut Vec<Gain>, facts: &mut Vec<Fact>) {
-        let since = self.sampled.map_or(Duration::ZERO, |sampled| now.duration_since(sampled));
-        self.sampled = Some(now);
         let processes = self.masters.is_ok();
-        let mut readable = true;
-        for table in &mut self.tables {
+        for table in self.tables.iter_mut().filter(|table| table.due.is_none_or(|due| now >= due)) {
+            let since = table.sampled.map_or(Duration::ZERO, |sampled| now.duration_since(sampled));
+            table.sampled = Some(now);
+            let begun = Instant::now();
             let readings: Vec<Reading<Sockets>> = table.table.read(&table.net);
+            // The kernel walks all its buckets for /proc/net/tcp: on a big machine that takes milliseconds.
+            table.due = Some(now + begun.elapsed() * SHARE);
+            let readable = readings.iter().all(Result::is_ok);
             for (index, reading) in table.pools.iter().zip(readings) {
-                readable &= reading.is_ok();
                 if let Some(pool) = self.pools.get_mut(*index) {
                     let ours = pool.is_polled(&self.answers);
                     facts.extend(pool.sample(reading.ok(), ours, processes, now, since, gains));
                 }
             }
+            self.readable.insert(if table.tcp { "tcp sockets" } else { "unix sockets" }, readable);
         }
-        self.readable.insert("sockets", readable);
     }
 
-    /// The limits of the queues in our own network namespace.
+    /// The limits of the queues in our own network namespace, and how the kernel spells their listeners.
     fn look_at_limits(&mut self) {
         let own = sockets::net(&self.settings.procfs, None);
-        let Some(table) = self.tables.iter().find(|table| table.net == own) else { return };
-        let listeners: Vec<Listener> =
-            table.pools.iter().map(|index| self.pools[*index].listener.clone()).collect();
-        let limits = diag::limits(&listeners);
-        self.readable.insert("backlogs", limits.is_ok());
-        let limits = limits.unwrap_or_default();
-        for (index, limit) in table.pools.iter().zip(limits) {
-            self.pools[*index].queue_limit = limit;
+        let ours: Vec<usize> = self
+            .tables
+            .iter()
+            .filter(|table| table.net == own)
+            .flat_map(|table| table.pools.clone())
+            .collect();
+        let listeners: Vec<Listener> = ours.iter().map(|index| self.pools[*index].listener.clone()).collect();
+        let (mut readable, mut moved) = (true, false);
+        for (index, backlog) in ours.into_iter().zip(diag::backlogs(&listeners)) {
+            readable &= backlog.is_ok();
+            let pool = &mut self.pools[index];
+            let backlog = backlog.ok().flatten();
+            pool.queue_limit = backlog.as_ref().map(|backlog| backlog.limit);
+            let bound = backlog.map_or_else(|| pool.listener.clone(), |backlog| backlog.bound);
+            moved |= pool.bound != bound;
+            pool.bound = bound;
+        }
+        self.readable.insert("backlogs", readable);
+        if moved {
+            self.group_by_network(true);
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::facts::{Fact, PoolKey};
+use super::facts::{Fact, GroupKey, PoolKey};
 use super::kernel::listener::Listener;
 use super::kernel::processes::{Master, Worker};
 use super::kernel::sockets::Sockets;
@@ -37,11 +37,15 @@ pub(super) struct Tracked {
     /// Its label.
     pub(super) label: String,
     pub(super) listener: Listener,
+    /// The same as the kernel spells it.
+    pub(super) bound: Listener,
     pub(super) limit: u64,
     /// It belongs on the page: named, or seen running.
     pub(super) shown: bool,
     pub(super) master: Option<MasterSeen>,
     last_master: Option<MasterSeen>,
+    /// The cgroup of the last master.
+    pub(super) group: Option<GroupKey>,
     up: Option<bool>,
     full: Option<bool>,
     sockets: Option<Sockets>,
@@ -66,11 +70,13 @@ impl Tracked {
         Self {
             key,
             label,
+            bound: listener.clone(),
             listener,
             limit: 0,
             shown: false,
             master: None,
             last_master: None,
+            group: None,
             up: None,
             full: None,
             sockets: None,

@@ -116,6 +116,7 @@ struct Absence {
 struct Kill {
     at: Local,
     asked: Local,
+    log: LogId,
     pool: Id,
     child: u64,
 }
@@ -189,7 +190,7 @@ impl Roots {
             }
             Event::Exited { child, how: how @ Exit::Signal(9), .. } if self.observed.sees_oom_kills() => {
                 self.death(at, pool, child, how);
-                push(&mut self.kills, Kill { at, asked, pool, child });
+                push(&mut self.kills, Kill { at, asked, log, pool, child });
             }
             Event::Exited { child, how, .. } => return Some(self.death(at, pool, child, how)),
             Event::Disallowed => {
@@ -241,7 +242,7 @@ impl Roots {
 
     /// Answers all that was asked before `deadline`. `topology` tells which pool an upstream is.
     pub fn answer(&mut self, deadline: Local, topology: &Topology, answers: &mut impl Answers) {
-        self.answer_kills(deadline, answers);
+        self.answer_kills(deadline, topology, answers);
         if !self.questions.iter().any(|q| q.asked < deadline) {
             return;
         }
@@ -274,10 +275,10 @@ impl Roots {
     }
 
     /// Tells kills by the OOM killer from others, before the responses that they explain.
-    fn answer_kills(&mut self, deadline: Local, answers: &mut impl Answers) {
+    fn answer_kills(&mut self, deadline: Local, topology: &Topology, answers: &mut impl Answers) {
         while let Some(kill) = self.kills.front().filter(|kill| kill.asked < deadline).cloned() {
             self.kills.pop_front();
-            let oom = self.observed.take_oom_kill(kill.at);
+            let oom = self.observed.take_oom_kill(kill.at, topology.groups.get(&kill.log).copied());
             if oom
                 && let Some(death) = self.deaths.iter_mut().find(|d| d.child == kill.child && d.at == kill.at)
             {

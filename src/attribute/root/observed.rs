@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{CAPACITY, LogId, Question, is_failed_connect, push};
 use crate::attribute::Id;
 use crate::attribute::vocabulary::{Cause, RootCause};
-use crate::observe::facts::{Fact, PoolKey};
+use crate::observe::facts::{Fact, GroupKey, PoolKey};
 use crate::record::stamp::Local;
 
 /// How long changes are kept, in seconds: longer than a response may wait for its answer.
@@ -22,6 +22,8 @@ pub struct Place {
     pub key: PoolKey,
     /// The log of its master, if that is read.
     pub log: Option<LogId>,
+    /// The cgroup of its master.
+    pub group: Option<GroupKey>,
     /// Its configuration refuses nginx's address: `listen.allowed_clients`.
     pub refuses: bool,
 }
@@ -35,6 +37,8 @@ pub struct Topology {
     pub complete: bool,
     /// Whether any pool is known.
     pub any: bool,
+    /// In which cgroup the master of each log is.
+    pub groups: HashMap<LogId, GroupKey>,
 }
 
 impl Topology {
@@ -115,11 +119,13 @@ impl Observed {
         self.sees_oom_kills
     }
 
-    /// Uses up one OOM kill near that second. The counters are looked at a little later than they move.
-    pub(super) fn take_oom_kill(&mut self, at: Local) -> bool {
+    /// Uses up one OOM kill near that second, in that cgroup if it is known. The counters are looked at a little later
+    /// than they move.
+    pub(super) fn take_oom_kill(&mut self, at: Local, group: Option<GroupKey>) -> bool {
         for seen in &mut self.seen {
-            if let Fact::OomKills(left @ 1..) = &mut seen.fact
+            if let Fact::OomKills(left @ 1.., of) = &mut seen.fact
                 && (-1..=2).contains(&(seen.at - at))
+                && (of.is_none() || group.is_none() || *of == group)
             {
                 *left -= 1;
                 return true;
@@ -160,7 +166,7 @@ impl Observed {
             return Some(RootCause::FpmReloaded);
         }
         // A log would have told of the worker's end, and which one it was.
-        if place.log.is_none() && self.take_oom_kill(question.at) {
+        if place.log.is_none() && self.take_oom_kill(question.at, place.group) {
             return Some(RootCause::WorkerOomKilled);
         }
         place.refuses.then_some(RootCause::ClientNotAllowed)

@@ -126,9 +126,9 @@ fn id(number: u32) -> Id {
 
 /// Upstream 10 is pool 1 with log 7, upstream 20 is pool 2 with log 8.
 fn two_pools() -> Topology {
-    let place = |pool, log| Place { pool: id(pool), key: u64::from(pool), log, refuses: false };
+    let place = |pool, log| Place { pool: id(pool), key: u64::from(pool), log, group: None, refuses: false };
     let places = [(id(10), place(1, Some(7))), (id(20), place(2, Some(8)))].into();
-    Topology { places, complete: true, any: true }
+    Topology { places, complete: true, any: true, ..Topology::default() }
 }
 
 fn ask(roots: &mut Roots, topology: &Topology, questions: Vec<Question>) -> Told {
@@ -180,7 +180,7 @@ fn an_oom_kill_is_behind_as_many_exits_as_it_can_be() {
     roots.observe(0, Fact::SeesOomKills);
     assert_eq!(exit(&mut roots, 10, 1, 9), None, "its reason is not known yet");
     assert_eq!(exit(&mut roots, 10, 2, 9), None);
-    roots.observe(11, Fact::OomKills(1));
+    roots.observe(11, Fact::OomKills(1, None));
     let told = ask(&mut roots, &Topology::default(), vec![reset(10), reset(10), reset(10)]);
     assert_eq!(told.exits, [ExitReason::Oom, ExitReason::Sigkill]);
     assert_eq!(told.roots, [RootCause::WorkerOomKilled, RootCause::WorkerKilled, RootCause::Unknown]);
@@ -238,7 +238,7 @@ fn how_things_stood_is_known_when_the_change_is_long_ago() {
 fn a_full_tcp_queue_and_a_restart_and_a_refused_client() {
     let mut roots = Roots::default();
     let mut topology = two_pools();
-    topology.places.insert(id(30), Place { pool: id(3), key: 3, log: None, refuses: true });
+    topology.places.insert(id(30), Place { pool: id(3), key: 3, log: None, group: None, refuses: true });
     roots.observe(10, Fact::Full(1, true));
     roots.observe(12, Fact::Full(1, false));
     roots.observe(50, Fact::Stopped(2));
@@ -258,4 +258,20 @@ fn a_full_tcp_queue_and_a_restart_and_a_refused_client() {
             RootCause::Unknown
         ]
     );
+}
+
+#[test]
+fn an_oom_kill_in_another_cgroup_explains_nothing() {
+    let mut roots = Roots::default();
+    let groups = [(0, 5)].into();
+    let topology = Topology { groups, ..Topology::default() };
+    roots.observe(0, Fact::SeesOomKills);
+    exit(&mut roots, 10, 1, 9);
+    roots.observe(10, Fact::OomKills(1, Some(6)));
+    let told = ask(&mut roots, &topology, vec![reset(10)]);
+    assert_eq!((told.exits, told.roots), (vec![ExitReason::Sigkill], vec![RootCause::WorkerKilled]));
+    exit(&mut roots, 30, 2, 9);
+    roots.observe(31, Fact::OomKills(1, Some(5)));
+    let told = ask(&mut roots, &topology, vec![reset(30)]);
+    assert_eq!((told.exits, told.roots), (vec![ExitReason::Oom], vec![RootCause::WorkerOomKilled]));
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::attribute::logs::log_id;
-use crate::attribute::root::{Place, Topology};
+use crate::attribute::root::{LogId, Place, Topology};
 use crate::attribute::{Attributor, Id};
 use crate::ledger::Ledger;
 use crate::observe::board::{Board, Layout, PoolPlace};
@@ -52,6 +52,12 @@ impl Witness {
         ledger.machine = self.board.machine();
     }
 
+    /// The log of a pool's master, if it is among those that are followed.
+    fn log_of(&self, pool: &PoolPlace) -> Option<LogId> {
+        let log = pool.log.as_deref()?;
+        self.logs.iter().find(|path| is_same(path, log)).map(|path| log_id(path))
+    }
+
     fn topology(&self, attributor: &mut Attributor) -> Topology {
         let upstreams = &attributor.names.upstreams;
         let known: Vec<(Id, &PoolPlace, Listener)> = upstreams
@@ -67,12 +73,15 @@ impl Witness {
             any: !self.layout.pools.is_empty(),
             ..Topology::default()
         };
+        for pool in &self.layout.pools {
+            topology.groups.extend(self.log_of(pool).zip(pool.group));
+        }
         for (id, place, upstream) in known {
-            let log = place.log.as_deref().and_then(|log| self.logs.iter().find(|path| is_same(path, log)));
             let place = Place {
                 pool: attributor.names.pools.id(place.name.as_bytes()),
                 key: place.key,
-                log: log.map(|path| log_id(path)),
+                log: self.log_of(place),
+                group: place.group,
                 refuses: refuses(place, &upstream),
             };
             topology.places.insert(id, place);
@@ -124,6 +133,7 @@ mod tests {
             name: "www".into(),
             listener: Listener::from_fpm("127.0.0.1:9000").unwrap(),
             log: None,
+            group: None,
             allowed_clients: allowed.iter().map(|client| (*client).to_owned()).collect(),
         }
     }

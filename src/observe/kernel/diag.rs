@@ -1,172 +1,118 @@
-//! The limits of accept queues, which no file in `/proc` shows: asked of the kernel through sock_diag.
+//! How long a listener's queue is, and may get: what only sock_diag tells.
 //!
-//! No privilege is needed, but the answer is only about our own network namespace. A container's seccomp filter may
-//! forbid netlink altogether; then limits are unreadable, not 0.
+//! The limit is in no file of `/proc`. Asking over netlink needs no privilege (`ss -l` does the same), but it
+//! works in our own network namespace only, and a seccomp filter or a kernel without the module may refuse.
+
+mod netlink;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
-use std::ffi::OsStr;
-use std::io;
 use std::net::IpAddr;
-use std::path::Path;
-
-use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
-use netlink_packet_sock_diag::SockDiagMessage;
-use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
-use netlink_packet_sock_diag::inet::{self, ExtensionFlags, InetRequest, SocketId};
-use netlink_packet_sock_diag::unix::nlas::{Nla, UnixDiagName};
-use netlink_packet_sock_diag::unix::{self, ShowFlags, UnixRequest};
-use netlink_sys::protocols::NETLINK_SOCK_DIAG;
-use netlink_sys::{Socket, SocketAddr};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use super::listener::Listener;
-use super::reading::{Reading, Unreadable};
+use super::reading::Reading;
 
-/// Bytes of one answer: the kernel fills up to 32 KiB (net/netlink/af_netlink.c, `netlink_dump`).
-const ROOM: usize = 32 * 1024;
-
-/// Answers taken at most: a bound for a kernel that never says it is done.
-const MOST_ANSWERS: usize = 10_000;
-
-/// How many connections may wait at each listener, one more being let in; `None`: it does not listen here.
-///
-/// # Errors
-///
-/// When the kernel may not be asked.
-pub fn limits(listeners: &[Listener]) -> Reading<Vec<Option<u64>>> {
-    let failed = Unreadable::at(Path::new("sock_diag"));
-    ask(listeners).map_err(failed)
+/// The queue of a listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backlog {
+    /// Connections that wait in it.
+    pub queued: u64,
+    /// Its limit: `listen.backlog`, or `net.core.somaxconn` where that is less. One more than it gets in
+    /// (include/net/sock.h, `sk_acceptq_is_full`).
+    pub limit: u64,
+    /// The listener as the kernel names it, which is what [`super::sockets::SocketTable`] has to be asked for:
+    /// another spelling of the path, or any address.
+    pub bound: Listener,
 }
 
-fn ask(listeners: &[Listener]) -> io::Result<Vec<Option<u64>>> {
-    let mut unix = HashMap::new();
-    let mut tcp: Vec<(u16, IpAddr, u64)> = Vec::new();
-    if listeners.iter().any(|listener| matches!(listener, Listener::Unix(_))) {
-        let request = SockDiagMessage::UnixRequest(UnixRequest {
-            state_flags: unix::StateFlags::LISTEN,
-            inode: 0,
-            show_flags: ShowFlags::NAME | ShowFlags::RQLEN,
-            cookie: [0xff; 8],
-        });
-        dump(request, |message| {
-            if let SockDiagMessage::UnixResponse(socket) = message {
-                let (mut name, mut limit) = (None, None);
-                for nla in socket.nlas {
-                    match nla {
-                        Nla::Name(UnixDiagName::Pathname(path)) => name = Some(path),
-                        Nla::ReceiveQueueLength(_, most) => limit = Some(u64::from(most)),
-                        _ => {}
-                    }
-                }
-                unix.extend(name.zip(limit));
-            }
-        })?;
-    }
-    if listeners.iter().any(|listener| matches!(listener, Listener::Tcp { .. })) {
-        for (family, socket_id) in [(AF_INET, SocketId::new_v4()), (AF_INET6, SocketId::new_v6())] {
-            let request = SockDiagMessage::InetRequest(InetRequest {
-                family,
-                protocol: IPPROTO_TCP,
-                extensions: ExtensionFlags::empty(),
-                states: inet::StateFlags::LISTEN,
-                socket_id,
-            });
-            dump(request, |message| {
-                if let SockDiagMessage::InetResponse(socket) = message {
-                    // For a listener these two are the queue and its limit (net/ipv4/tcp_diag.c, tcp_diag_get_info).
-                    let id = &socket.header.socket_id;
-                    tcp.push((id.source_port, id.source_address, u64::from(socket.header.send_queue)));
-                }
-            })?;
-        }
-    }
-    Ok(listeners.iter().map(|listener| limit(listener, &unix, &tcp)).collect())
+/// A listening Unix socket.
+struct Unix {
+    name: PathBuf,
+    /// The file: device as the kernel encodes it inside (major << 20 | minor), inode cut to 32 bits.
+    file: Option<(u32, u32)>,
+    inode: u32,
+    queued: u32,
+    limit: u32,
 }
 
-fn limit(
-    listener: &Listener,
-    unix: &HashMap<std::ffi::OsString, u64>,
-    tcp: &[(u16, IpAddr, u64)],
-) -> Option<u64> {
-    match listener {
-        Listener::Unix(path) => unix.get(AsRef::<OsStr>::as_ref(path)).copied(),
+/// A listening port.
+struct Tcp {
+    host: IpAddr,
+    port: u16,
+    queued: u32,
+    limit: u32,
+}
+
+/// Asks the kernel for each listener; `None` where nobody listens. Three questions at most, whatever the number
+/// of listeners.
+pub fn backlogs(listeners: &[Listener]) -> Vec<Reading<Option<Backlog>>> {
+    let asks_unix = listeners.iter().any(|listener| matches!(listener, Listener::Unix(_)));
+    let asks_tcp = listeners.iter().any(|listener| matches!(listener, Listener::Tcp { .. }));
+    let unix = if asks_unix { netlink::unix() } else { Ok(Vec::new()) }.map(UnixListeners::new);
+    let tcp = if asks_tcp { netlink::tcp(false) } else { Ok(Vec::new()) };
+    let tcp6 = if asks_tcp { netlink::tcp(true) } else { Ok(Vec::new()) };
+    let answer = |listener: &Listener| match listener {
+        Listener::Unix(path) => unix.as_ref().map(|unix| unix.find(path)).map_err(Clone::clone),
         Listener::Tcp { host, port } => {
-            let here = |address: IpAddr| {
-                host.is_none_or(|host| address.is_unspecified() || address.to_canonical() == host)
-            };
-            let mut limits = tcp.iter().filter(|(of, address, _)| of == port && here(*address));
-            limits.next().map(|(_, _, limit)| *limit)
-        }
-    }
-}
-
-/// Asks, and shows each answer. It never waits: the kernel makes the answers of a dump while they are read.
-fn dump(request: SockDiagMessage, mut each: impl FnMut(SockDiagMessage)) -> io::Result<()> {
-    let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
-    socket.bind_auto()?;
-    socket.connect(&SocketAddr::new(0, 0))?;
-    socket.set_non_blocking(true)?;
-    let mut header = NetlinkHeader::default();
-    header.flags = NLM_F_REQUEST | NLM_F_DUMP;
-    let mut message = NetlinkMessage::new(header, request.into());
-    message.finalize();
-    let mut bytes = vec![0; message.buffer_len()];
-    message.serialize(&mut bytes);
-    socket.send(&bytes, 0)?;
-    let mut room = vec![0; ROOM];
-    for _ in 0..MOST_ANSWERS {
-        let n = socket.recv(&mut &mut room[..], 0)?;
-        let mut rest = &room[..n.min(ROOM)];
-        while let Some(length) = length(rest) {
-            let (one, more) = rest.split_at(length.min(rest.len()));
-            // One that is not understood (a name without its end, say) is passed over.
-            if let Ok(message) = NetlinkMessage::<SockDiagMessage>::deserialize(one) {
-                match message.payload {
-                    NetlinkPayload::Done(_) => return Ok(()),
-                    NetlinkPayload::Error(error) => return Err(error.to_io()),
-                    NetlinkPayload::InnerMessage(inner) => each(inner),
-                    _ => {}
-                }
+            let found = find_tcp(tcp.as_ref().map_err(Clone::clone)?, *host, *port);
+            match (found, &tcp6) {
+                (None, tcp6) => Ok(find_tcp(tcp6.as_ref().map_err(Clone::clone)?, *host, *port)),
+                (found, _) => Ok(found),
             }
-            rest = more;
         }
-    }
-    Err(io::ErrorKind::QuotaExceeded.into())
+    };
+    listeners.iter().map(answer).collect()
 }
 
-/// Bytes of the next message, its padding with it (`NLMSG_ALIGN`); `None` at the end.
-fn length(bytes: &[u8]) -> Option<usize> {
-    let length = u32::from_ne_bytes(bytes.get(..4)?.try_into().ok()?) as usize;
-    (length >= 16).then(|| length.next_multiple_of(4))
+/// Indexed, since a machine may have thousands.
+struct UnixListeners {
+    listeners: Vec<Unix>,
+    by_name: HashMap<PathBuf, usize>,
+    by_file: HashMap<(u32, u32), usize>,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::net::TcpListener;
-    use std::os::unix::net::UnixListener;
-
-    #[test]
-    fn the_kernel_tells_the_backlog_of_our_own_listeners() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("x.sock");
-        let _unix = UnixListener::bind(&path).unwrap();
-        let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = tcp.local_addr().unwrap();
-        let listeners = [
-            Listener::Unix(path),
-            Listener::Tcp { host: Some(address.ip()), port: address.port() },
-            Listener::Unix("/nowhere/x.sock".into()),
-        ];
-        let limits = limits(&listeners).unwrap();
-        assert!(limits[0].is_some_and(|limit| limit > 0), "{limits:?}");
-        assert!(limits[1].is_some_and(|limit| limit > 0), "{limits:?}");
-        assert_eq!(limits[2], None);
+impl UnixListeners {
+    /// Of several under one name the newest counts: an old master may still hold the socket whose file the new
+    /// one has replaced.
+    fn new(mut listeners: Vec<Unix>) -> Self {
+        listeners.sort_by_key(|unix| unix.inode);
+        let by_name = listeners.iter().enumerate().map(|(at, unix)| (unix.name.clone(), at)).collect();
+        let by_file = listeners.iter().enumerate().filter_map(|(at, unix)| Some((unix.file?, at))).collect();
+        Self { listeners, by_name, by_file }
     }
 
-    #[test]
-    fn a_broken_length_ends_the_walk() {
-        assert_eq!(length(&[]), None);
-        assert_eq!(length(&[1, 0, 0, 0]), None);
-        assert_eq!(length(&17_u32.to_ne_bytes()), Some(20));
+    /// By the file first, since the name that was bound may be relative, or lead over a symbolic link. A file
+    /// on overlayfs or btrfs shows another device than its file system has inside; then the name decides.
+    fn find(&self, path: &Path) -> Option<Backlog> {
+        let file = std::fs::metadata(path).ok().map(|meta| {
+            let device = rustix::fs::major(meta.dev()) << 20 | rustix::fs::minor(meta.dev());
+            (device, meta.ino() as u32)
+        });
+        let by_file = file.and_then(|file| self.by_file.get(&file));
+        let found = self.listeners.get(*by_file.or_else(|| self.by_name.get(path))?)?;
+        Some(Backlog {
+            queued: found.queued.into(),
+            limit: found.limit.into(),
+            bound: Listener::Unix(found.name.clone()),
+        })
     }
+}
+
+/// The listener on that very address, else on any address, which takes its connections.
+fn find_tcp(listeners: &[Tcp], host: Option<IpAddr>, port: u16) -> Option<Backlog> {
+    let reached = |tcp: &&Tcp| match host {
+        Some(host) => tcp.host.is_unspecified() && (tcp.host.is_ipv6() || host.is_ipv4()),
+        None => tcp.host.is_unspecified(),
+    };
+    let of_port = || listeners.iter().filter(|tcp| tcp.port == port);
+    let found = of_port().find(|tcp| Some(tcp.host) == host).or_else(|| of_port().find(reached))?;
+    let host = Some(found.host).filter(|host| !host.is_unspecified());
+    Some(Backlog {
+        queued: found.queued.into(),
+        limit: found.limit.into(),
+        bound: Listener::Tcp { host, port },
+    })
 }

@@ -9,7 +9,7 @@ mod stat;
 mod tests;
 mod title;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::cgroup::Cgroups;
@@ -58,14 +58,10 @@ impl Processes {
     pub fn scan(&mut self) -> Reading<Vec<Master>> {
         self.scan = self.scan.wrapping_add(1);
         let mut before = std::mem::take(&mut self.known);
-        let is_master =
-            |known: &Known| matches!(known, Known::Fpm(fpm) if matches!(fpm.title, Title::Master(_)));
-        let masters: HashSet<u32> =
-            before.iter().filter(|(_, known)| is_master(known)).map(|(pid, _)| *pid).collect();
         let mut processes = Vec::new();
         for pid in pids(&self.procfs)? {
             let known = match before.remove(&pid) {
-                Some(Known::Fpm(fpm)) => self.look_again(pid, *fpm, &masters, &mut processes),
+                Some(Known::Fpm(fpm)) => self.look_again(pid, *fpm, &mut processes),
                 Some(Known::Other(looks)) if looks >= FIRST && !(pid ^ self.scan).is_multiple_of(ROUND) => {
                     Some(Known::Other(looks))
                 }
@@ -97,24 +93,18 @@ impl Processes {
         }
     }
 
-    fn look_again(
-        &mut self,
-        pid: u32,
-        mut fpm: Fpm,
-        masters: &HashSet<u32>,
-        out: &mut Vec<(Process, Title)>,
-    ) -> Option<Known> {
+    fn look_again(&mut self, pid: u32, mut fpm: Fpm, out: &mut Vec<(Process, Title)>) -> Option<Known> {
         let stat = self.stat(pid).ok()?;
         if stat.start != fpm.start {
             return self.look(pid, 0, out);
         }
         if matches!(fpm.title, Title::Master(_)) {
-            // A master may be moved; its workers' cgroups are not asked for.
+            // A master may be moved; the cgroups of its workers are not asked for.
             fpm.cgroups = Cgroups::read(&self.procfs, pid);
         }
         let process = self.process(pid, &stat, &fpm);
-        // A worker that was just born; and a new master whose parent is one is a worker as well.
-        if matches!(fpm.title, Title::Master(_)) && masters.contains(&stat.ppid) {
+        // It may be a worker that was just born. During a reload a master has no title for a moment.
+        if matches!(fpm.title, Title::Master(_)) {
             fpm.title = self.title(pid).unwrap_or(fpm.title);
         }
         out.push((process, fpm.title.clone()));

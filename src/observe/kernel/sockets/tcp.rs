@@ -13,7 +13,7 @@
 //!
 //! **Busy** is a row of the listener's port with an inode: some worker holds it. Its state does not matter.
 //! CLOSE_WAIT (08) is a worker whose client has left, FIN_WAIT (04, 05) one that waits for the client's
-//! end in PHP's `fcgi_close()`. The other end of a connection on loopback has the port in its remote address.
+//! end in PHP's `fcgi_close()`; when both have ended it, the row is gone and the worker free. The other end of a connection on loopback has the port in its remote address.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -1,7 +1,9 @@
 use std::io::Write;
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Instant;
+
+use procfs::{FromRead, FromReadSI};
 
 use super::super::mutate;
 use super::*;
@@ -63,6 +65,14 @@ fn a_kernel_without_ipv6_has_no_tcp6() {
 }
 
 #[test]
+fn a_tcp_file_that_has_nothing_to_add_is_not_read() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::copy(Path::new(PROC).join("net/tcp6"), dir.path().join("tcp6")).unwrap();
+    assert_eq!(read(&["*:9001", "[::1]:9002"], dir.path()), [sockets(1, 2), sockets(1, 0)]);
+    assert!(read(&["*:9001", "9003"], dir.path())[0].as_ref().unwrap_err().is_absent());
+}
+
+#[test]
 fn this_machine_tells_accepted_from_waiting_on_a_unix_socket() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("pool.sock");
@@ -93,8 +103,9 @@ fn this_machine_tells_accepted_from_waiting_on_a_port() {
     clients[4].write_all(b"x").unwrap();
     drop((clients.remove(4), clients.remove(0)));
     assert_eq!(table.read(&here), [sockets(2, 3)]);
-    drop(workers);
-    assert_eq!(table.read(&here), [sockets(0, 3)], "a connection that both ends have closed is no work");
+    // As PHP ends a request: it waits for the client to end it, too.
+    workers[1].shutdown(Shutdown::Write).unwrap();
+    assert_eq!(table.read(&here), [sockets(2, 3)]);
 }
 
 #[test]
@@ -133,7 +144,16 @@ fn rows_a_second() {
         let start = Instant::now();
         let read = table.read(dir.path());
         let ours = start.elapsed().as_secs_f64();
-        assert!(read[0].as_ref().unwrap().busy >= 2 * COPIES as u64);
-        println!("{file}: {:.1} million rows/s", rows / ours / 1e6);
+        let start = Instant::now();
+        let theirs = match file {
+            "unix" => procfs::net::UnixNetEntries::from_file(&path).unwrap().0.len(),
+            _ => {
+                let text = std::fs::File::open(&path).unwrap();
+                procfs::net::TcpNetEntries::from_read(text, procfs::current_system_info()).unwrap().0.len()
+            }
+        };
+        let ratio = start.elapsed().as_secs_f64() / ours;
+        assert!(read[0].as_ref().unwrap().busy >= 2 * COPIES as u64 && theirs > 0);
+        println!("{file}: {:.1} million rows/s, {ratio:.0} times the procfs crate", rows / ours / 1e6);
     }
 }
