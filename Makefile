@@ -10,7 +10,7 @@ help:
 	@echo 'make soak    the tests of bad nights in their long form: kills, rotations, random sequences (about 15 minutes)'
 	@echo 'make lint    rustfmt and clippy, warnings denied'
 	@echo 'make fmt     rewrite the sources as rustfmt wants them'
-	@echo 'make docs    regenerate docs/metrics.md'
+	@echo 'make docs    regenerate docs/metrics.md and the page of the recorded machine'
 	@echo 'make bench   CPU and memory against wc and mtail (about 2 minutes, after a release build)'
 
 setup-demo:
@@ -39,7 +39,7 @@ fmt:
 	$(CARGO) fmt --all
 
 docs:
-	BADGATEWAY_WRITE_DOCS=1 $(CARGO) test --locked --test cli the_metrics_page
+	BADGATEWAY_WRITE_DOCS=1 $(CARGO) test --locked --test cli -- the_metrics_page a_recorded
 
 bench:
 	$(CARGO) bench --locked --bench logs

@@ -49,10 +49,10 @@ impl Places {
         }
         for master in masters {
             let Some(path) = &master.config else { continue };
-            // In a container of its own it sees another tree than we do.
+            // In a container of its own it sees another tree than we do. Where we may not look into that, ours has to do.
             let root = procfs.join(master.process.pid.to_string()).join("root");
-            let root = if path.exists() { Path::new("/") } else { root.as_path() };
-            changed |= self.read(path, root, true);
+            let theirs = path.strip_prefix("/").is_ok_and(|path| root.join(path).exists());
+            changed |= self.read(path, if theirs { &root } else { Path::new("/") }, true);
         }
         for path in KNOWN.iter().filter_map(|pattern| glob::glob(pattern).ok()).flatten().flatten() {
             changed |= self.read(&path, Path::new("/"), false);

@@ -75,6 +75,11 @@ fn every_cause_starts_at_zero_and_promtool_accepts_the_scrape() {
     let failed = ["500", "502", "503", "504", "009"]
         .map(|code| serve.sum("badgateway_http_responses_total", &[&format!("code=\"{code}\"")]));
     assert_eq!(serve.sum("badgateway_http_errors_total", &[]), failed.iter().sum::<f64>());
+    check_metrics(&scrape);
+}
+
+/// What promtool says about a page.
+fn check_metrics(scrape: &str) {
     let mut promtool = Command::new("promtool")
         .args(["check", "metrics"])
         .stdin(Stdio::piped())
@@ -90,6 +95,36 @@ fn every_cause_starts_at_zero_and_promtool_accepts_the_scrape() {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
+}
+
+/// A recorded machine (`tests/fixtures`), read instead of this one. `BADGATEWAY_WRITE_DOCS=1` writes the page anew.
+#[test]
+fn a_recorded_machine_is_shown_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("a.log");
+    append(&log, b"");
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let (proc, cgroup) = (fixtures.join("proc"), fixtures.join("cgroup"));
+    let args = ["--access-log", text(&log), "--path.procfs", text(&proc), "--path.cgroup", text(&cgroup)];
+    let serve = Serve::start(&args);
+    serve.until(|serve| serve.scrape().contains("badgateway_fpm_up{pool=\"www\"}"));
+    let page = serve.scrape();
+    check_metrics(&page);
+    // What depends on this machine or on the moment is left out: netlink, installed PHP-FPM, time.
+    let families =
+        ["fpm_", "memory_", "oom_kills_", "cpu_throttled_", "pressure_", "tcp_listen_", "observed{"];
+    let moving = ["saturated_seconds", "queue_limit", "observed{what=\"backlogs\"}"];
+    let lines = page.lines().filter(|line| {
+        let name = line.strip_prefix("badgateway_").unwrap_or_default();
+        families.iter().any(|family| name.starts_with(family))
+            && !moving.iter().any(|part| name.contains(part))
+    });
+    let shown: String = lines.flat_map(|line| [line, "\n"]).collect();
+    let golden = fixtures.join("page.txt");
+    if std::env::var_os("BADGATEWAY_WRITE_DOCS").is_some() {
+        std::fs::write(&golden, &shown).unwrap();
+    }
+    assert_eq!(shown, std::fs::read_to_string(&golden).unwrap());
 }
 
 #[test]
