@@ -52,12 +52,31 @@ pub struct Reader<L> {
     /// What reads the lines.
     pub log: L,
     reached: Local,
+    /// Its lines do not come in the order of their times.
+    mixed: bool,
+}
+
+impl<L: Log> Reader<L> {
+    /// The latest time in a block whose last line has the time `last`.
+    ///
+    /// With `access_log buffer=` each of nginx's workers writes a buffer of its own, so the last line need not be the
+    /// latest. A log that was seen to be so is looked at in several places of each block.
+    fn latest(&mut self, block: &[u8], last: Option<Local>, offset: i32) -> Option<Local> {
+        let places = if self.mixed { PLACES } else { 2 };
+        let before = (1..places).filter_map(|place| {
+            let end = memchr::memrchr(b'\n', &block[..block.len() / places * place])?;
+            self.log.last_time(&block[..=end], offset)
+        });
+        let before = before.max();
+        self.mixed |= before > last || last.is_some_and(|last| last < self.reached);
+        before.max(last)
+    }
 }
 
 impl<L> Reader<L> {
     /// At the beginning of its log.
     pub fn new(log: L) -> Self {
-        Self { log, reached: Local::MIN }
+        Self { log, reached: Local::MIN, mixed: false }
     }
 }
 
@@ -155,7 +174,7 @@ impl Streams<'_> {
             };
             let last = stream.reader.log.last_time(block, attributor.offset());
             // Evidence is a little later than the response it explains.
-            let latest = latest(&mut stream.reader.log, block, attributor.offset()).max(last);
+            let latest = stream.reader.latest(block, last, attributor.offset());
             let until = latest.map_or(Local::MAX, |at| at.saturating_add(root::GRACE));
             catch_up(&mut self.error, until, &mut buffers.other, attributor, sink, &mut errors);
             catch_up(&mut self.fpm, until, &mut buffers.other, attributor, sink, &mut errors);
@@ -190,18 +209,8 @@ impl Streams<'_> {
     }
 }
 
-/// Places of a block at which the time is looked at: with `access_log buffer=`, each of nginx's workers writes a buffer
-/// of its own, so the last line need not be the latest.
+/// Places of a block at which the time is looked at, if its lines are mixed.
 const PLACES: usize = 8;
-
-fn latest(log: &mut impl Log, block: &[u8], offset: i32) -> Option<Local> {
-    (1..PLACES)
-        .filter_map(|place| {
-            let end = memchr::memrchr(b'\n', &block[..block.len() / PLACES * place])?;
-            log.last_time(&block[..=end], offset)
-        })
-        .max()
-}
 
 fn next_of<'s, 'a, L: Log>(streams: &'s mut [Stream<'a, L>]) -> Option<&'s mut Stream<'a, L>> {
     streams.iter_mut().filter(|stream| !stream.ended).min_by_key(|stream| stream.reader.reached)
