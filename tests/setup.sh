@@ -87,6 +87,7 @@ units() {
         for service in $services; do
             [ -e "$directory/$service.service" ] && echo "$service"
         done
+        [ -e "$directory/logrotate.timer" ] && echo logrotate.timer
     done | sort -u
 }
 
