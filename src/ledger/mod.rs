@@ -67,6 +67,7 @@ pub struct Ledger {
     pairs: usize,
     pairs_overflowed: u64,
     observed: observed::Sums,
+    gains: u64,
     /// The machine as it stands, refreshed before each snapshot.
     pub machine: Machine,
     /// The `phpfpm_*` families are wanted, too.
@@ -93,6 +94,7 @@ impl Default for Ledger {
             known: Vec::new(),
             pairs_overflowed: 0,
             observed: observed::Sums::new(),
+            gains: 0,
             machine: Machine::default(),
             compat: false,
             set_aside: BTreeMap::new(),
@@ -112,7 +114,13 @@ impl Ledger {
 
     /// Something that is observed has increased.
     pub fn gain(&mut self, gain: Gain) {
+        self.gains += u64::from(gain.by > 0.0);
         observed::add(&mut self.observed, gain);
+    }
+
+    /// How often something that is observed has increased.
+    pub fn gains(&self) -> u64 {
+        self.gains
     }
 
     /// There is a state directory: its series exist from the start. `reasons`: why files in it could not be used.

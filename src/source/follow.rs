@@ -240,7 +240,7 @@ impl Follower {
 
     /// Where each open file stands, oldest first.
     pub fn positions(&self) -> Vec<Position> {
-        self.generations.iter().map(Generation::position).collect()
+        self.generations.iter().map(|generation| generation.position(self.now)).collect()
     }
 
     /// Takes the size of every open file.

@@ -334,7 +334,8 @@ impl Generation {
     }
 
     /// Where it stands, from memory: what the file holds at this moment may be another one's bytes already.
-    pub(super) fn position(&self) -> Position {
+    pub(super) fn position(&self, now: Instant) -> Position {
+        let grace = self.until.map(|until| until.saturating_duration_since(now).as_secs());
         let (dev, ino, end) = (self.id.dev, self.id.ino, self.end);
         if self.pos == 0 {
             let seen = self.head.len() as u64;
@@ -349,6 +350,7 @@ impl Generation {
                 tail: hash,
                 mid_line: false,
                 end,
+                grace,
             };
         }
         Position {
@@ -360,6 +362,7 @@ impl Generation {
             tail: identity::hash(self.tail.as_slice()),
             mid_line: self.carry.is_skipping(),
             end,
+            grace,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::claims::Claims;
 use super::files::Files;
@@ -85,6 +85,8 @@ impl Follower {
         for (position, resumed) in found {
             match resumed {
                 Some((path, gzip, generation)) => self.take_up(&path, gzip, generation, position, now),
+                // Removed as the oldest one, as logrotate does.
+                None if position.is_done() => {}
                 None => self.count_as_gone(position),
             }
         }
@@ -103,7 +105,7 @@ impl Follower {
         if path == self.path {
             // The file at the path: the look that follows sees whether it still is.
         } else if generation.id == position.id() && !gzip {
-            generation.retire_after(GRACE, now);
+            generation.retire_after(position.grace.map_or(GRACE, Duration::from_secs), now);
         } else {
             // A copy: nobody writes to it, and what it lacks was written before the file was emptied.
             if !gzip {

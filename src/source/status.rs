@@ -58,9 +58,20 @@ pub struct Position {
     pub mid_line: bool,
     /// Size of the file when it was last seen: what lies between is known to have been there.
     pub end: u64,
+    /// Seconds for which a late writer is still waited for; `None`: it is the file at the path.
+    #[serde(default)]
+    pub grace: Option<u64>,
 }
 
+/// A file that had not grown for so long is not expected to grow: at most so many seconds of its grace are left.
+const QUIET: u64 = 20;
+
 impl Position {
+    /// Whether the file was rotated away, read to its end, and had been still for long: nobody misses it.
+    pub(super) fn is_done(&self) -> bool {
+        self.unyielded() == 0 && self.grace.is_some_and(|grace| grace <= QUIET)
+    }
+
     /// Whether `file` holds what was before the position: any does, if that is nothing.
     pub(super) fn is_in(&self, file: &dyn LogFile) -> io::Result<bool> {
         let matches = || {

@@ -28,8 +28,11 @@ const DRAIN: Duration = Duration::from_millis(500);
 /// How long one look may read before messages are looked at.
 const TURN: Duration = Duration::from_millis(100);
 
-/// Changes whenever a commit would not be the one before.
+/// Changes whenever the logs or what waits have moved on.
 type Moves = ((u64, usize), (usize, usize));
+
+/// What the last commit held: the moves, and how often something observed had increased.
+type Committed = Option<(Moves, u64)>;
 
 /// Reads the logs and keeps the numbers.
 pub struct Engine {
@@ -56,7 +59,7 @@ impl Engine {
         let waker = Waker::new(move || drop(wake.send(Message::Wake)));
         let mut buffers = Buffers::default();
         let (mut seen, mut moved, mut watched) = (self.moves(), Instant::now(), false);
-        let mut committed = None;
+        let mut committed: Committed = None;
         let mut ready = Some(ready);
         loop {
             let behind = self.look(TURN, &mut buffers);
@@ -65,7 +68,7 @@ impl Engine {
             }
             let now = Instant::now();
             if self.persist.as_ref().is_some_and(|persist| persist.is_due(now)) {
-                self.commit(&mut committed, now);
+                self.commit(&mut committed, false, now);
             }
             if self.moves() != seen {
                 (seen, moved) = (self.moves(), now);
@@ -89,7 +92,7 @@ impl Engine {
                 Ok(Message::Snapshot(answer)) => {
                     // Drained, committed, shown: in this order.
                     self.look(DRAIN, &mut buffers);
-                    self.commit(&mut committed, Instant::now());
+                    self.commit(&mut committed, true, Instant::now());
                     // Who asked may have gone; that is no concern of ours.
                     let _ = answer.send(self.snapshot());
                 }
@@ -127,20 +130,22 @@ impl Engine {
         (self.inputs.moves(), self.attributor.waiting())
     }
 
-    /// Commits what is not committed yet. A failed commit is tried again.
-    fn commit(&mut self, committed: &mut Option<Moves>, now: Instant) {
-        let moves = self.moves();
+    /// Commits what is not committed yet. A failed commit is tried again. Pressure and the like increase all the time;
+    /// that alone is worth a commit only when it is `shown`.
+    fn commit(&mut self, committed: &mut Committed, shown: bool, now: Instant) {
         if self.persist.is_none() {
             return;
         }
-        if *committed == Some(moves) && self.ledger.durable == Some(true) {
+        let (moves, gains) = (self.moves(), self.ledger.gains());
+        let same = committed.is_some_and(|(of, at)| of == moves && (at == gains || !shown));
+        if same && self.ledger.durable == Some(true) {
             self.persist.iter_mut().for_each(|persist| persist.tick(now));
             return;
         }
         let state = self.state();
         if let Some(persist) = &mut self.persist {
             persist.commit(&state, &mut self.ledger, now);
-            *committed = Some(moves);
+            *committed = Some((moves, gains));
         }
     }
 
