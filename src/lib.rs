@@ -14,6 +14,7 @@
 //! `cli` puts them together for each command.
 
 pub mod attribute;
+mod bytes;
 pub mod cli;
 pub mod discover;
 pub mod http;

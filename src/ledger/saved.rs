@@ -9,7 +9,7 @@ use crate::attribute::logs::SavedReader;
 use crate::attribute::vocabulary::{Cause, ExitReason, Outcome, Phase, RootCause};
 use crate::attribute::{Id, SavedAttribution};
 use crate::observe::machine::Counted;
-use crate::source::{SavedSet, bytes};
+use crate::source::SavedSet;
 
 use super::Ledger;
 use super::histogram::Histogram;
@@ -42,7 +42,7 @@ pub struct SavedInput {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SavedCounts {
     /// Its path.
-    #[serde(with = "bytes::path")]
+    #[serde(with = "crate::bytes::path")]
     pub path: PathBuf,
     /// Lines.
     pub reader: SavedReader,

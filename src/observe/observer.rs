@@ -135,10 +135,6 @@ impl Observer {
             pages,
             readable: self.readable.clone(),
         };
-        // What is not shown is not counted either.
-        let hidden: Vec<&str> =
-            self.pools.iter().filter(|pool| !pool.shown).map(|pool| pool.label.as_str()).collect();
-        gains.retain(|gain| !gain.labels.first().is_some_and(|label| hidden.contains(&label.as_str())));
         self.board.put(machine, gains, facts.into_iter().map(|fact| (at, fact)).collect());
     }
 
@@ -208,17 +204,16 @@ impl Observer {
                     tracked.limit = u64::from(pool.max_children);
                     tracked.page = page(key, pool);
                     tracked.shown |= place.shown;
-                    let tracked_group = tracked.group;
-                    self.pools.push(tracked);
                     self.owners.insert(key, (path.clone(), pool.name.clone()));
                     layout.pools.push(PoolPlace {
                         key,
                         name: pool.name.clone(),
                         listener,
                         log: places::log_of(config),
-                        group: tracked_group,
+                        group: tracked.group,
                         allowed_clients: pool.allowed_clients.clone(),
                     });
+                    self.pools.push(tracked);
                 }
             }
         }

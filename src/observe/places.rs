@@ -41,7 +41,7 @@ impl Places {
         Self { given, by_path: BTreeMap::new() }
     }
 
-    /// Reads what is new or has changed. `restarted`: masters that may have read theirs anew. True: something changed.
+    /// Reads what is new or has changed. True: something was.
     pub(super) fn look(&mut self, procfs: &Path, masters: &[Master]) -> bool {
         let mut changed = false;
         for path in self.given.clone() {

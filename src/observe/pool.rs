@@ -125,7 +125,7 @@ impl Tracked {
         if let Some(ratio) = ratio(busy, queued, self.limit) {
             self.ratio_peak.add(now, ratio);
             let by = if ratio > 1.0 { since.as_secs_f64() } else { 0.0 };
-            gains.push(Gain { what: Counted::SaturatedSeconds, labels: vec![self.label.clone()], by });
+            self.gain(Counted::SaturatedSeconds, by, gains);
         }
         facts
     }
@@ -151,9 +151,8 @@ impl Tracked {
                 again = true;
             }
         }
-        let labels = vec![self.label.clone()];
-        gains.push(Gain { what: Counted::Reloads, labels, by: f64::from(again) });
         self.shown |= seen.is_some();
+        self.gain(Counted::Reloads, f64::from(again), gains);
         self.last_master = seen.clone().or(self.last_master.take());
         self.master = seen;
         let workers: Vec<&Worker> =
@@ -189,10 +188,16 @@ impl Tracked {
             worked.insert(process.pid, (process.started, process.cpu_seconds, wait.unwrap_or(wait_before)));
         }
         self.worked = worked;
-        let labels = || vec![self.label.clone()];
-        gains.push(Gain { what: Counted::CpuSeconds, labels: labels(), by: cpu });
+        self.gain(Counted::CpuSeconds, cpu, gains);
         if let Some(by) = waited {
-            gains.push(Gain { what: Counted::RunQueueSeconds, labels: labels(), by });
+            self.gain(Counted::RunQueueSeconds, by, gains);
+        }
+    }
+
+    /// What is not shown is not counted either.
+    fn gain(&self, what: Counted, by: f64, gains: &mut Vec<Gain>) {
+        if self.shown {
+            gains.push(Gain { what, labels: vec![self.label.clone()], by });
         }
     }
 
@@ -273,6 +278,7 @@ mod tests {
     fn tracked() -> Tracked {
         let mut pool = Tracked::new(1, "www".into(), Listener::Unix("/run/x.sock".into()));
         pool.limit = 2;
+        pool.shown = true;
         pool.queue_limit = Some(1);
         pool.master = Some(MasterSeen { pid: 1, started: 0.0 });
         pool

@@ -45,7 +45,7 @@ struct Claim {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedClaim {
     id: FileId,
-    #[serde(with = "super::bytes::path")]
+    #[serde(with = "crate::bytes::path")]
     owner: PathBuf,
     read_to: u64,
     copy: bool,

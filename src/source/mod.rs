@@ -12,7 +12,6 @@
 //! - [`Waker`] says "look now"; it is a hint, and polling is the truth.
 
 mod buffer;
-pub mod bytes;
 mod claims;
 mod emptied;
 mod error;

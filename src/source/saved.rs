@@ -19,7 +19,7 @@ use super::{OpenError, gzip, open, rescue};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedLog {
     /// Its path.
-    #[serde(with = "super::bytes::path")]
+    #[serde(with = "crate::bytes::path")]
     pub path: PathBuf,
     places: Vec<Place>,
     /// Its files, oldest first.
@@ -32,7 +32,7 @@ pub struct SavedLog {
 
 /// Where a symlink at the path led to: its files are found again beside that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Place(#[serde(with = "super::bytes::path")] PathBuf);
+struct Place(#[serde(with = "crate::bytes::path")] PathBuf);
 
 impl SavedLog {
     pub(super) fn new(

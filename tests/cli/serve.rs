@@ -127,6 +127,24 @@ fn a_recorded_machine_is_shown_as_it_was() {
     assert_eq!(shown, std::fs::read_to_string(&golden).unwrap());
 }
 
+/// A PHP-FPM whose master cannot be seen, and a state directory as systemd names it.
+#[test]
+fn a_configuration_may_be_named_and_the_state_directory_comes_from_the_environment() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, config) = (dir.path().join("a.log"), dir.path().join("php-fpm.conf"));
+    append(&log, b"");
+    let pool = "[global]\nerror_log = /nowhere/fpm.log\n[named]\nuser = nobody\nlisten = /nowhere/named.sock\n\
+                pm = static\npm.max_children = 7\n";
+    append(&config, pool.as_bytes());
+    let state = dir.path().join("state");
+    let args = ["--access-log", text(&log), "--fpm-config", text(&config)];
+    let serve = Serve::start_in(&args, &[("STATE_DIRECTORY", text(&state))]);
+    serve.until(|serve| serve.scrape().contains("badgateway_fpm_workers_limit{pool=\"named\"} 7\n"));
+    let page = serve.scrape();
+    assert!(page.contains("badgateway_fpm_up{pool=\"named\"} 0\n"), "it does not run");
+    assert!(page.contains("badgateway_state_durable 1\n") && state.join("mark").exists());
+}
+
 #[test]
 fn the_text_format_has_its_content_type_and_gzip() {
     let dir = tempfile::tempdir().unwrap();

@@ -59,16 +59,27 @@ pub struct Serve {
 impl Serve {
     /// Starts it on a free port and waits until it is ready.
     pub fn start(args: &[&str]) -> Serve {
-        Self::start_with(args, Stdio::null())
+        Self::begin(args, &[], Stdio::null())
     }
 
     /// The same, with something as its standard input.
     pub fn start_with(args: &[&str], stdin: Stdio) -> Serve {
+        Self::begin(args, &[], stdin)
+    }
+
+    /// The same, with more in its environment.
+    #[allow(dead_code, reason = "not every test crate asks")]
+    pub fn start_in(args: &[&str], environment: &[(&str, &str)]) -> Serve {
+        Self::begin(args, environment, Stdio::null())
+    }
+
+    fn begin(args: &[&str], environment: &[(&str, &str)], stdin: Stdio) -> Serve {
         let mut child = Command::new(BINARY)
             .arg("serve")
             .args(args)
             .args(["--web.listen-address", "127.0.0.1:0"])
             .env("TZ", "UTC")
+            .envs(environment.iter().copied())
             .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -70,6 +70,22 @@ fn a_restart_goes_on_where_it_was() {
     assert!(durable(&serve));
 }
 
+/// A log that came while we were away is no history.
+#[test]
+fn logs_that_are_new_after_a_restart() {
+    let stand = Stand::new();
+    let (old, born) = (stand.dir.path().join("old.log"), stand.dir.path().join("born.log"));
+    fs::copy(stand.log(), &old).unwrap();
+    let (log, state) = (stand.log(), stand.state());
+    let serve = Serve::start(&["--access-log", text(&log), "--state.dir", text(&state)]);
+    assert_eq!(errors(&serve), 0);
+    drop(serve);
+    fs::copy(stand.log(), &born).unwrap();
+    let args = ["--access-log", text(&log), "--access-log", text(&old), "--access-log", text(&born)];
+    let serve = Serve::start(&[&args[..], &["--state.dir", text(&state)]].concat());
+    assert_eq!(errors(&serve), 3, "only the log that was born meanwhile is read from its first byte");
+}
+
 #[test]
 fn without_a_directory_a_restart_counts_anew() {
     let stand = Stand::new();

@@ -35,7 +35,7 @@ async fn a_real_php_fpm_tells_the_right_numbers() {
     let first = page(&sock.listen, sock.status_path.as_deref().unwrap()).await;
     assert_eq!((first.pool.as_str(), first.process_manager.as_str()), ("sock", "static"));
     assert_eq!((first.active_processes, first.idle_processes, first.total_processes), (1, 2, 3));
-    assert_eq!((first.active_besides_us(false), first.accepted_conn, first.listen_queue), (0, 1, 0));
+    assert_eq!((first.active_processes, first.accepted_conn, first.listen_queue), (1, 1, 0));
     let second = page(&sock.listen, "/status").await;
     assert_eq!(second.accepted_conn, 2);
     assert_eq!(
@@ -56,7 +56,7 @@ async fn a_real_php_fpm_tells_the_right_numbers() {
     }
     let aside = page(tcp.status_listen.as_deref().unwrap(), "/s-tcp").await;
     assert_eq!((aside.pool.as_str(), aside.total_processes, aside.accepted_conn), ("tcp", 2, 1));
-    assert_eq!((aside.active_processes, aside.active_besides_us(true)), (0, 0));
+    assert_eq!(aside.active_processes, 0);
 
     // Both workers of the pool busy with connections that say nothing: it is silent, its status listener is not.
     let held = [(); 2].map(|()| std::net::TcpStream::connect(&tcp.listen).unwrap());

@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 
+use crate::bytes::Text;
 use crate::record::access::Access;
 use crate::record::envelope::Envelope;
 use crate::record::format::Format;
 use crate::record::stamp::Local;
 
-use super::saved::{SavedReader, Text};
+use super::saved::SavedReader;
 use super::{Attributor, Id, Log, STAMP_TRIES, Sink, Tally, lines, lines_from_end};
 
 /// Formats that one log may mix (its `log_format` was changed, or JSON objects of several shapes).

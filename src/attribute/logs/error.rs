@@ -1,12 +1,13 @@
 //! An error log: finds its transport, joins lines to entries.
 
 use crate::attribute::message::Meaning;
+use crate::bytes::Text;
 use crate::record::entries::{Entries, Entry, Part};
 use crate::record::envelope::Envelope;
 use crate::record::error;
 use crate::record::stamp::{self, Local};
 
-use super::saved::{SavedReader, Text};
+use super::saved::SavedReader;
 use super::{Attributor, Log, STAMP_TRIES, Sink, Tally, lines, lines_from_end};
 
 /// One error log.

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::bytes::Text;
 use crate::record::envelope::Envelope;
 use crate::record::stamp::Local;
 
@@ -39,45 +40,5 @@ impl SavedReader {
     /// The counts.
     pub(super) fn tally(&self) -> Tally {
         Tally { parsed: self.parsed, unparsed: self.unparsed, example: None }
-    }
-}
-
-/// Bytes, as text where they are text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub(super) enum Text {
-    Text(String),
-    Bytes(Vec<u8>),
-}
-
-impl From<&[u8]> for Text {
-    fn from(bytes: &[u8]) -> Self {
-        match std::str::from_utf8(bytes) {
-            Ok(text) => Self::Text(text.to_owned()),
-            Err(_) => Self::Bytes(bytes.to_owned()),
-        }
-    }
-}
-
-impl From<Text> for Vec<u8> {
-    fn from(text: Text) -> Self {
-        match text {
-            Text::Text(text) => text.into_bytes(),
-            Text::Bytes(bytes) => bytes,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bytes_come_back_whatever_they_are() {
-        for bytes in [&b"plain"[..], b"caf\xe9 \xff", b""] {
-            let json = serde_json::to_string(&Text::from(bytes)).unwrap();
-            let back: Text = serde_json::from_str(&json).unwrap();
-            assert_eq!(Vec::<u8>::from(back), bytes);
-        }
     }
 }

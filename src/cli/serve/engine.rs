@@ -70,8 +70,9 @@ impl Engine {
             if self.persist.as_ref().is_some_and(|persist| persist.is_due(now)) {
                 self.commit(&mut committed, false, now);
             }
-            if self.moves() != seen {
-                (seen, moved) = (self.moves(), now);
+            let moves = self.moves();
+            if moves != seen {
+                (seen, moved) = (moves, now);
                 if watched {
                     waker.disarm();
                     watched = false;

@@ -160,16 +160,18 @@ impl<L: Log> Input<L> {
 
     /// What is needed to go on after a restart. `now` is on the attributor's clock.
     pub(super) fn save(&mut self, now: Local) -> SavedInput {
-        self.see();
-        let counts = self.logs.iter().map(|(path, reading)| SavedCounts {
-            path: path.clone(),
-            reader: reading.reader.log.save(now),
-            oversized: reading.oversized.count(),
-            lost: reading.lost.count(),
-            gaps: reading.gaps.count(),
-            last_read: reading.last_read,
+        let mut logs = Vec::new();
+        self.see(|path, reading, _| {
+            logs.push(SavedCounts {
+                path: path.to_owned(),
+                reader: reading.reader.log.save(now),
+                oversized: reading.oversized.count(),
+                lost: reading.lost.count(),
+                gaps: reading.gaps.count(),
+                last_read: reading.last_read,
+            });
         });
-        SavedInput { logs: counts.collect(), set: self.set.save() }
+        SavedInput { logs, set: self.set.save() }
     }
 
     /// Looks for rotation and new files, and marks the present ends.
@@ -200,31 +202,37 @@ impl<L: Log> Input<L> {
         self.set.iter().map(|follower| follower.status().unread_bytes).sum()
     }
 
-    /// Lines read so far, and files open: tells whether anything moved.
+    /// Lines read and losses met so far, and files open: tells whether anything moved.
     pub(super) fn moves(&self) -> (u64, usize) {
-        let lines = self.logs.values().map(|reading| reading.reader.log.tally().lines()).sum();
-        (lines, self.set.iter().map(|follower| follower.status().generations).sum())
+        let mut counts = self.logs.values().map(|reading| reading.reader.log.tally().lines()).sum();
+        let mut files = 0;
+        for status in self.set.iter().map(Follower::status) {
+            counts += status.lost_bytes + status.gaps + status.skipped.oversized_lines;
+            files += status.generations;
+        }
+        (counts, files)
     }
 
     pub(super) fn paths(&self) -> impl Iterator<Item = PathBuf> {
         self.set.iter().map(|follower| follower.path().to_owned())
     }
 
-    fn see(&mut self) {
+    /// Takes over what the followers have counted, and shows each log with its follower's status.
+    fn see(&mut self, mut each: impl FnMut(&Path, &mut Reading<L>, Option<&Status>)) {
         let statuses: HashMap<&Path, Status> = self.set.iter().map(|f| (f.path(), f.status())).collect();
         for (path, reading) in &mut self.logs {
-            reading.see(statuses.get(path.as_path()));
+            let status = statuses.get(path.as_path());
+            reading.see(status);
+            each(path, reading, status);
         }
     }
 
     /// What the logs look like now.
     pub(super) fn states(&mut self, out: &mut Vec<LogState>) {
-        self.see();
-        let statuses: HashMap<&Path, Status> = self.set.iter().map(|f| (f.path(), f.status())).collect();
-        for (path, reading) in &mut self.logs {
+        self.see(|path, reading, status| {
             reading.complain(path);
-            out.push(reading.state(path, statuses.get(path.as_path())));
-        }
+            out.push(reading.state(path, status));
+        });
     }
 }
 

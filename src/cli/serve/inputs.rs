@@ -88,7 +88,7 @@ impl Inputs {
         self.access.unread() + self.error.unread() + self.fpm.unread()
     }
 
-    /// Numbers that change when anything moved: lines read and files open.
+    /// Numbers that change when anything moved: lines read with losses met, and files open.
     pub fn moves(&self) -> (u64, usize) {
         let all = [self.access.moves(), self.error.moves(), self.fpm.moves()];
         all.into_iter().fold((0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1))

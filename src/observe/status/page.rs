@@ -39,7 +39,7 @@ pub struct StatusPage {
     /// Workers without a request.
     #[serde(rename = "idle processes")]
     pub idle_processes: u64,
-    /// Workers with one; the worker that answers is one of them, see [`StatusPage::active_besides_us`].
+    /// Workers with one; the worker that answers is one of them, unless pm.status_listen was asked.
     #[serde(rename = "active processes")]
     pub active_processes: u64,
     /// Both.
@@ -57,14 +57,6 @@ pub struct StatusPage {
     /// The most memory that a request took, in bytes (PHP 8.4).
     #[serde(rename = "memory peak")]
     pub memory_peak: Option<u64>,
-}
-
-impl StatusPage {
-    /// Workers that serve somebody else. Asked over pm.status_listen, the answer came from a pool of its own and
-    /// nothing is to be taken off.
-    pub fn active_besides_us(&self, by_status_listen: bool) -> u64 {
-        self.active_processes.saturating_sub(u64::from(!by_status_listen))
-    }
 }
 
 /// Why a reply holds no status page.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use tokio::task::AbortHandle;
 use tokio::time::MissedTickBehavior;
@@ -37,8 +37,6 @@ pub struct Target {
 pub struct Latest {
     /// When it was complete.
     pub at: Instant,
-    /// The same for people.
-    pub wall: SystemTime,
     /// How long it took.
     pub took: Duration,
     /// The page, or why there is none.
@@ -208,14 +206,7 @@ async fn poll(target: Target, interval: Duration, deadline: Duration, slot: Slot
             failures += u64::from(result.is_err());
             result
         };
-        let latest = Latest {
-            at: Instant::now(),
-            wall: SystemTime::now(),
-            took: begun.elapsed(),
-            result,
-            polls,
-            failures,
-        };
+        let latest = Latest { at: Instant::now(), took: begun.elapsed(), result, polls, failures };
         *slot.latest.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(latest));
     }
 }

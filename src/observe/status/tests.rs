@@ -64,7 +64,7 @@ fn a_reply_is_read_however_it_is_cut() {
         assert_eq!(replies[0].stderr, b"PHP Warning");
         let page = parse("/status", &replies[0]).unwrap();
         assert_eq!((page.pool.as_str(), page.accepted_conn, page.listen_queue_len), ("www", 7, 4096));
-        assert_eq!((page.active_besides_us(false), page.active_besides_us(true)), (0, 1));
+        assert_eq!(page.active_processes, 1);
         assert_eq!(page.memory_peak, None);
     }
 }
