@@ -1,0 +1,87 @@
+//! Runs cases through `promtool test rules` and `promtool check rules`.
+
+use std::{fmt::Write, fs, process::Command, time::Instant};
+
+use crate::rules;
+
+/// `promtool`, or the one that `PROMTOOL` names: another version can be judged like that.
+pub(crate) fn promtool() -> Command {
+    Command::new(std::env::var("PROMTOOL").unwrap_or_else(|_| "promtool".to_owned()))
+}
+
+/// A series of an input: name, labels besides the target's, values in promtool's notation.
+pub(crate) type Series = (&'static str, String, String);
+
+/// What must hold of `ALERTS{alertstate="firing"}`.
+pub(crate) struct Expect {
+    /// Seconds after the start.
+    pub(crate) at: u32,
+    /// Further matchers of the query.
+    pub(crate) matchers: String,
+    /// The labels of each firing alert, without `alertname` of the target; none: nothing fires.
+    pub(crate) firing: Vec<String>,
+}
+
+/// One test of promtool.
+pub(crate) struct Run {
+    pub(crate) name: String,
+    /// Between samples, in seconds.
+    pub(crate) step: u32,
+    /// Labels of each scraped target, and its series.
+    pub(crate) targets: Vec<(String, Vec<Series>)>,
+    pub(crate) expects: Vec<Expect>,
+}
+
+/// A target on a machine, and one in Kubernetes with labels that somebody added.
+pub(crate) const MACHINE: &str = r#"job="badgateway",instance="web1:10502""#;
+pub(crate) const POD: &str = r#"job="shop/badgateway",instance="10.1.2.3:10502",namespace="shop",pod="web-7d9f",container="badgateway",cluster="eu",team="blue""#;
+
+/// Runs all; panics with promtool's own words.
+pub(crate) fn test(title: &str, step: u32, runs: &[Run]) {
+    let mut text = String::from("rule_files:\n");
+    for file in rules::files() {
+        writeln!(text, "  - {}", file.display()).unwrap();
+    }
+    writeln!(text, "evaluation_interval: {step}s\ntests:").unwrap();
+    for run in runs {
+        writeln!(text, "  - name: '{}'\n    interval: {}s\n    input_series:", run.name, run.step).unwrap();
+        for (target, series) in &run.targets {
+            for (metric, labels, values) in series {
+                let comma = if labels.is_empty() { "" } else { "," };
+                let series = format!("{metric}{{{target}{comma}{labels}}}");
+                writeln!(text, "      - series: '{series}'\n        values: '{values}'").unwrap();
+            }
+        }
+        text.push_str("    promql_expr_test:\n");
+        for expect in &run.expects {
+            let Expect { at, matchers, firing } = expect;
+            let expr = format!("ALERTS{{alertstate=\"firing\",{matchers}}}");
+            writeln!(text, "      - expr: '{expr}'\n        eval_time: {at}s").unwrap();
+            if !firing.is_empty() {
+                text.push_str("        exp_samples:\n");
+            }
+            for labels in firing {
+                writeln!(
+                    text,
+                    "          - labels: 'ALERTS{{alertstate=\"firing\",{labels}}}'\n            value: 1"
+                )
+                .unwrap();
+            }
+        }
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("rules.test.yml");
+    fs::write(&path, &text).expect("the test file");
+    let began = Instant::now();
+    let done = promtool().args(["test", "rules"]).arg(&path).output().expect("promtool runs");
+    let said = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success(), "{title}: promtool says\n{said}");
+    println!("alerts: {title}: {} tests in {:.1?}", runs.len(), began.elapsed());
+}
+
+#[test]
+fn promtool_accepts_the_rules() {
+    let done = promtool().args(["check", "rules"]).args(rules::files()).output().expect("promtool runs");
+    let said = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success(), "{said}");
+}
