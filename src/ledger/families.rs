@@ -53,6 +53,8 @@ families! {
         "Ends of PHP-FPM workers in PHP-FPM's log."
     FPM_UP Gauge "fpm_up" ["pool"]
         "Whether the pool's master lives and its socket listens, seen from the kernel, whether or not its status page answers."
+    FPM_POOL_INFO Gauge "fpm_pool_info" ["pool", "upstream", "pm"]
+        "Always 1, one row for each pool, to join pools with upstreams: the address under which nginx's logs name the pool or, before they did, as nginx on the same machine would write it (127.0.0.1 for a pool on any address), and its pm: static, dynamic or ondemand."
     FPM_WORKERS Gauge "fpm_workers" ["pool", "state"]
         "Workers by state, seen from the kernel: busy ones hold a connection, idle ones wait for one."
     FPM_WORKERS_BUSY_PEAK Gauge "fpm_workers_busy_peak" ["pool"]

@@ -84,6 +84,11 @@ fn pools(pools: &[Pool], out: &mut Snapshot) {
         (&families::FPM_START_TIME, |pool| pool.start_time),
         (&families::FPM_RESIDENT_MEMORY, |pool| count(pool.resident)),
     ];
+    let mut info = Filling::new(&families::FPM_POOL_INFO);
+    for pool in pools {
+        info.count(&[&pool.name, &pool.upstream, pool.pm], 1);
+    }
+    info.finish(out);
     for (family, value) in GAUGES {
         let mut filling = Filling::new(family);
         for pool in pools {

@@ -5,13 +5,20 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::facts::PoolKey;
 use super::status::poller::Latest;
 
 /// One pool as it stands. What is not known is `None`, never 0.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Pool {
+    /// Itself, as the layout knows it.
+    pub key: PoolKey,
     /// Its label.
     pub name: String,
+    /// The address under which nginx's logs name it, or, before they did, as nginx would have to write it.
+    pub upstream: String,
+    /// How it gets its workers: `static`, `dynamic` or `ondemand`.
+    pub pm: &'static str,
     /// Whether its master lives and its socket listens.
     pub up: Option<bool>,
     /// Connections that workers hold.

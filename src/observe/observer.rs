@@ -202,6 +202,7 @@ impl Observer {
                         .filter(|old| old.listener == listener && old.label == label)
                         .unwrap_or_else(|| Tracked::new(key, label, listener.clone()));
                     tracked.limit = u64::from(pool.max_children);
+                    tracked.pm = pool.pm.word();
                     tracked.page = page(key, pool);
                     tracked.shown |= place.shown;
                     self.owners.insert(key, (path.clone(), pool.name.clone()));
