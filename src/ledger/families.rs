@@ -111,6 +111,10 @@ families! {
         "Connections that the kernel dropped at a TCP listener for any reason (TcpExtListenDrops)."
     OBSERVED Gauge "observed" ["what"]
         "Whether that part of the machine can be read: processes, unix sockets, tcp sockets, backlogs, configuration, memory. What cannot is absent, not 0."
+    CONFIG_RELOAD_SUCCESSFUL Gauge "config_last_reload_successful" []
+        "Whether all of the configuration that Badgateway depends on (PHP-FPM's files) could be read when it was read last, which is whenever it changes. What cannot be read is tried again every 5 s; meanwhile the reading before it stays in use. Absent when there is no configuration."
+    CONFIG_RELOAD_TIME Gauge "config_last_reload_success_timestamp_seconds" []
+        "When all of it was last read successfully, in Unix time; absent when it never was."
     LOG_LINES Counter "log_lines_total" ["log", "result"]
         "Lines read: parsed, unparsed (no line of this kind of log, or of its log_format) or oversized (skipped for their length)."
     LOG_BYTES_UNREAD Gauge "log_bytes_unread" ["log"]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +81,15 @@ pub struct Memory {
     pub limit: Option<u64>,
 }
 
+/// How the last reading of PHP-FPM's configuration went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reload {
+    /// All of it could be read. If not, what was known before stays in use.
+    pub successful: bool,
+    /// When all of it was read last; `None`: never.
+    pub succeeded: Option<SystemTime>,
+}
+
 /// How things stand.
 #[derive(Clone, Debug, Default)]
 pub struct Machine {
@@ -91,6 +101,8 @@ pub struct Machine {
     pub pages: Vec<(String, Arc<Latest>)>,
     /// What was looked at, and whether it could be read.
     pub readable: BTreeMap<&'static str, bool>,
+    /// The last reading of the configuration; `None` when there is none.
+    pub reload: Option<Reload>,
 }
 
 /// What increases. The label values are those of its family.

@@ -134,6 +134,7 @@ impl Observer {
             memory: self.memories.shown(),
             pages,
             readable: self.readable.clone(),
+            reload: self.places.last_reading(),
         };
         self.board.put(machine, gains, facts.into_iter().map(|fact| (at, fact)).collect());
     }
