@@ -50,7 +50,7 @@ families! {
     UPSTREAM_SECONDS Histogram "upstream_seconds" ["upstream", "phase"]
         "Time of each attempt from nginx's $upstream_connect_time, $upstream_header_time and $upstream_response_time."
     FPM_WORKER_EXITS Counter "fpm_worker_exits_total" ["pool", "reason"]
-        "Ends of PHP-FPM workers in PHP-FPM's log."
+        "Ends of PHP-FPM workers in PHP-FPM's log. Every reason starts at 0 as soon as the pool is seen."
     FPM_UP Gauge "fpm_up" ["pool"]
         "Whether the pool's master lives and its socket listens, seen from the kernel, whether or not its status page answers."
     FPM_POOL_INFO Gauge "fpm_pool_info" ["pool", "upstream", "pm"]
@@ -142,7 +142,9 @@ pub fn markdown() -> String {
     let mut out = String::from(
         "# Metrics\n\nGenerated from `src/ledger/families.rs` by `make docs`; a test keeps it in step.\n\n\
          Counters never go down while Badgateway runs. Every known cause of an upstream starts at 0 as soon as the \
-         upstream is seen in the access log, so that `increase()` sees the first failure. `upstream` is an address \
+         upstream is seen in the access log, so that `increase()` sees the first failure. (Failed attempts start when it \
+         is seen in either log; the outcomes `background` and `unmatched`, which most upstreams never have, start with \
+         their first.) `upstream` is an address \
          without path (`unix:/run/php/php8.2-fpm.sock`, `127.0.0.1:9000`) or, when no server of a group was left, \
          the group's name; `server` is `$server_name`. Both are empty when there was none or the logs do not tell, \
          and `other` above 1000 different values. Nothing that a client sends is ever a label.\n",

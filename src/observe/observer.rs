@@ -156,9 +156,10 @@ impl Observer {
         for pool in &mut self.pools {
             let Some((path, name)) = self.owners.get(&pool.key) else { continue };
             let master = masters.iter().find(|master| master.config.as_ref() == Some(path));
+            let shown = pool.shown;
             facts.extend(pool.processes(master, name, gains));
             let group = master.and_then(memory::group_of).or(pool.group);
-            moved |= group != pool.group;
+            moved |= group != pool.group || shown != pool.shown;
             pool.group = group;
         }
         if moved {
@@ -210,6 +211,7 @@ impl Observer {
                     layout.pools.push(PoolPlace {
                         key,
                         name: pool.name.clone(),
+                        shown: tracked.shown,
                         listener,
                         log: places::log_of(config),
                         group: tracked.group,

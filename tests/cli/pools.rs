@@ -46,6 +46,8 @@ fn a_pool_bears_the_address_that_nginx_s_logs_name() {
     };
     let info = |serve: &Serve| rows(&serve.scrape(), "badgateway_fpm_pool_info");
     assert_eq!(info(&serve), of_all("127.0.0.1:9000"), "as nginx would have to write it");
+    let exits = rows(&serve.scrape(), "badgateway_fpm_worker_exits_total");
+    assert!(exits.len() == 3 * 6 && exits.iter().all(|row| row.ends_with("} 0")), "before any: {exits:?}");
     // The very scrape that reads the line shows its address; a second spelling changes nothing.
     for upstream in ["10.1.2.3:9000", "127.0.0.1:9000", "127.0.0.1:9001"] {
         append(&log, &refused(upstream));

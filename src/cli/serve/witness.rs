@@ -40,6 +40,10 @@ impl Witness {
         }
         let changed = news.layout.is_some() || logs != self.logs;
         if let Some(layout) = news.layout {
+            for pool in layout.pools.iter().filter(|pool| pool.shown) {
+                // Before its first worker ends.
+                ledger.start_exits(attributor.names.pools.id(pool.name.as_bytes()));
+            }
             self.layout = layout;
         }
         self.logs = logs;
@@ -151,6 +155,7 @@ mod tests {
         PoolPlace {
             key: 1,
             name: "www".into(),
+            shown: true,
             listener: Listener::from_fpm("127.0.0.1:9000").unwrap(),
             log: None,
             group: None,
