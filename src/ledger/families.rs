@@ -50,9 +50,11 @@ families! {
     UPSTREAM_SECONDS Histogram "upstream_seconds" ["upstream", "phase"]
         "Time of each attempt from nginx's $upstream_connect_time, $upstream_header_time and $upstream_response_time."
     FPM_WORKER_EXITS Counter "fpm_worker_exits_total" ["pool", "reason"]
-        "Ends of PHP-FPM workers in PHP-FPM's log."
+        "Ends of PHP-FPM workers in PHP-FPM's log. Every reason starts at 0 as soon as the pool is seen."
     FPM_UP Gauge "fpm_up" ["pool"]
         "Whether the pool's master lives and its socket listens, seen from the kernel, whether or not its status page answers."
+    FPM_POOL_INFO Gauge "fpm_pool_info" ["pool", "upstream", "pm"]
+        "Always 1, one row for each pool, to join pools with upstreams: the address under which nginx's logs name the pool or, before they did, as nginx on the same machine would write it (127.0.0.1 for a pool on any address), and its pm: static, dynamic or ondemand."
     FPM_WORKERS Gauge "fpm_workers" ["pool", "state"]
         "Workers by state, seen from the kernel: busy ones hold a connection, idle ones wait for one."
     FPM_WORKERS_BUSY_PEAK Gauge "fpm_workers_busy_peak" ["pool"]
@@ -109,6 +111,10 @@ families! {
         "Connections that the kernel dropped at a TCP listener for any reason (TcpExtListenDrops)."
     OBSERVED Gauge "observed" ["what"]
         "Whether that part of the machine can be read: processes, unix sockets, tcp sockets, backlogs, configuration, memory. What cannot is absent, not 0."
+    CONFIG_RELOAD_SUCCESSFUL Gauge "config_last_reload_successful" []
+        "Whether all of the configuration that Badgateway depends on (PHP-FPM's files) could be read when it was read last, which is whenever it changes. What cannot be read is tried again every 5 s; meanwhile the reading before it stays in use. Absent when there is no configuration."
+    CONFIG_RELOAD_TIME Gauge "config_last_reload_success_timestamp_seconds" []
+        "When all of it was last read successfully, in Unix time; absent when it never was."
     LOG_LINES Counter "log_lines_total" ["log", "result"]
         "Lines read: parsed, unparsed (no line of this kind of log, or of its log_format) or oversized (skipped for their length)."
     LOG_BYTES_UNREAD Gauge "log_bytes_unread" ["log"]
@@ -136,7 +142,9 @@ pub fn markdown() -> String {
     let mut out = String::from(
         "# Metrics\n\nGenerated from `src/ledger/families.rs` by `make docs`; a test keeps it in step.\n\n\
          Counters never go down while Badgateway runs. Every known cause of an upstream starts at 0 as soon as the \
-         upstream is seen in the access log, so that `increase()` sees the first failure. `upstream` is an address \
+         upstream is seen in the access log, so that `increase()` sees the first failure. (Failed attempts start when it \
+         is seen in either log; the outcomes `background` and `unmatched`, which most upstreams never have, start with \
+         their first.) `upstream` is an address \
          without path (`unix:/run/php/php8.2-fpm.sock`, `127.0.0.1:9000`) or, when no server of a group was left, \
          the group's name; `server` is `$server_name`. Both are empty when there was none or the logs do not tell, \
          and `other` above 1000 different values. Nothing that a client sends is ever a label.\n",

@@ -10,6 +10,7 @@ mod observed;
 mod saved;
 mod snapshot;
 pub mod store;
+mod zeros;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -152,7 +153,7 @@ impl Ledger {
             return (Id::OTHER, Id::OTHER);
         }
         self.pairs += 1;
-        self.start_at_zero(server, upstream);
+        self.start_pair(server, upstream);
         if row >= self.known.len() {
             self.known.resize_with(row + 1, Vec::new);
         }
@@ -162,27 +163,6 @@ impl Ledger {
         }
         row[column] = true;
         pair
-    }
-
-    fn start_at_zero(&mut self, server: Id, upstream: Id) {
-        for cause in Cause::ALL {
-            for code in cause.codes() {
-                self.errors.entry((server, upstream, *code, *cause)).or_default();
-            }
-            let outcomes: &[Outcome] = match cause {
-                Cause::ResponseTruncated => &[Outcome::Truncated],
-                Cause::UpstreamStatus | Cause::CachedError | Cause::NginxReturn | Cause::Unknown => &[],
-                _ => &[Outcome::Failed, Outcome::Rescued],
-            };
-            for outcome in outcomes {
-                self.failures.entry((upstream, *cause, *outcome)).or_default();
-            }
-        }
-        for root in RootCause::ALL {
-            for code in root.codes() {
-                self.roots.entry((upstream, *code, *root)).or_default();
-            }
-        }
     }
 
     fn codes_of(&mut self, server: Id) -> &mut Vec<(u16, u64)> {
@@ -218,13 +198,12 @@ impl Sink for Ledger {
     }
 
     fn failure(&mut self, upstream: Id, cause: Cause, outcome: Outcome) {
+        self.start_failures(upstream, outcome);
         *self.failures.entry((upstream, cause, outcome)).or_default() += 1;
     }
 
     fn exit(&mut self, pool: Id, reason: ExitReason) {
-        for other in ExitReason::ALL {
-            self.exits.entry((pool, *other)).or_default();
-        }
+        self.start_exits(pool);
         *self.exits.entry((pool, reason)).or_default() += 1;
     }
 

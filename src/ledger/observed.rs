@@ -1,6 +1,7 @@
 //! What an observer of the machine told, as families.
 
 use std::collections::BTreeMap;
+use std::time::UNIX_EPOCH;
 
 use crate::observe::machine::{Counted, Gain, Machine, Pool};
 
@@ -60,7 +61,14 @@ pub(super) fn fill(sums: &Sums, machine: &Machine, out: &mut Snapshot) {
     for (what, readable) in &machine.readable {
         observed.count(&[what], u64::from(*readable));
     }
-    for filling in [usage, limit, observed] {
+    let mut successful = Filling::new(&families::CONFIG_RELOAD_SUCCESSFUL);
+    let mut succeeded = Filling::new(&families::CONFIG_RELOAD_TIME);
+    if let Some(reload) = machine.reload {
+        successful.count(&[], u64::from(reload.successful));
+        let since = reload.succeeded.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+        succeeded.known(&[], since.map(|since| since.as_secs()));
+    }
+    for filling in [usage, limit, observed, successful, succeeded] {
         filling.finish(out);
     }
 }
@@ -84,6 +92,11 @@ fn pools(pools: &[Pool], out: &mut Snapshot) {
         (&families::FPM_START_TIME, |pool| pool.start_time),
         (&families::FPM_RESIDENT_MEMORY, |pool| count(pool.resident)),
     ];
+    let mut info = Filling::new(&families::FPM_POOL_INFO);
+    for pool in pools {
+        info.count(&[&pool.name, &pool.upstream, pool.pm], 1);
+    }
+    info.finish(out);
     for (family, value) in GAUGES {
         let mut filling = Filling::new(family);
         for pool in pools {

@@ -130,6 +130,7 @@ impl Ledger {
             ledger.roots.insert((upstream, code, root), count);
         }
         for (upstream, cause, outcome, count) in saved.failures {
+            ledger.start_failures(upstream, outcome);
             ledger.failures.insert((upstream, cause, outcome), count);
         }
         for (at, phases) in saved.seconds {

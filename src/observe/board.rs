@@ -20,6 +20,8 @@ pub struct PoolPlace {
     pub key: PoolKey,
     /// As PHP-FPM's log names it.
     pub name: String,
+    /// It belongs on the page.
+    pub shown: bool,
     /// Where it listens.
     pub listener: Listener,
     /// Its master's log.

@@ -2,16 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use super::facts::PoolKey;
 use super::status::poller::Latest;
 
 /// One pool as it stands. What is not known is `None`, never 0.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Pool {
+    /// Itself, as the layout knows it.
+    pub key: PoolKey,
     /// Its label.
     pub name: String,
+    /// The address under which nginx's logs name it, or, before they did, as nginx would have to write it.
+    pub upstream: String,
+    /// How it gets its workers: `static`, `dynamic` or `ondemand`.
+    pub pm: &'static str,
     /// Whether its master lives and its socket listens.
     pub up: Option<bool>,
     /// Connections that workers hold.
@@ -73,6 +81,15 @@ pub struct Memory {
     pub limit: Option<u64>,
 }
 
+/// How the last reading of PHP-FPM's configuration went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reload {
+    /// All of it could be read. If not, what was known before stays in use.
+    pub successful: bool,
+    /// When all of it was read last; `None`: never.
+    pub succeeded: Option<SystemTime>,
+}
+
 /// How things stand.
 #[derive(Clone, Debug, Default)]
 pub struct Machine {
@@ -84,6 +101,8 @@ pub struct Machine {
     pub pages: Vec<(String, Arc<Latest>)>,
     /// What was looked at, and whether it could be read.
     pub readable: BTreeMap<&'static str, bool>,
+    /// The last reading of the configuration; `None` when there is none.
+    pub reload: Option<Reload>,
 }
 
 /// What increases. The label values are those of its family.

@@ -134,6 +134,7 @@ impl Observer {
             memory: self.memories.shown(),
             pages,
             readable: self.readable.clone(),
+            reload: self.places.last_reading(),
         };
         self.board.put(machine, gains, facts.into_iter().map(|fact| (at, fact)).collect());
     }
@@ -155,9 +156,10 @@ impl Observer {
         for pool in &mut self.pools {
             let Some((path, name)) = self.owners.get(&pool.key) else { continue };
             let master = masters.iter().find(|master| master.config.as_ref() == Some(path));
+            let shown = pool.shown;
             facts.extend(pool.processes(master, name, gains));
             let group = master.and_then(memory::group_of).or(pool.group);
-            moved |= group != pool.group;
+            moved |= group != pool.group || shown != pool.shown;
             pool.group = group;
         }
         if moved {
@@ -202,12 +204,14 @@ impl Observer {
                         .filter(|old| old.listener == listener && old.label == label)
                         .unwrap_or_else(|| Tracked::new(key, label, listener.clone()));
                     tracked.limit = u64::from(pool.max_children);
+                    tracked.pm = pool.pm.word();
                     tracked.page = page(key, pool);
                     tracked.shown |= place.shown;
                     self.owners.insert(key, (path.clone(), pool.name.clone()));
                     layout.pools.push(PoolPlace {
                         key,
                         name: pool.name.clone(),
+                        shown: tracked.shown,
                         listener,
                         log: places::log_of(config),
                         group: tracked.group,

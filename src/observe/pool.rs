@@ -40,6 +40,8 @@ pub(super) struct Tracked {
     /// The same as the kernel spells it.
     pub(super) bound: Listener,
     pub(super) limit: u64,
+    /// How it gets its workers.
+    pub(super) pm: &'static str,
     /// It belongs on the page: named, or seen running.
     pub(super) shown: bool,
     pub(super) master: Option<MasterSeen>,
@@ -73,6 +75,7 @@ impl Tracked {
             bound: listener.clone(),
             listener,
             limit: 0,
+            pm: "",
             shown: false,
             master: None,
             last_master: None,
@@ -209,7 +212,10 @@ impl Tracked {
         let busy = self.sockets.map(|sockets| sockets.busy);
         let whole = |peaks: &Peaks| peaks.highest().map(|value| value as u64);
         Pool {
+            key: self.key,
             name: self.label.clone(),
+            upstream: self.listener.upstream(),
+            pm: self.pm,
             up: self.up,
             busy,
             idle: self.workers.zip(busy).map(|(workers, busy)| workers.saturating_sub(busy)),

@@ -7,5 +7,6 @@ mod arrows;
 mod bad_input;
 mod docs;
 mod explain;
+mod pools;
 mod serve;
 mod support;

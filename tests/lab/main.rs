@@ -14,7 +14,9 @@
     reason = "a panic with a message is how an experiment fails"
 )]
 
+mod bench;
 mod cases;
+mod configuration;
 mod harness;
 mod load;
 mod saturation;

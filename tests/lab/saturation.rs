@@ -3,20 +3,13 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    thread::{self, JoinHandle},
+    thread,
     time::{Duration, Instant},
 };
 
 use crate::{
-    harness::{
-        Result,
-        client::{Answer, Http1},
-        exporter::{Exporter, Scrape, log_args},
-        fpm::{Fpm, Pool, write_scripts},
-        nginx::{Nginx, RICH_FORMAT, Setup},
-        places::{Places, free_port},
-        scratch_dir, wait_for,
-    },
+    bench::Bench,
+    harness::{client::Http1, exporter::Scrape, wait_for},
     say,
 };
 
@@ -28,81 +21,6 @@ const BACKLOG: u64 = 16;
 
 /// A scrape answers within this, whatever PHP-FPM does.
 const SCRAPE: Duration = Duration::from_millis(100);
-
-/// One nginx, one PHP-FPM, one exporter.
-struct Bench {
-    exporter: Exporter,
-    nginx: Nginx,
-    fpm: Fpm,
-    _dir: tempfile::TempDir,
-}
-
-impl Bench {
-    fn start(pools: &[(&str, bool, u64, &str)]) -> Result<Self> {
-        let dir = scratch_dir()?;
-        let root = dir.path();
-        let mut places = Places::default();
-        places.set("php", write_scripts(root)?.display().to_string());
-        let (mut server, mut listening) = (String::new(), Vec::new());
-        for (name, tcp, children, settings) in pools {
-            let listen = match tcp {
-                true => format!("127.0.0.1:{}", free_port()?),
-                false => root.join(format!("{name}.sock")).display().to_string(),
-            };
-            let upstream = if *tcp { listen.clone() } else { format!("unix:{listen}") };
-            server.push_str(&format!(
-                "location /{name}/ {{ fastcgi_pass {upstream}; fastcgi_read_timeout 20s; }}\n"
-            ));
-            listening.push(Pool { name, listen, children: *children as u32, settings });
-        }
-        let fpm = Fpm::start(root, "fpm", &listening)?;
-        let nginx = Nginx::start(root, &places, &Setup { server: &server, ..Setup::default() })?;
-        let args = log_args(&nginx, &nginx.rich_log(), RICH_FORMAT, &[&fpm]);
-        let exporter = Exporter::start(
-            Path::new(env!("CARGO_BIN_EXE_badgateway")),
-            &args,
-            root.join("exporter.stderr"),
-        )?;
-        Ok(Self { exporter, nginx, fpm, _dir: dir })
-    }
-
-    /// Keeps a worker, or a place in the queue, for that long.
-    fn occupy(&self, pool: &str, seconds: f64) -> JoinHandle<Answer> {
-        let (port, path) = (self.nginx.port, format!("/{pool}/slow.php?s={seconds}"));
-        if pool.contains("ondemand") {
-            // It forks for one of several connections that come at once; the others wait for who is done first.
-            thread::sleep(Duration::from_millis(100));
-        }
-        thread::spawn(move || Http1::new(port).get(&path))
-    }
-
-    /// What the page says of a pool: busy, queued, ratio in percent.
-    fn load(&self, pool: &str) -> Option<(u64, u64, u64)> {
-        let page = self.exporter.scrape().ok()?;
-        let of = |family: &str| page.value(family, &[("pool", pool)]);
-        let busy = page.value("badgateway_fpm_workers", &[("pool", pool), ("state", "busy")])?;
-        let queued = of("badgateway_fpm_listen_queue")?;
-        let ratio = of("badgateway_fpm_saturation_ratio")?;
-        Some((busy as u64, queued as u64, (ratio * 100.0).round() as u64))
-    }
-
-    /// Waits until the page says what is true; gives how long that took.
-    fn demand(&self, pool: &str, busy: u64, queued: u64, children: u64) -> Duration {
-        let expected = (busy, queued, (busy + queued) * 100 / children);
-        let start = Instant::now();
-        let mut last = None;
-        let found = wait_for("the pool's load", Duration::from_secs(4), || {
-            last = self.load(pool);
-            (last == Some(expected)).then_some(())
-        });
-        assert!(found.is_ok(), "{pool}: {last:?} instead of {expected:?} (busy, queued, percent)");
-        start.elapsed()
-    }
-}
-
-fn page_of(bench: &Bench) -> Scrape {
-    bench.exporter.scrape().expect("a scrape")
-}
 
 #[test]
 fn busy_workers_and_queues_are_those_of_the_load() {
@@ -122,7 +40,7 @@ fn busy_workers_and_queues_are_those_of_the_load() {
     let mut slowest = Duration::ZERO;
     for (name, ..) in &pools {
         bench.demand(name, 0, 0, CHILDREN);
-        let page = page_of(&bench);
+        let page = bench.page();
         let of = |family: &str| page.value(family, &[("pool", name)]);
         assert_eq!(of("badgateway_fpm_workers_limit"), Some(CHILDREN as f64), "{name}");
         assert_eq!(of("badgateway_fpm_up"), Some(1.0), "{name}");
@@ -145,7 +63,7 @@ fn busy_workers_and_queues_are_those_of_the_load() {
             let mut times: Vec<_> = (0..20)
                 .map(|_| {
                     let start = Instant::now();
-                    page_of(&bench);
+                    bench.page();
                     start.elapsed()
                 })
                 .collect();
@@ -153,15 +71,14 @@ fn busy_workers_and_queues_are_those_of_the_load() {
             say(&format!("saturation: a scrape while all are busy takes {:?} (slowest of 20)", times[19]));
             assert!(times[18] <= SCRAPE, "{times:?}");
             // Bursts are remembered for scrapes that come later.
-            let peak = page_of(&bench).value("badgateway_fpm_listen_queue_peak", &[("pool", "sat_static")]);
+            let peak = bench.page().value("badgateway_fpm_listen_queue_peak", &[("pool", "sat_static")]);
             assert_eq!(peak, Some((clients - busy) as f64));
         }
         for (name, client) in occupied {
             assert_eq!(client.join().expect("a client").code(), "200", "{name} with {clients} clients");
         }
     }
-    let saturated =
-        page_of(&bench).value("badgateway_fpm_saturated_seconds_total", &[("pool", "sat_static")]);
+    let saturated = bench.page().value("badgateway_fpm_saturated_seconds_total", &[("pool", "sat_static")]);
     assert!(saturated.is_some_and(|seconds| (2.0..=13.0).contains(&seconds)), "{saturated:?}");
     say(&format!("saturation: six kinds of pool at 0, 50, 100 and 175 %: right after at most {slowest:?}"));
 }
@@ -177,7 +94,7 @@ fn a_stopped_fpm_is_seen_from_the_kernel() {
     let waiting: Vec<_> = (0..3).map(|_| bench.occupy("sat_frozen", 0.1)).collect();
     bench.demand("sat_frozen", 0, 3, CHILDREN);
     let start = Instant::now();
-    let page = page_of(&bench);
+    let page = bench.page();
     assert!(start.elapsed() <= SCRAPE, "{:?}", start.elapsed());
     assert_eq!(page.value("badgateway_fpm_up", &[("pool", "sat_frozen")]), Some(1.0));
     bench.fpm.signal_all("CONT");
@@ -272,7 +189,7 @@ fn a_worker_killed_for_memory_is_told_from_one_that_was_killed() {
     );
     let mut last = None;
     let found = wait_for("the root causes", Duration::from_secs(10), || {
-        last = Some(roots(&page_of(&bench)));
+        last = Some(roots(&bench.page()));
         (last.as_ref() == Some(&expected)).then_some(())
     });
     assert!(found.is_ok(), "{last:?}");

@@ -157,7 +157,7 @@ impl Engine {
 
     fn snapshot(&mut self) -> Snapshot {
         self.ledger.logs = self.inputs.states();
-        self.witness.show(&mut self.ledger);
+        self.witness.show(&mut self.attributor, &mut self.ledger);
         self.ledger.snapshot(&self.attributor.names)
     }
 }

@@ -1,6 +1,7 @@
 //! Carries what the observer saw to those who count and judge: increases to the ledger, evidence to the attribution,
 //! and which pool each upstream is.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -10,6 +11,7 @@ use crate::attribute::root::{LogId, Place, Topology};
 use crate::attribute::{Attributor, Id};
 use crate::ledger::Ledger;
 use crate::observe::board::{Board, Layout, PoolPlace};
+use crate::observe::facts::PoolKey;
 use crate::observe::kernel::listener::Listener;
 use crate::record::stamp::Local;
 
@@ -36,20 +38,42 @@ impl Witness {
         for (at, fact) in news.facts {
             attributor.observe(local(at, attributor.offset()), fact);
         }
-        let upstreams = attributor.names.upstreams.ids().count();
-        let changed = news.layout.is_some() || upstreams != self.upstreams || logs != self.logs;
+        let changed = news.layout.is_some() || logs != self.logs;
         if let Some(layout) = news.layout {
+            for pool in layout.pools.iter().filter(|pool| pool.shown) {
+                // Before its first worker ends.
+                ledger.start_exits(attributor.names.pools.id(pool.name.as_bytes()));
+            }
             self.layout = layout;
         }
-        if changed {
-            (self.upstreams, self.logs) = (upstreams, logs);
-            attributor.topology = self.topology(attributor);
+        self.logs = logs;
+        self.place(changed, attributor);
+    }
+
+    /// Puts the latest sample where the next snapshot finds it, each pool under the address that nginx's logs name.
+    pub fn show(&mut self, attributor: &mut Attributor, ledger: &mut Ledger) {
+        // The lines that were just read may have named a new one.
+        self.place(false, attributor);
+        let mut seen: BTreeMap<PoolKey, Id> = BTreeMap::new();
+        for (id, place) in &attributor.topology.places {
+            // Several spellings may lead to one pool. The one that was seen first stays its name.
+            seen.entry(place.key).and_modify(|first| *first = (*first).min(*id)).or_insert(*id);
+        }
+        ledger.machine = self.board.machine();
+        for pool in &mut ledger.machine.pools {
+            if let Some(id) = seen.get(&pool.key) {
+                pool.upstream = attributor.names.upstreams.text(*id).to_owned();
+            }
         }
     }
 
-    /// Puts the latest sample where the next snapshot finds it.
-    pub fn show(&self, ledger: &mut Ledger) {
-        ledger.machine = self.board.machine();
+    /// Says which pool each upstream is, when either may be others than before.
+    fn place(&mut self, changed: bool, attributor: &mut Attributor) {
+        let upstreams = attributor.names.upstreams.ids().count();
+        if changed || upstreams != self.upstreams {
+            self.upstreams = upstreams;
+            attributor.topology = self.topology(attributor);
+        }
     }
 
     /// The log of a pool's master, if it is among those that are followed.
@@ -131,6 +155,7 @@ mod tests {
         PoolPlace {
             key: 1,
             name: "www".into(),
+            shown: true,
             listener: Listener::from_fpm("127.0.0.1:9000").unwrap(),
             log: None,
             group: None,

@@ -20,6 +20,17 @@ pub enum Pm {
     Ondemand,
 }
 
+impl Pm {
+    /// As the configuration spells it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Pm::Static => "static",
+            Pm::Dynamic => "dynamic",
+            Pm::Ondemand => "ondemand",
+        }
+    }
+}
+
 /// One pool of workers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pool {

@@ -139,6 +139,12 @@ impl Fpm {
         Ok(())
     }
 
+    /// Its configuration file.
+    #[allow(dead_code, reason = "the demo does not")]
+    pub(crate) fn config(&self) -> &Path {
+        &self.config
+    }
+
     /// FPM's error log.
     pub(crate) fn log(&self) -> &Path {
         &self.log

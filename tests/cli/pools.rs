@@ -1,0 +1,56 @@
+//! `serve`: pools of a configuration that is named, whose PHP-FPM does not run.
+
+use std::fs;
+use std::path::Path;
+
+use super::support::{Serve, text};
+
+fn rows(page: &str, family: &str) -> Vec<String> {
+    let lines = page.lines().filter_map(|line| line.strip_prefix(family)?.strip_prefix('{'));
+    let mut rows: Vec<_> = lines.map(str::to_owned).collect();
+    rows.sort();
+    rows
+}
+
+fn refused(upstream: &str) -> String {
+    format!(
+        "2026/11/20 15:08:28 [error] 7#7: *9 connect() failed (111: Connection refused) while connecting to upstream, client: 1.2.3.4, server: s, request: \"GET / HTTP/1.1\", upstream: \"fastcgi://{upstream}\", host: \"h\"\n"
+    )
+}
+
+fn append(path: &Path, bytes: &str) {
+    use std::io::Write;
+    fs::OpenOptions::new().create(true).append(true).open(path).unwrap().write_all(bytes.as_bytes()).unwrap();
+}
+
+const POOLS: &str = "[global]\nerror_log = /nowhere/fpm.log\n\
+    [all]\nuser = nobody\nlisten = 0.0.0.0:9000\npm = ondemand\npm.max_children = 3\n\
+    [one]\nuser = nobody\nlisten = 127.0.0.1:9001\npm = dynamic\npm.max_children = 3\n\
+    [socket]\nuser = nobody\nlisten = /nowhere/x.sock\npm = static\npm.max_children = 3\n";
+
+/// A rule that joins pools with upstreams needs exactly one row for each pool, under the address that nginx uses.
+#[test]
+fn a_pool_bears_the_address_that_nginx_s_logs_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, config) = (dir.path().join("error.log"), dir.path().join("php-fpm.conf"));
+    append(&log, "");
+    fs::write(&config, POOLS).unwrap();
+    let serve = Serve::start(&["--error-log", text(&log), "--fpm-config", text(&config)]);
+    serve.until(|serve| serve.scrape().contains("badgateway_fpm_pool_info"));
+    let of_all = |upstream: &str| {
+        vec![
+            format!("pool=\"all\",upstream=\"{upstream}\",pm=\"ondemand\"}} 1"),
+            "pool=\"one\",upstream=\"127.0.0.1:9001\",pm=\"dynamic\"} 1".to_owned(),
+            "pool=\"socket\",upstream=\"unix:/nowhere/x.sock\",pm=\"static\"} 1".to_owned(),
+        ]
+    };
+    let info = |serve: &Serve| rows(&serve.scrape(), "badgateway_fpm_pool_info");
+    assert_eq!(info(&serve), of_all("127.0.0.1:9000"), "as nginx would have to write it");
+    let exits = rows(&serve.scrape(), "badgateway_fpm_worker_exits_total");
+    assert!(exits.len() == 3 * 6 && exits.iter().all(|row| row.ends_with("} 0")), "before any: {exits:?}");
+    // The very scrape that reads the line shows its address; a second spelling changes nothing.
+    for upstream in ["10.1.2.3:9000", "127.0.0.1:9000", "127.0.0.1:9001"] {
+        append(&log, &refused(upstream));
+        assert_eq!(info(&serve), of_all("10.1.2.3:9000"));
+    }
+}
