@@ -1,15 +1,14 @@
 //! How close each pool is to its next 502, seen from the kernel while PHP-FPM is too busy, or stopped, to say it.
 
 use std::{
-    fs,
-    path::{Path, PathBuf},
+    path::Path,
     thread,
     time::{Duration, Instant},
 };
 
 use crate::{
     bench::Bench,
-    harness::{client::Http1, exporter::Scrape, wait_for},
+    harness::{cgroup::Cgroup, client::Http1, exporter::Scrape, wait_for},
     say,
 };
 
@@ -138,39 +137,14 @@ fn saturation_is_seen_before_the_first_502() {
     assert!(above + INTERVAL <= first, "above 1 at {above:?}, but the first 502 came at {first:?}");
 }
 
-/// A memory cgroup of our own with a limit, if this machine lets us have one.
-struct Cgroup(PathBuf);
-
-impl Cgroup {
-    fn new(limit: u64) -> Option<Self> {
-        let own = fs::read_to_string("/proc/self/cgroup").ok()?;
-        let path = |prefix: &str| own.lines().find_map(|line| line.split_once(prefix).map(|(_, path)| path));
-        let v1 =
-            path(":memory:").map(|path| (format!("/sys/fs/cgroup/memory{path}"), "memory.limit_in_bytes"));
-        let v2 = path("0::").map(|path| (format!("/sys/fs/cgroup{path}"), "memory.max"));
-        let (parent, file) = v1.or(v2)?;
-        let dir = Path::new(&parent).join(format!("badgateway-lab-{}", std::process::id()));
-        fs::create_dir(&dir).ok()?;
-        let cgroup = Self(dir);
-        fs::write(cgroup.0.join(file), limit.to_string()).ok()?;
-        Some(cgroup)
-    }
-}
-
-impl Drop for Cgroup {
-    fn drop(&mut self) {
-        let _ = wait_for("the cgroup to be empty", Duration::from_secs(5), || fs::remove_dir(&self.0).ok());
-    }
-}
-
 #[test]
 fn a_worker_killed_for_memory_is_told_from_one_that_was_killed() {
-    let Some(cgroup) = Cgroup::new(100 << 20) else {
+    let Some(cgroup) = Cgroup::new("lab", 100 << 20) else {
         say("saturation: NOT TRIED: no memory cgroup may be made here; src/observe/kernel has recorded ones");
         return;
     };
     let bench = Bench::start(&[("sat_oom", false, 3, "")]).expect("the lab starts");
-    bench.fpm.move_to(&cgroup.0).expect("PHP-FPM can be moved");
+    bench.fpm.move_to(cgroup.path()).expect("PHP-FPM can be moved");
     bench.demand("sat_oom", 0, 0, 3);
     // The counter is looked at once a second: what was before the move is none of ours.
     thread::sleep(Duration::from_millis(2200));

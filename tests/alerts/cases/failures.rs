@@ -43,6 +43,8 @@ const PAIRS: &[(&str, Level, &str, &str)] = &[
     ("Nginx502SocketMissing", Page, "socket_missing", "unknown"),
     ("Nginx502ConnectFailed", Page, "connect_failed", "unknown"),
     ("Nginx502NoLiveUpstreams", Late(60), "no_live_upstreams", "unknown"),
+    ("Nginx502NoLiveUpstreams", Late(60), "no_live_upstreams", "fpm_not_running"),
+    ("Nginx502NoLiveUpstreams", Late(60), "no_live_upstreams", "wrong_address"),
     ("Nginx502ConnectionLost", Page, "connection_reset", "unknown"),
     ("Nginx502ConnectionLost", Page, "closed_prematurely", "unknown"),
     ("Nginx502ConnectionLost", Page, "send_failed", "unknown"),

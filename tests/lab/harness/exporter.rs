@@ -47,8 +47,13 @@ pub(crate) struct Exporter {
 impl Exporter {
     /// Starts `binary serve ARGS…`; what it says on standard error goes to `stderr`.
     pub(crate) fn start(binary: &Path, args: &[String], stderr: PathBuf) -> Result<Self> {
+        Self::start_at("127.0.0.1:0", binary, args, stderr)
+    }
+
+    /// The same on an address of one's choice.
+    pub(crate) fn start_at(address: &str, binary: &Path, args: &[String], stderr: PathBuf) -> Result<Self> {
         let mut command = proc::command(binary);
-        command.arg("serve").args(args).args(["--web.listen-address", "127.0.0.1:0"]);
+        command.arg("serve").args(args).args(["--web.listen-address", address]);
         command.stdout(Stdio::piped()).stderr(fs::File::create(&stderr)?);
         let mut proc = Proc::start("badgateway", &mut command)?;
         let output = proc.stdout().ok_or("badgateway has no standard output")?;

@@ -75,6 +75,11 @@ pub(crate) fn write_scripts(root: &Path) -> Result<PathBuf> {
 impl Fpm {
     /// Writes the configuration into `root/name` and starts FPM; returns when every pool listens.
     pub(crate) fn start(root: &Path, name: &str, pools: &[Pool<'_>]) -> Result<Self> {
+        Self::start_with(root, name, "", pools)
+    }
+
+    /// The same with further lines for the section `[global]`.
+    pub(crate) fn start_with(root: &Path, name: &str, global: &str, pools: &[Pool<'_>]) -> Result<Self> {
         let program = find_program(&["php-fpm", "php-fpm8*", "php-fpm*", "php8*-fpm"], "php-fpm")?;
         let dir = root.join(name);
         fs::create_dir_all(&dir)?;
@@ -82,7 +87,7 @@ impl Fpm {
         let account = worker_account()
             .map_or_else(String::new, |(user, group)| format!("user = {user}\ngroup = {group}\n"));
         let log = dir.join("fpm.log");
-        let mut text = format!("[global]\nerror_log = {}\ndaemonize = no\n", log.display());
+        let mut text = format!("[global]\nerror_log = {}\ndaemonize = no\n{global}\n", log.display());
         for Pool { name, listen, children, settings } in pools {
             text.push_str(&format!(
                 "[{name}]\n{account}listen = {listen}\npm = static\npm.max_children = {children}\n\

@@ -1,0 +1,161 @@
+//! All failures at once, as on the worst of nights: each must bring its own notification, once, and no other.
+
+use std::{
+    collections::BTreeMap,
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    all, alone,
+    failures::{Failure, TABLE, Trouble},
+    harness::wait_for,
+    inbox::Notice,
+    say,
+    scene::Scene,
+    visitors::Visitors,
+};
+
+/// Visitors come undisturbed for so long, before anything breaks.
+const CALM: Duration = Duration::from_secs(25);
+
+/// When the failure is over, its alert leaves the window of two minutes and is kept for two more; a ticket for five.
+const OVER: Duration = Duration::from_secs(480);
+
+#[test]
+fn each_failure_brings_its_own_page_once() {
+    let _alone = alone();
+    let scene_of = |failure: &&Failure| all() || failure.short;
+    let mut failures: Vec<&Failure> = TABLE.iter().filter(scene_of).collect();
+    let text = |of: fn(&Failure) -> &'static str| {
+        failures.iter().map(|failure| of(failure)).collect::<Vec<_>>().join("\n")
+    };
+    let (http, server) = (text(|failure| failure.http), text(|failure| failure.server));
+    let mut scene = Scene::start(&http, &server, "").expect("everything starts");
+    if scene.cgroup.is_none() {
+        failures.retain(|failure| !failure.needs_cgroup);
+        say("NOT TRIED: an OOM kill, because no memory cgroup may be made here");
+    }
+
+    let port = scene.nginx.port;
+    let come = |failure: &Failure| Visitors::of(port, failure.path, failure.lanes, failure.per_second);
+    let mut visitors: BTreeMap<usize, Visitors> = failures
+        .iter()
+        .enumerate()
+        .filter(|(_, failure)| matches!(failure.trouble, Trouble::Breaks(..)))
+        .map(|(number, failure)| (number, come(failure)))
+        .collect();
+    thread::sleep(CALM);
+    assert!(scene.inbox.notices().is_empty(), "{:?}", lines(&scene.inbox.notices()));
+    assert!(visitors.values().all(|visitors| visitors.failed() == 0), "somebody was failed before");
+
+    for (number, failure) in failures.iter().enumerate() {
+        match failure.trouble {
+            Trouble::Visits => {
+                visitors.insert(number, come(failure));
+            }
+            Trouble::Breaks(break_it, _) => break_it(&mut scene).expect(failure.alert),
+        }
+    }
+    let expected = expected(&failures, &scene);
+    let mut late = Vec::new();
+    for (number, failure) in failures.iter().enumerate() {
+        // A visitor whom a retry saved notices nothing: then it counts from the first of them.
+        let began = Instant::now();
+        let first =
+            wait_for("a failed request", Duration::from_secs(20), || visitors[&number].first_failure());
+        let is_hidden = failure.alert == "NginxRetriesMaskFailures";
+        assert!(first.is_ok() != is_hidden, "{}: {first:?}", failure.path);
+        let first = first.unwrap_or(began);
+        for upstream in failure.upstreams {
+            let upstream = scene.places.fill(upstream).unwrap();
+            let left =
+                (first + Duration::from_secs(failure.within)).saturating_duration_since(Instant::now());
+            let notice = wait_for(failure.alert, left.max(Duration::from_millis(1)), || {
+                let of = |notice: &&Notice| {
+                    notice.firing
+                        && notice.receiver == failure.receiver
+                        && notice.group("upstream") == upstream
+                        && notice.group("server").is_empty()
+                };
+                scene.inbox.notices().iter().find(of).cloned()
+            });
+            match notice {
+                Ok(notice) => {
+                    let took = notice.at.saturating_duration_since(first).as_secs_f64();
+                    say(&format!("{took:6.1} s  {:8} {} {upstream}", failure.receiver, failure.alert));
+                    let said = notice.alerts[0]["annotations"]["description"].as_str().unwrap_or_default();
+                    assert!(said.contains(failure.says), "{} says: {said}", failure.alert);
+                    assert!(!said.contains("error expanding"), "{} says: {said}", failure.alert);
+                }
+                Err(error) => late.push(format!("{error} {upstream}")),
+            }
+        }
+    }
+    let broken = scene.prometheus.broken_rules().unwrap();
+    assert!(late.is_empty() && broken.is_empty(), "{late:?} {broken:?} {:#?}", lines(&scene.inbox.notices()));
+
+    for (number, failure) in failures.iter().enumerate() {
+        match failure.trouble {
+            Trouble::Visits => drop(visitors.remove(&number)),
+            Trouble::Breaks(_, mend) => mend(&mut scene).expect(failure.alert),
+        }
+    }
+    let mended = Instant::now();
+    let told = |firing: bool| {
+        let mut told = BTreeMap::new();
+        for notice in scene.inbox.notices().iter().filter(|notice| notice.firing == firing) {
+            if notice.group("server").is_empty() {
+                let names = notice.names().join("+");
+                let key = (notice.receiver.clone(), notice.group("upstream").to_owned(), names);
+                *told.entry(key).or_insert(0) += 1;
+            }
+        }
+        told
+    };
+    let over = wait_for("the end of all alerts", OVER, || (told(false) == expected).then_some(()));
+    assert!(over.is_ok(), "{:#?}", differences(&expected, &told(false)));
+    say(&format!("all {} are over {:.0?} after they were mended", expected.len(), mended.elapsed()));
+    assert_eq!(told(true), expected, "{:#?}", differences(&expected, &told(true)));
+
+    // The error budget is a page of its own, by site, and nothing mutes it.
+    let burns = scene.inbox.notices();
+    let burns: Vec<&Notice> =
+        burns.iter().filter(|notice| notice.firing && !notice.group("server").is_empty()).collect();
+    assert!(burns.iter().all(|notice| notice.names() == ["NginxErrorBudgetBurn"]));
+    if all() {
+        assert_eq!(burns.len(), 1, "{:#?}", burns.iter().map(|notice| notice.line()).collect::<Vec<_>>());
+    }
+    drop(visitors);
+    scene.finish().expect("everything stops");
+}
+
+/// Each notification: receiver, upstream, alert; once.
+type Told = BTreeMap<(String, String, String), u32>;
+
+fn expected(failures: &[&Failure], scene: &Scene) -> Told {
+    let mut expected = Told::new();
+    for failure in failures {
+        for upstream in failure.upstreams {
+            let upstream = scene.places.fill(upstream).unwrap();
+            expected.insert((failure.receiver.to_owned(), upstream, failure.alert.to_owned()), 1);
+        }
+    }
+    expected
+}
+
+fn differences(expected: &Told, told: &Told) -> Vec<String> {
+    let missing = expected
+        .iter()
+        .filter(|(key, _)| !told.contains_key(*key))
+        .map(|(key, _)| format!("missing {key:?}"));
+    let surplus = told
+        .iter()
+        .filter(|(key, count)| expected.get(*key) != Some(count))
+        .map(|(key, count)| format!("{count} times {key:?}"));
+    missing.chain(surplus).collect()
+}
+
+fn lines(notices: &[Notice]) -> Vec<String> {
+    notices.iter().map(Notice::line).collect()
+}

@@ -1,0 +1,335 @@
+//! What is broken, and the one notification that must come of it.
+
+use std::{fs, os::unix::fs::PermissionsExt};
+
+use crate::{harness::Result, scene::Scene};
+
+/// How trouble begins and ends.
+pub(crate) enum Trouble {
+    /// The visitors of a broken place come, and go away.
+    Visits,
+    /// Visitors come all the time; something is broken and mended.
+    Breaks(fn(&mut Scene) -> Result<()>, fn(&mut Scene) -> Result<()>),
+}
+use Trouble::{Breaks, Visits};
+
+/// One failure.
+pub(crate) struct Failure {
+    /// The alert that must come, and no other for this upstream.
+    pub(crate) alert: &'static str,
+    /// Who must get it.
+    pub(crate) receiver: &'static str,
+    /// Tried in the short form, too.
+    pub(crate) short: bool,
+    /// nginx's configuration for it.
+    pub(crate) http: &'static str,
+    pub(crate) server: &'static str,
+    /// Visitors: path, how many at a time, how often each in a second.
+    pub(crate) path: &'static str,
+    pub(crate) lanes: usize,
+    pub(crate) per_second: f64,
+    /// The upstream in the alert's labels: a place, or empty. Where a group has several servers, each.
+    pub(crate) upstreams: &'static [&'static str],
+    /// What the page must say.
+    pub(crate) says: &'static str,
+    pub(crate) trouble: Trouble,
+    /// Needs a memory cgroup.
+    pub(crate) needs_cgroup: bool,
+    /// Seconds from the first failed request to the notification.
+    pub(crate) within: u64,
+}
+
+/// A page must be there this soon, in seconds.
+const PAGE: u64 = 30;
+
+/// A ticket waits for three minutes, is evaluated and grouped.
+const TICKET: u64 = 300;
+
+const BASE: Failure = Failure {
+    alert: "",
+    receiver: "pager",
+    short: false,
+    http: "",
+    server: "",
+    path: "",
+    lanes: 1,
+    per_second: 4.0,
+    upstreams: &[],
+    says: "",
+    trouble: Visits,
+    needs_cgroup: false,
+    within: PAGE,
+};
+
+const TICKETS: Failure = Failure { receiver: "tickets", within: TICKET, ..BASE };
+
+fn nothing(_: &mut Scene) -> Result<()> {
+    Ok(())
+}
+
+fn set_mode(scene: &Scene, place: &str, mode: u32) -> Result<()> {
+    let path = scene.places.fill(place)?;
+    Ok(fs::set_permissions(path.trim_start_matches("unix:"), fs::Permissions::from_mode(mode))?)
+}
+
+/// All of them.
+pub(crate) const TABLE: &[Failure] = &[
+    Failure {
+        alert: "PhpFpmDown",
+        short: true,
+        server: "location /alpha/ { fastcgi_pass @alpha@; }",
+        path: "/alpha/ok.php",
+        upstreams: &["@alpha@"],
+        says: "does not run or does not listen",
+        trouble: Breaks(
+            |scene| {
+                scene.alpha.signal("TERM");
+                scene.alpha.wait_gone()
+            },
+            |scene| scene.alpha.launch(),
+        ),
+        ..BASE
+    },
+    Failure {
+        alert: "PhpFpmDown",
+        server: "location /beta/ { fastcgi_pass @beta@; }",
+        path: "/beta/ok.php",
+        upstreams: &["@beta@"],
+        says: "connection_refused",
+        trouble: Breaks(
+            |scene| {
+                scene.beta.signal_all("KILL");
+                scene.beta.wait_gone()
+            },
+            |scene| scene.beta.launch(),
+        ),
+        ..BASE
+    },
+    Failure {
+        alert: "Nginx502WrongAddress",
+        short: true,
+        server: "location /wrong/ { fastcgi_pass @nosuch@; }",
+        path: "/wrong/ok.php",
+        upstreams: &["@nosuch@"],
+        says: "does not listen there",
+        ..BASE
+    },
+    Failure {
+        alert: "Nginx502WrongAddress",
+        server: "location /mismatch/ { fastcgi_pass @plain@; }",
+        path: "/mismatch/ok.php",
+        upstreams: &["@plain@"],
+        says: "protocol_mismatch",
+        ..BASE
+    },
+    Failure {
+        alert: "Nginx502PermissionDenied",
+        short: true,
+        server: "location /locked/ { fastcgi_pass @locked@; }",
+        path: "/locked/ok.php",
+        upstreams: &["@locked@"],
+        says: "forbids nginx to connect",
+        trouble: Breaks(
+            |scene| set_mode(scene, "@locked@", 0o000),
+            |scene| set_mode(scene, "@locked@", 0o666),
+        ),
+        ..BASE
+    },
+    Failure {
+        alert: "Nginx502PoolSaturated",
+        short: true,
+        server: "location /tiny/ { fastcgi_pass @tiny@; fastcgi_read_timeout 20s; }",
+        path: "/tiny/slow.php?s=1",
+        lanes: 6,
+        upstreams: &["@tiny@"],
+        says: "backlog_full",
+        ..BASE
+    },
+    Failure {
+        alert: "Nginx502WorkerCrashed",
+        short: true,
+        server: "location /crash/ { fastcgi_pass @crash@; }",
+        path: "/crash/kill.php?sig=11",
+        upstreams: &["@crash@"],
+        says: "crashed",
+        ..BASE
+    },
+    Failure {
+        alert: "Nginx502WorkerKilled",
+        server: "location /kill/ { fastcgi_pass @kill@; }",
+        path: "/kill/kill.php?sig=9",
+        upstreams: &["@kill@"],
+        says: "no OOM kill was seen",
+        ..BASE
+    },
+    Failure {
+        alert: "Nginx502WorkerOomKilled",
+        server: "location /delta/ { fastcgi_pass @delta@; fastcgi_read_timeout 20s; }",
+        path: "/delta/oom.php",
+        per_second: 1.0,
+        upstreams: &["@delta@"],
+        says: "OOM killer",
+        needs_cgroup: true,
+        ..BASE
+    },
+    Failure {
+        alert: "Nginx502ClientNotAllowed",
+        server: "location /picky/ { fastcgi_pass @picky@; }",
+        path: "/picky/ok.php",
+        upstreams: &["@picky@"],
+        says: "listen.allowed_clients",
+        ..BASE
+    },
+    Failure {
+        alert: "Nginx502ConnectionRefused",
+        server: "location /refused/ { proxy_pass http://@closed@; }",
+        path: "/refused/",
+        upstreams: &["@closed@"],
+        says: "nothing listens there",
+        ..BASE
+    },
+    Failure {
+        alert: "Nginx502ConnectionLost",
+        server: "location /lost/ { proxy_pass http://@lost@/; }",
+        path: "/lost/close",
+        upstreams: &["@lost@"],
+        says: "closed_prematurely",
+        ..BASE
+    },
+    Failure {
+        alert: "Nginx502TlsFailure",
+        server: "location /tls/ { proxy_pass https://@tls_close@; }",
+        path: "/tls/",
+        upstreams: &["@tls_close@"],
+        says: "TLS handshake",
+        ..BASE
+    },
+    Failure {
+        alert: "Nginx502DnsFailure",
+        short: true,
+        server: "location /dns/ { set $host_name x.lab.test; proxy_pass http://$host_name; }",
+        path: "/dns/",
+        // It belongs to no upstream, so it is measured against all requests of this nginx.
+        lanes: 4,
+        upstreams: &[""],
+        says: "cannot be resolved",
+        ..BASE
+    },
+    Failure {
+        alert: "Nginx504ConnectTimeout",
+        server: "location /full/ { proxy_pass http://@full@; }",
+        path: "/full/",
+        lanes: 3,
+        upstreams: &["@full@"],
+        says: "wait for a connection",
+        ..BASE
+    },
+    Failure {
+        // The servers' own failures page, not what is left when both are out. nginx asks each of them once in
+        // fail_timeout (10 s) and worker, so five failures take longer.
+        alert: "Nginx502ConnectionRefused",
+        http: "upstream dead { server @closed3@; server @closed4@; }",
+        server: "location /dead/ { proxy_pass http://dead; }",
+        path: "/dead/",
+        lanes: 2,
+        upstreams: &["@closed3@", "@closed4@"],
+        says: "nothing listens there",
+        within: 75,
+        ..BASE
+    },
+    Failure {
+        alert: "Nginx502PhpFpmReloaded",
+        receiver: "tickets",
+        server: "location /gamma/ { fastcgi_pass @gamma@; fastcgi_read_timeout 20s; }",
+        path: "/gamma/slow.php?s=3",
+        lanes: 8,
+        upstreams: &["@gamma@"],
+        says: "process_control_timeout",
+        trouble: Breaks(
+            |scene| {
+                scene.gamma.signal("USR2");
+                Ok(())
+            },
+            nothing,
+        ),
+        within: 75,
+        ..BASE
+    },
+    Failure {
+        alert: "Nginx502RequestTerminated",
+        server: "location /term/ { fastcgi_pass @term@; fastcgi_read_timeout 20s; }",
+        path: "/term/slow.php?s=9",
+        lanes: 2,
+        upstreams: &["@term@"],
+        says: "request_terminate_timeout",
+        ..TICKETS
+    },
+    Failure {
+        alert: "Nginx502HeaderTooBig",
+        server: "location /big/ { fastcgi_pass @big@; }",
+        path: "/big/bigheader.php",
+        upstreams: &["@big@"],
+        says: "fastcgi_buffer_size",
+        ..TICKETS
+    },
+    Failure {
+        alert: "Nginx502InvalidResponse",
+        server: "location /invalid/ { proxy_pass http://@invalid@/; }",
+        path: "/invalid/space-in-header",
+        upstreams: &["@invalid@"],
+        says: "cannot accept",
+        ..TICKETS
+    },
+    Failure {
+        alert: "Nginx504SlowUpstream",
+        server: "location /slow/ { fastcgi_pass @slow@; }",
+        path: "/slow/slow.php?s=2",
+        lanes: 2,
+        per_second: 1.0,
+        upstreams: &["@slow@"],
+        says: "longer than nginx waits",
+        ..TICKETS
+    },
+    Failure {
+        alert: "NginxApplicationErrors",
+        server: "location /app/ { fastcgi_pass @app@; }",
+        path: "/app/status.php?code=502",
+        upstreams: &["@app@"],
+        says: "by the application",
+        ..TICKETS
+    },
+    Failure {
+        alert: "NginxPhpErrors",
+        server: "location /fatal/ { fastcgi_pass @fatal@; }",
+        path: "/fatal/fatal.php",
+        upstreams: &["@fatal@"],
+        says: "php_fatal",
+        ..TICKETS
+    },
+    Failure {
+        alert: "NginxReturnsErrors",
+        server: "location /return/ { return 502; }",
+        path: "/return/",
+        lanes: 2,
+        upstreams: &[""],
+        says: "by nginx itself",
+        ..TICKETS
+    },
+    Failure {
+        alert: "NginxTruncatedResponses",
+        server: "location /cut/ { proxy_pass http://@cut@/; }",
+        path: "/cut/short-body",
+        upstreams: &["@cut@"],
+        says: "the access log says 200",
+        ..TICKETS
+    },
+    Failure {
+        alert: "NginxRetriesMaskFailures",
+        http: "upstream spare { server @closed2@ max_fails=0; server @good@ backup; }",
+        server: "location /spare/ { proxy_pass http://spare; }",
+        path: "/spare/",
+        upstreams: &["@closed2@"],
+        says: "saved by a retry",
+        ..TICKETS
+    },
+];

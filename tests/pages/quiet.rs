@@ -1,0 +1,83 @@
+//! Nights on which nothing is wrong: visitors, deploys, rotations, an upgrade. Nobody may hear of them.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{all, alone, harness::wait_for, say, scene::Scene, visitors::Visitors};
+
+const SERVER: &str = "\
+    location /alpha/ { fastcgi_pass @alpha@; fastcgi_read_timeout 20s; }\n\
+    location /beta/ { fastcgi_pass @beta@; fastcgi_read_timeout 20s; }\n\
+    location /gamma/ { fastcgi_pass @gamma@; fastcgi_read_timeout 20s; }\n\
+    location /good/ { proxy_pass http://@good@; }\n";
+
+/// What an operator does on a quiet day.
+const CHORES: usize = 4;
+
+fn chore(scene: &mut Scene, number: usize) -> &'static str {
+    match number % CHORES {
+        0 => {
+            let before = scene.gamma.ready_count();
+            scene.gamma.signal("USR2");
+            let ready = || (scene.gamma.ready_count() > before).then_some(());
+            wait_for("PHP-FPM to be back", Duration::from_secs(15), ready).expect("a reload");
+            "PHP-FPM reload"
+        }
+        1 => {
+            scene.nginx.reload().expect("a reload");
+            "nginx reload"
+        }
+        2 => {
+            scene.nginx.logrotate("create").expect("a rotation");
+            "log rotation"
+        }
+        _ => {
+            scene.restart_exporter().expect("a restart");
+            "Badgateway restart"
+        }
+    }
+}
+
+#[test]
+fn a_healthy_night_pages_nobody() {
+    let _alone = alone();
+    let (length, pause) = if all() { (600, 20) } else { (48, 12) };
+    let (length, pause) = (Duration::from_secs(length), Duration::from_secs(pause));
+    let mut scene = Scene::start("", SERVER, "process_control_timeout = 10s").expect("everything starts");
+    let port = scene.nginx.port;
+    let visitors = [
+        Visitors::of(port, "/alpha/ok.php", 2, 5.0),
+        Visitors::of(port, "/beta/ok.php", 2, 5.0),
+        Visitors::of(port, "/gamma/slow.php?s=0.5", 3, 2.0),
+        Visitors::of(port, "/good/", 2, 5.0),
+    ];
+    let (start, mut done) = (Instant::now(), Vec::new());
+    while start.elapsed() < length {
+        let next = Instant::now() + pause;
+        done.push(chore(&mut scene, done.len()));
+        while Instant::now() < next {
+            let firing = scene.prometheus.query("ALERTS").expect("Prometheus answers");
+            assert!(firing.is_empty(), "after {done:?}: {firing:?}");
+            thread::sleep(Duration::from_millis(500));
+        }
+    }
+    let (failed, answered) = (
+        visitors.iter().map(Visitors::failed).sum::<u64>(),
+        visitors.iter().map(Visitors::answered).sum::<u64>(),
+    );
+    let told = scene.inbox.notices();
+    assert!(told.is_empty(), "{:?}", told.iter().map(|notice| notice.line()).collect::<Vec<_>>());
+    assert_eq!(failed, 0, "of {answered} visitors");
+    assert!(done.len() >= CHORES, "only {done:?}");
+    let broken = scene.prometheus.broken_rules().unwrap();
+    assert!(broken.is_empty(), "{broken:?}");
+    say(&format!(
+        "ok   {:.0?}: {answered} visitors, {} deploys and chores, no alert",
+        start.elapsed(),
+        done.len()
+    ));
+    drop(visitors);
+    scene.finish().expect("everything stops");
+}

@@ -1,0 +1,177 @@
+//! Everything that a page passes through, from nginx to the inbox.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use crate::{
+    alertmanager::Alertmanager,
+    harness::{
+        Result,
+        cgroup::Cgroup,
+        exporter::{Exporter, log_args},
+        fpm::{Fpm, Pool, write_scripts},
+        nginx::{Nginx, RICH_FORMAT, Setup},
+        places::{Places, free_address, free_port},
+        proc::mentioning,
+        scratch_dir, wait_for,
+    },
+    inbox::Inbox,
+    prometheus::Prometheus,
+    upstream::{
+        ClosedPort, FullPort, Server, TlsFault, closed_port, full_port, http_faults, http_good, tls_fault,
+    },
+};
+
+/// Everything that runs. The order of the fields is the order in which they are stopped.
+pub(crate) struct Scene {
+    pub(crate) prometheus: Prometheus,
+    _alertmanager: Alertmanager,
+    pub(crate) exporter: Option<Exporter>,
+    pub(crate) nginx: Nginx,
+    /// Pool `alpha`, on a unix socket.
+    pub(crate) alpha: Fpm,
+    /// Pool `beta`, on a TCP port.
+    pub(crate) beta: Fpm,
+    /// Pool `gamma`, with eight workers.
+    pub(crate) gamma: Fpm,
+    /// Pool `delta`, in a memory cgroup where that is allowed.
+    _delta: Fpm,
+    /// All other pools.
+    _solid: Fpm,
+    pub(crate) cgroup: Option<Cgroup>,
+    pub(crate) inbox: Inbox,
+    _servers: Vec<Server>,
+    _closed: Vec<ClosedPort>,
+    _full: FullPort,
+    pub(crate) places: Places,
+    arguments: Vec<String>,
+    address: String,
+    dir: Option<tempfile::TempDir>,
+}
+
+impl Scene {
+    /// Starts it all with `http` and `server` in nginx's configuration and `global` in that of PHP-FPM.
+    pub(crate) fn start(http: &str, server: &str, global: &str) -> Result<Self> {
+        let dir = scratch_dir()?;
+        let root = dir.path();
+        let mut places = Places::default();
+        let (mut servers, mut closed) = (Vec::new(), Vec::new());
+        for name in ["closed", "closed2", "closed3", "closed4"] {
+            let port = closed_port()?;
+            places.set(name, &port.address);
+            closed.push(port);
+        }
+        for (name, server) in [
+            ("lost", http_faults()?),
+            ("invalid", http_faults()?),
+            ("cut", http_faults()?),
+            ("good", http_good()?),
+            ("tls_close", tls_fault(TlsFault::Close)?),
+        ] {
+            places.set(name, &server.address);
+            servers.push(server);
+        }
+        let full = full_port()?;
+        places.set("full", &full.address);
+        places.set("nosuch", format!("unix:{}", root.join("nosuch.sock").display()));
+        places.set("plain", free_address()?);
+        places.set("php", write_scripts(root)?.display().to_string());
+
+        let fpm = |name: &str, pools: &[(&'static str, u32, &'static str)], places: &mut Places| {
+            let pools = pools.iter().map(|(name, children, settings)| {
+                let is_tcp = ["beta", "picky"].contains(name);
+                let listen = match is_tcp {
+                    true => format!("127.0.0.1:{}", free_port()?),
+                    false => root.join(format!("{name}.sock")).display().to_string(),
+                };
+                places.set(name, if is_tcp { listen.clone() } else { format!("unix:{listen}") });
+                Ok(Pool { name, listen, children: *children, settings })
+            });
+            Fpm::start_with(root, name, global, &pools.collect::<Result<Vec<_>>>()?)
+        };
+        let alpha = fpm("fpm-alpha", &[("alpha", 4, "")], &mut places)?;
+        let beta = fpm("fpm-beta", &[("beta", 4, "")], &mut places)?;
+        let gamma = fpm("fpm-gamma", &[("gamma", 8, "")], &mut places)?;
+        let delta = fpm("fpm-delta", &[("delta", 2, "")], &mut places)?;
+        let pools = [
+            ("www", 4, ""),
+            ("tiny", 1, "listen.backlog = 1"),
+            ("crash", 3, ""),
+            ("kill", 3, ""),
+            ("term", 8, "request_terminate_timeout = 1s"),
+            ("locked", 2, ""),
+            ("picky", 1, "listen.allowed_clients = 127.0.0.77\ncatch_workers_output = yes"),
+            ("slow", 12, ""),
+            ("app", 3, ""),
+            ("fatal", 3, ""),
+            ("big", 3, ""),
+        ];
+        let solid = fpm("fpm-solid", &pools, &mut places)?;
+        let cgroup = Cgroup::new("pages", 100 << 20);
+        if let Some(cgroup) = &cgroup {
+            delta.move_to(cgroup.path())?;
+        }
+
+        let http =
+            format!("server {{ listen @plain@; access_log off; location / {{ return 200 ok; }} }}\n{http}");
+        let setup = Setup { http: &http, server, workers: 2, ..Setup::default() };
+        let nginx = Nginx::start(root, &places, &setup)?;
+        let fpms = [&alpha, &beta, &gamma, &delta, &solid];
+        let mut arguments = log_args(&nginx, &nginx.rich_log(), RICH_FORMAT, &fpms);
+        arguments.extend(["--state.dir".to_owned(), root.join("state").display().to_string()]);
+        let address = free_address()?;
+        let inbox = Inbox::open()?;
+        let alertmanager = Alertmanager::start(root, &inbox)?;
+        let scrape = format!("  - {{job_name: badgateway, static_configs: [{{targets: ['{address}']}}]}}\n");
+        let exporter = Some(exporter(&address, &arguments, root)?);
+        let prometheus = Prometheus::start(root, &scrape, Some(alertmanager.port))?;
+        let scene = Self {
+            prometheus,
+            _alertmanager: alertmanager,
+            exporter,
+            nginx,
+            alpha,
+            beta,
+            gamma,
+            _delta: delta,
+            _solid: solid,
+            cgroup,
+            inbox,
+            _servers: servers,
+            _closed: closed,
+            _full: full,
+            places,
+            arguments,
+            address,
+            dir: Some(dir),
+        };
+        wait_for("the first samples and thresholds", Duration::from_secs(40), || {
+            let has = |expr: &str| scene.prometheus.query(expr).is_ok_and(|rows| !rows.is_empty());
+            (has("badgateway_fpm_up") && has("badgateway:threshold:page_ratio")).then_some(())
+        })?;
+        Ok(scene)
+    }
+
+    /// Stops Badgateway and starts it again, as an upgrade does.
+    pub(crate) fn restart_exporter(&mut self) -> Result<()> {
+        self.exporter = None;
+        let dir = self.dir.as_ref().ok_or("finished")?;
+        self.exporter = Some(exporter(&self.address, &self.arguments, dir.path())?);
+        Ok(())
+    }
+
+    /// Stops everything and makes sure that nothing is left running.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        let dir = self.dir.take().ok_or("finished twice")?;
+        drop(self);
+        let left = mentioning(dir.path());
+        if left.is_empty() { Ok(()) } else { Err(format!("still running: {left:?}").into()) }
+    }
+}
+
+fn exporter(address: &str, arguments: &[String], root: &Path) -> Result<Exporter> {
+    let binary = PathBuf::from(env!("CARGO_BIN_EXE_badgateway"));
+    Exporter::start_at(address, &binary, arguments, root.join("exporter.stderr"))
+}
