@@ -108,7 +108,7 @@ families! {
     TCP_LISTEN_DROPS Counter "tcp_listen_drops_total" []
         "Connections that the kernel dropped at a TCP listener for any reason (TcpExtListenDrops)."
     OBSERVED Gauge "observed" ["what"]
-        "Whether that part of the machine can be read: processes, unix sockets, tcp sockets, backlogs, configuration, memory. What cannot is absent, not 0."
+        "Whether that part of the machine can be read: processes, unix sockets, tcp sockets, backlogs, configuration (PHP-FPM's), nginx configuration, memory. What cannot is absent, not 0."
     LOG_LINES Counter "log_lines_total" ["log", "result"]
         "Lines read: parsed, unparsed (no line of this kind of log, or of its log_format) or oversized (skipped for their length)."
     LOG_BYTES_UNREAD Gauge "log_bytes_unread" ["log"]

@@ -18,6 +18,7 @@
 //! | connection not made | FPM's pools are known, and none listens there | `wrong_address` |
 //! | connection not made | there is no PHP-FPM | `fpm_not_running` |
 //! | connection timed out | the pool's accept queue was full | `pool_saturated` |
+//! | early end of a POST, PATCH or LOCK | a connection that nginx must have kept ([`super::kept`]); one for each | `stale_keepalive` |
 //! | any | none | what the cause itself shows |
 
 mod observed;

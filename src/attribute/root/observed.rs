@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{CAPACITY, LogId, Question, is_failed_connect, push};
 use crate::attribute::Id;
+use crate::attribute::kept::Kept;
 use crate::attribute::vocabulary::{Cause, RootCause};
 use crate::observe::facts::{Fact, GroupKey, PoolKey};
 use crate::record::stamp::Local;
@@ -39,6 +40,8 @@ pub struct Topology {
     pub any: bool,
     /// In which cgroup the master of each log is.
     pub groups: HashMap<LogId, GroupKey>,
+    /// To which upstreams nginx keeps connections, from its configuration.
+    pub kept: Kept,
 }
 
 impl Topology {

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::attribute::kept::Kept;
 use crate::attribute::logs::log_id;
+use crate::attribute::names::Interner;
 use crate::attribute::root::{LogId, Place, Topology};
 use crate::attribute::{Attributor, Id};
 use crate::ledger::Ledger;
@@ -58,6 +60,16 @@ impl Witness {
         self.logs.iter().find(|path| is_same(path, log)).map(|path| log_id(path))
     }
 
+    /// The upstreams to which nginx keeps connections.
+    fn kept(&self, upstreams: &Interner) -> Kept {
+        let timeout = |id| {
+            let upstream = Listener::from_upstream(upstreams.text(id)).ok()?;
+            let (_, timeout) = self.layout.kept.iter().find(|(server, _)| meets(server, &upstream))?;
+            Some((id, i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX)))
+        };
+        upstreams.ids().filter_map(timeout).collect()
+    }
+
     fn topology(&self, attributor: &mut Attributor) -> Topology {
         let upstreams = &attributor.names.upstreams;
         let known: Vec<(Id, &PoolPlace, Listener)> = upstreams
@@ -73,6 +85,7 @@ impl Witness {
             any: !self.layout.pools.is_empty(),
             ..Topology::default()
         };
+        topology.kept = self.kept(&attributor.names.upstreams);
         for pool in &self.layout.pools {
             topology.groups.extend(self.log_of(pool).zip(pool.group));
         }
