@@ -39,6 +39,8 @@ pub struct Layout {
     pub complete: bool,
     /// Upstreams to which nginx keeps connections, and how long an idle one.
     pub kept: Vec<(Listener, Duration)>,
+    /// nginx's groups by name, each with all its servers; those with a host name among them are left out.
+    pub groups: Vec<(String, Vec<Listener>)>,
 }
 
 /// What was seen since the last time.

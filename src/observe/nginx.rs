@@ -81,6 +81,22 @@ impl Configs {
         kept.into_iter().collect()
     }
 
+    /// Groups with all their servers, those left out that have a host name. A name that stands for two of them is
+    /// nobody's.
+    pub(super) fn groups(&self) -> Vec<(String, Vec<Listener>)> {
+        let mut groups: BTreeMap<&str, Option<Vec<Listener>>> = BTreeMap::new();
+        let configs = self.read.values().filter_map(|read| read.config.as_ref());
+        for upstream in configs.flat_map(|config| &config.upstreams) {
+            let servers: Option<Vec<_>> =
+                upstream.servers.iter().map(|server| Listener::from_upstream(server).ok()).collect();
+            let at = groups.entry(&upstream.name).or_insert_with(|| servers.clone());
+            if *at != servers {
+                *at = None;
+            }
+        }
+        groups.into_iter().filter_map(|(name, servers)| Some((name.to_owned(), servers?))).collect()
+    }
+
     fn update(&mut self, key: &Key) -> bool {
         let old = self.read.get(key);
         let fresh = |read: &Read| read.stamps.iter().all(|(file, stamp)| *stamp == modified(file));

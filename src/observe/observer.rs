@@ -188,6 +188,7 @@ impl Observer {
             pools: Vec::new(),
             complete: self.masters.is_ok() && self.places.complete(),
             kept: self.nginx.kept(),
+            groups: self.nginx.groups(),
         };
         self.owners.clear();
         // Shown ones first: they have the better claim to their plain name.

@@ -110,6 +110,7 @@ pub(super) const CASES: &[Case] = &[
         says: &["upstream prematurely closed connection"],
         errors: &[("502", "closed_prematurely", "@stale@", 1)],
         root: Some("stale_keepalive"),
+        plain_root: Some("unknown"),
         ..Case::BASE
     },
     Case {
