@@ -7,5 +7,6 @@ mod arrows;
 mod bad_input;
 mod docs;
 mod explain;
+mod kept;
 mod serve;
 mod support;

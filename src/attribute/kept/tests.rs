@@ -114,16 +114,15 @@ fn an_answer_that_broke_off_or_was_upgraded_leaves_no_connection() {
 #[test]
 fn a_format_that_lacks_a_field_proves_nothing() {
     for field in [
-        "$msec ",
-        "$pid ",
-        "$connection ",
-        "\"$upstream_connect_time\" ",
-        "\"$upstream_header_time\" ",
-        "\"$upstream_response_time\" ",
-        " \"$upstream_bytes_received\"",
+        "$msec",
+        "$pid",
+        "$connection",
+        "$upstream_connect_time",
+        "$upstream_header_time",
+        "$upstream_response_time",
+        "$upstream_bytes_received",
     ] {
-        let mut world =
-            World::new(&FORMAT.replace(field, if field.starts_with(' ') { " \"$x\"" } else { "$x " }));
+        let mut world = World::new(&FORMAT.replace(field, "$other"));
         world.answer("100.000", 5, "a:1");
         assert!(!world.failure("101.000", 5, "a:1", AT_ONCE), "{field}");
     }

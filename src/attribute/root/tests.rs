@@ -242,6 +242,19 @@ fn a_group_is_down_when_all_of_its_servers_are_for_one_reason() {
 }
 
 #[test]
+fn every_other_evidence_goes_before_a_kept_connection() {
+    let mut roots = Roots::default();
+    exit(&mut roots, 10, 1, 11);
+    roots.event(30, 30, 0, Id::NONE, Event::Reloading);
+    roots.event(31, 31, 0, Id::NONE, Event::Ready);
+    let stale = |at| Question { otherwise: RootCause::StaleKeepalive, ..reset(at) };
+    assert_eq!(
+        answers(&mut roots, vec![stale(10), stale(20), stale(30)]),
+        [RootCause::WorkerCrashed, RootCause::StaleKeepalive, RootCause::FpmReloaded]
+    );
+}
+
+#[test]
 fn how_things_stood_is_known_when_the_change_is_long_ago() {
     let mut roots = Roots::default();
     roots.observe(10, Fact::Up(1, false));
