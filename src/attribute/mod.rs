@@ -6,6 +6,7 @@
 
 mod decide;
 pub mod join;
+pub mod kept;
 pub mod logs;
 pub mod message;
 pub mod names;
@@ -95,6 +96,7 @@ pub struct Attributor {
     roots: Roots,
     /// Which pool an upstream is.
     pub topology: Topology,
+    kept: kept::Answers,
     now: Local,
     offset: i32,
     offset_known: bool,
@@ -109,6 +111,7 @@ impl Attributor {
             pending: Pending::default(),
             roots: Roots::default(),
             topology: Topology::default(),
+            kept: kept::Answers::default(),
             now: Local::MIN / 2,
             offset: options.offset,
             offset_known: false,
@@ -144,6 +147,16 @@ impl Attributor {
         let none_waits =
             || self.pending.uncounted() == 0 || connection().is_some_and(|n| !self.pending.waits_for(n));
         !is_failed(status) && none_waits()
+    }
+
+    /// Whether nginx keeps connections to one of these upstreams: then more is wanted of the line than is counted.
+    #[inline]
+    pub fn keeps(&mut self, addresses: Option<&[u8]>) -> bool {
+        !self.topology.kept.is_empty()
+            && addresses.is_some_and(|addresses| {
+                let mut peers = list::elements(addresses).filter(|address| !list::missing(address));
+                peers.any(|peer| self.topology.kept.contains_key(&self.names.upstreams.id(peer)))
+            })
     }
 
     /// Counts a line that is no failure and that no entry can belong to.
@@ -195,6 +208,15 @@ impl Attributor {
         if self.options.timings {
             self.timings(&access.times(), server, sink);
         }
+        self.follow_kept(access);
+    }
+
+    /// Gives the peer if the line shows what a failure on a kept connection would.
+    fn follow_kept(&mut self, access: &Access<'_>) -> Option<Id> {
+        if self.topology.kept.is_empty() {
+            return None;
+        }
+        self.kept.follow(access, &self.topology.kept, &mut self.names.upstreams)
     }
 
     fn keys<'a>(&mut self, access: &Access<'a>) -> Keys<'a> {
@@ -222,8 +244,9 @@ impl Attributor {
         if self.options.timings {
             self.timings(&access.times(), server, sink);
         }
+        let kept = self.follow_kept(access);
         if is_failed(keys.status) {
-            self.failed(access, &keys, &group, server, sink);
+            self.failed(access, &keys, &group, (server, kept), sink);
         } else {
             self.succeeded(&keys, &group, sink);
         }
@@ -248,7 +271,7 @@ impl Attributor {
         access: &Access<'_>,
         keys: &Keys<'_>,
         group: &Group,
-        server: Id,
+        (server, kept): (Id, Option<Id>),
         sink: &mut impl Sink,
     ) {
         let decision = decide::decide(access, group, self.options.error_log);
@@ -267,6 +290,8 @@ impl Attributor {
         let verdict = Verdict { status: keys.status, cause, server, upstream, at: keys.end };
         sink.pair(server, upstream);
         sink.error(&verdict);
+        let stale = kept == Some(upstream) && kept::may_be_stale(cause, keys.target());
+        let root = root.or(stale.then_some(RootCause::StaleKeepalive));
         self.explain(verdict, root, fastcgi, at, keys.target(), sink);
         for (seq, entry) in &group.entries {
             let Says::Failure(cause) = entry.says else {
@@ -374,6 +399,7 @@ impl Attributor {
             && context.action.after_header()
             && matches!(failure.cause, Cause::ResponseTruncated | Cause::NginxResources)
         {
+            self.kept.cut(head.pid, connection);
             sink.failure(upstream, failure.cause, Outcome::Truncated);
             if self.options.fpm && fastcgi != Some(false) {
                 let (at, asked, target) = (head.at, self.clock(head.at), Target::default());

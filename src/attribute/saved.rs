@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::names::SavedNames;
 use super::pending::SavedPending;
 use super::root::{Roots, Topology};
-use super::{Attributor, Local, Names, Options};
+use super::{Attributor, Local, Names, Options, kept};
 
 /// An [`Attributor`] in the form in which it is saved.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -47,6 +47,7 @@ impl Attributor {
             pending: pending.restore(shift),
             roots,
             topology: Topology::default(),
+            kept: kept::Answers::default(),
             now,
             offset: if offset_known { offset } else { options.offset },
             offset_known,

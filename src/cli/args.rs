@@ -140,6 +140,11 @@ pub struct ServeArgs {
     #[arg(long, value_name = "FILE")]
     pub fpm_config: Vec<PathBuf>,
 
+    /// Main file of nginx's configuration (nginx.conf), which tells to which upstreams connections are kept. Those of
+    /// running masters are found by themselves
+    #[arg(long, value_name = "FILE")]
+    pub nginx_config: Vec<PathBuf>,
+
     /// Where procfs is mounted
     #[arg(long = "path.procfs", value_name = "DIR", default_value = "/proc")]
     pub procfs: PathBuf,

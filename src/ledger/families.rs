@@ -110,7 +110,7 @@ families! {
     TCP_LISTEN_DROPS Counter "tcp_listen_drops_total" []
         "Connections that the kernel dropped at a TCP listener for any reason (TcpExtListenDrops)."
     OBSERVED Gauge "observed" ["what"]
-        "Whether that part of the machine can be read: processes, unix sockets, tcp sockets, backlogs, configuration, memory. What cannot is absent, not 0."
+        "Whether that part of the machine can be read: processes, unix sockets, tcp sockets, backlogs, configuration (PHP-FPM's), nginx configuration, memory. What cannot is absent, not 0."
     CONFIG_RELOAD_SUCCESSFUL Gauge "config_last_reload_successful" []
         "Whether all of the configuration that Badgateway depends on (PHP-FPM's files) could be read when it was read last, which is whenever it changes. What cannot be read is tried again every 5 s; meanwhile the reading before it stays in use. Absent when there is no configuration."
     CONFIG_RELOAD_TIME Gauge "config_last_reload_success_timestamp_seconds" []

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::facts::{Fact, GroupKey, PoolKey};
 use super::kernel::listener::Listener;
@@ -39,6 +39,10 @@ pub struct Layout {
     pub pools: Vec<PoolPlace>,
     /// The process table and every configuration could be read: there is no other PHP-FPM here.
     pub complete: bool,
+    /// Upstreams to which nginx keeps connections, and how long an idle one.
+    pub kept: Vec<(Listener, Duration)>,
+    /// nginx's groups by name, each with all its servers; those with a host name among them are left out.
+    pub groups: Vec<(String, Vec<Listener>)>,
 }
 
 /// What was seen since the last time.

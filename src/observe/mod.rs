@@ -8,6 +8,7 @@ pub mod facts;
 pub mod kernel;
 pub mod machine;
 mod memory;
+mod nginx;
 pub mod observer;
 mod peaks;
 mod places;

@@ -16,6 +16,7 @@ use super::kernel::sockets::{self, SocketTable, Sockets};
 use super::kernel::{Reading, diag, overflow};
 use super::machine::{Counted, Gain, Machine, Meter};
 use super::memory::{self, Memories};
+use super::nginx::Configs;
 use super::places::{self, Places};
 use super::pool::{Page, Tracked};
 use super::status::compat::scrape_uri;
@@ -44,6 +45,8 @@ pub struct Settings {
     pub cgroup: PathBuf,
     /// Main files of PHP-FPM's configuration that are named.
     pub configs: Vec<PathBuf>,
+    /// Main files of nginx's configuration that are named.
+    pub nginx: Vec<PathBuf>,
 }
 
 /// Looks at the machine.
@@ -52,6 +55,7 @@ pub struct Observer {
     board: Arc<Board>,
     processes: Processes,
     places: Places,
+    nginx: Configs,
     masters: Reading<Vec<Master>>,
     pools: Vec<Tracked>,
     /// Which master each pool belongs to, by the path of its configuration.
@@ -83,6 +87,7 @@ impl Observer {
         let mut observer = Self {
             processes: Processes::new(&settings.procfs),
             places: Places::new(settings.configs.clone()),
+            nginx: Configs::new(settings.nginx.clone()),
             masters: Ok(Vec::new()),
             pools: Vec::new(),
             owners: HashMap::new(),
@@ -148,7 +153,9 @@ impl Observer {
             .any(|master| master.config.as_ref().is_some_and(|path| !self.places.by_path.contains_key(path)));
         let due = news || (self.ticks / SLOW).is_multiple_of(CONFIGURATION);
         let changed = due && self.places.look(&self.settings.procfs, masters);
-        if changed {
+        let due = due || self.nginx.is_new(self.processes.nginx());
+        let others = due && self.nginx.look(&self.settings.procfs, self.processes.nginx());
+        if changed || others {
             self.lay_out();
         }
         let masters = self.masters.as_deref().unwrap_or_default();
@@ -170,6 +177,7 @@ impl Observer {
         let pages = alive.filter_map(|pool| pool.page.as_ref());
         self.board.ask_for(pages.map(|page| (page.key.clone(), page.target.clone())).collect());
         self.readable.insert("configuration", self.places.complete());
+        self.readable.insert("nginx configuration", self.nginx.complete());
         self.group_by_network(changed || moved);
     }
 
@@ -178,8 +186,12 @@ impl Observer {
         let mut known: HashMap<PoolKey, Tracked> =
             self.pools.drain(..).map(|pool| (pool.key, pool)).collect();
         let mut labels: BTreeMap<String, usize> = BTreeMap::new();
-        let mut layout =
-            Layout { pools: Vec::new(), complete: self.masters.is_ok() && self.places.complete() };
+        let mut layout = Layout {
+            pools: Vec::new(),
+            complete: self.masters.is_ok() && self.places.complete(),
+            kept: self.nginx.kept(),
+            groups: self.nginx.groups(),
+        };
         self.owners.clear();
         // Shown ones first: they have the better claim to their plain name.
         for shown in [true, false] {

@@ -101,9 +101,12 @@ impl<'a> Access<'a> {
     pub fn written(&self) -> Option<Written> {
         let zoned = self.field(Field::TimeLocal).and_then(stamp::time_local);
         let zoned = zoned.or_else(|| self.field(Field::TimeIso8601).and_then(stamp::time_iso8601));
-        zoned
-            .map(Written::Zoned)
-            .or_else(|| self.field(Field::Msec).and_then(stamp::msec).map(Written::Epoch))
+        zoned.map(Written::Zoned).or_else(|| self.millis().map(Written::Epoch))
+    }
+
+    /// `$msec`, in milliseconds since the epoch.
+    pub fn millis(&self) -> Option<i64> {
+        self.field(Field::Msec).and_then(stamp::msec)
     }
 
     /// `$request_time` in seconds.

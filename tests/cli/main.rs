@@ -7,6 +7,7 @@ mod arrows;
 mod bad_input;
 mod docs;
 mod explain;
+mod kept;
 mod pools;
 mod serve;
 mod support;

@@ -59,6 +59,7 @@ impl AccessLog {
             if attributor.wants_every_line() {
                 if let Some(followed) = format.followed(line)
                     && attributor.is_plain(followed.status, || followed.connection)
+                    && !attributor.keeps(followed.times.address)
                 {
                     self.tally.parsed += 1;
                     return attributor.followed(&followed, sink);

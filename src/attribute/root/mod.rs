@@ -17,7 +17,9 @@
 //! | connection not made | the pool's master is gone, or its socket does not listen | `fpm_not_running` |
 //! | connection not made | FPM's pools are known, and none listens there | `wrong_address` |
 //! | connection not made | there is no PHP-FPM | `fpm_not_running` |
+//! | no server left in a group | one of these three for each of its servers | the same |
 //! | connection timed out | the pool's accept queue was full | `pool_saturated` |
+//! | early end of a POST, PATCH or LOCK | a connection that nginx must have kept ([`super::kept`]); one for each | `stale_keepalive` |
 //! | any | none | what the cause itself shows |
 
 mod observed;
@@ -352,6 +354,11 @@ impl Roots {
 impl Question {
     fn is_lost(&self) -> bool {
         self.verdict.is_none_or(|verdict| is_lost_connection(verdict.cause))
+    }
+
+    /// Its upstream is a group's name.
+    fn is_of_group(&self) -> bool {
+        self.verdict.is_some_and(|verdict| verdict.cause == Cause::NoLiveUpstreams)
     }
 }
 

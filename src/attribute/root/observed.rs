@@ -5,8 +5,9 @@ use std::collections::{HashMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::{CAPACITY, LogId, Question, is_failed_connect, push};
-use crate::attribute::Id;
+use crate::attribute::kept::Kept;
 use crate::attribute::vocabulary::{Cause, RootCause};
+use crate::attribute::{Id, Verdict};
 use crate::observe::facts::{Fact, GroupKey, PoolKey};
 use crate::record::stamp::Local;
 
@@ -39,12 +40,18 @@ pub struct Topology {
     pub any: bool,
     /// In which cgroup the master of each log is.
     pub groups: HashMap<LogId, GroupKey>,
+    /// The servers of each of nginx's groups that is known, by the group's name.
+    pub members: HashMap<Id, Vec<Id>>,
+    /// To which upstreams nginx keeps connections, from its configuration.
+    pub kept: Kept,
 }
 
 impl Topology {
     /// Where a failure happened.
     pub(super) fn site(&self, question: &Question) -> Site<'_> {
         match self.places.get(&question.upstream) {
+            // The name of a group is no address.
+            None if question.is_of_group() => Site::Unknown,
             Some(place) => Site::Pool(place),
             None if self.complete && question.fastcgi == Some(true) && question.upstream != Id::NONE => {
                 Site::NoPool
@@ -141,6 +148,9 @@ impl Observed {
         topology: &Topology,
     ) -> Option<RootCause> {
         let cause = question.verdict.map_or(Cause::ResponseTruncated, |verdict| verdict.cause);
+        if question.is_of_group() {
+            return self.explain_group(question, topology);
+        }
         let place = match site {
             Site::Pool(place) => place,
             // That FastCGI is spoken there is what nginx was told; without that it may be any server.
@@ -170,6 +180,19 @@ impl Observed {
             return Some(RootCause::WorkerOomKilled);
         }
         place.refuses.then_some(RootCause::ClientNotAllowed)
+    }
+
+    /// What holds for each of a group's servers, were nginx to connect to it.
+    fn explain_group(&mut self, question: &Question, topology: &Topology) -> Option<RootCause> {
+        let servers = topology.members.get(&question.upstream)?;
+        let mut roots = servers.iter().map(|&upstream| {
+            let cause = Cause::ConnectionRefused;
+            let verdict = question.verdict.map(|verdict| Verdict { cause, upstream, ..verdict });
+            let question = Question { verdict, upstream, ..question.clone() };
+            self.explain(&question, topology.site(&question), topology)
+        });
+        let root = roots.next()??;
+        roots.all(|other| other == Some(root)).then_some(root)
     }
 
     /// Processes are looked at once a second, so a change of theirs is seen a little later than it happened.

@@ -225,6 +225,36 @@ fn what_does_not_listen_and_what_listens_elsewhere() {
 }
 
 #[test]
+fn a_group_is_down_when_all_of_its_servers_are_for_one_reason() {
+    let mut roots = Roots::default();
+    let mut topology = two_pools();
+    // 40 and 41 are groups; at 30 no pool listens.
+    topology.members = [(id(40), vec![id(10), id(20)]), (id(41), vec![id(10), id(30)])].into();
+    let dead = |group, at| of(group, question(at, Cause::NoLiveUpstreams, b"GET /"));
+    roots.observe(5, Fact::Up(1, false));
+    roots.observe(5, Fact::Up(2, true));
+    roots.observe(50, Fact::Up(2, false));
+    let told = ask(&mut roots, &topology, vec![dead(40, 20), dead(40, 60), dead(41, 60), dead(42, 60)]);
+    assert_eq!(
+        told.roots,
+        [RootCause::Unknown, RootCause::FpmNotRunning, RootCause::Unknown, RootCause::Unknown]
+    );
+}
+
+#[test]
+fn every_other_evidence_goes_before_a_kept_connection() {
+    let mut roots = Roots::default();
+    exit(&mut roots, 10, 1, 11);
+    roots.event(30, 30, 0, Id::NONE, Event::Reloading);
+    roots.event(31, 31, 0, Id::NONE, Event::Ready);
+    let stale = |at| Question { otherwise: RootCause::StaleKeepalive, ..reset(at) };
+    assert_eq!(
+        answers(&mut roots, vec![stale(10), stale(20), stale(30)]),
+        [RootCause::WorkerCrashed, RootCause::StaleKeepalive, RootCause::FpmReloaded]
+    );
+}
+
+#[test]
 fn how_things_stood_is_known_when_the_change_is_long_ago() {
     let mut roots = Roots::default();
     roots.observe(10, Fact::Up(1, false));

@@ -98,6 +98,7 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
         procfs: args.procfs.clone(),
         cgroup: args.cgroup.clone(),
         configs: args.fpm_config.clone(),
+        nginx: args.nginx_config.clone(),
     };
     let (poller, answers) = poll_status_pages(board.clone());
     // Dropping `observing` ends the thread.

@@ -1,12 +1,14 @@
 //! Carries what the observer saw to those who count and judge: increases to the ledger, evidence to the attribution,
 //! and which pool each upstream is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::attribute::kept::Kept;
 use crate::attribute::logs::log_id;
+use crate::attribute::names::Interner;
 use crate::attribute::root::{LogId, Place, Topology};
 use crate::attribute::{Attributor, Id};
 use crate::ledger::Ledger;
@@ -82,6 +84,32 @@ impl Witness {
         self.logs.iter().find(|path| is_same(path, log)).map(|path| log_id(path))
     }
 
+    /// The upstreams to which nginx keeps connections. They get their names before the first line that has them: it may
+    /// be followed by the failure that it explains.
+    fn kept(&self, upstreams: &mut Interner) -> Kept {
+        for (server, _) in &self.layout.kept {
+            upstreams.id(server.upstream().as_bytes());
+        }
+        let upstreams = &*upstreams;
+        let timeout = |id| {
+            let upstream = Listener::from_upstream(upstreams.text(id)).ok()?;
+            let (_, timeout) = self.layout.kept.iter().find(|(server, _)| meets(server, &upstream))?;
+            Some((id, i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX)))
+        };
+        upstreams.ids().filter_map(timeout).collect()
+    }
+
+    /// The servers of each group that the log has named: only such a one is asked about.
+    fn members(&self, upstreams: &mut Interner) -> HashMap<Id, Vec<Id>> {
+        let ids: Vec<Id> = upstreams.ids().collect();
+        let groups = ids.into_iter().filter_map(|id| {
+            let name = upstreams.text(id);
+            let (_, servers) = self.layout.groups.iter().find(|(group, _)| group == name)?;
+            Some((id, servers.iter().map(|server| upstreams.id(server.upstream().as_bytes())).collect()))
+        });
+        groups.collect()
+    }
+
     fn topology(&self, attributor: &mut Attributor) -> Topology {
         let upstreams = &attributor.names.upstreams;
         let known: Vec<(Id, &PoolPlace, Listener)> = upstreams
@@ -97,6 +125,8 @@ impl Witness {
             any: !self.layout.pools.is_empty(),
             ..Topology::default()
         };
+        topology.members = self.members(&mut attributor.names.upstreams);
+        topology.kept = self.kept(&mut attributor.names.upstreams);
         for pool in &self.layout.pools {
             topology.groups.extend(self.log_of(pool).zip(pool.group));
         }

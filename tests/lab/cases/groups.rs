@@ -109,6 +109,8 @@ pub(super) const CASES: &[Case] = &[
         seen: &[("200", 1), ("502", 1)],
         says: &["upstream prematurely closed connection"],
         errors: &[("502", "closed_prematurely", "@stale@", 1)],
+        root: Some("stale_keepalive"),
+        plain_root: Some("unknown"),
         ..Case::BASE
     },
     Case {

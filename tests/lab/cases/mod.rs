@@ -71,6 +71,8 @@ pub(crate) struct Case {
     pub(crate) failures: Option<&'static [Failure]>,
     /// The root cause of all `errors`; `None`: what design.md says that the cause itself is evidence of.
     pub(crate) root: Option<&'static str>,
+    /// The same on the `combined` log, where it is another one.
+    pub(crate) plain_root: Option<&'static str>,
     /// `badgateway_fpm_worker_exits_total`: `(pool, reason, count)`.
     pub(crate) exits: &'static [(&'static str, &'static str, u64)],
 }
@@ -90,12 +92,14 @@ impl Case {
         plain: None,
         failures: None,
         root: None,
+        plain_root: None,
         exits: &[],
     };
 
-    /// The root cause of one of its errors.
-    pub(crate) fn root_of(&self, cause: &str, upstream: &str) -> &'static str {
-        self.root.unwrap_or(match cause {
+    /// The root cause of one of its errors, on the rich or on the `combined` log.
+    pub(crate) fn root_of(&self, cause: &str, upstream: &str, rich: bool) -> &'static str {
+        let root = if rich { self.root } else { self.plain_root.or(self.root) };
+        root.unwrap_or(match cause {
             "permission_denied" if upstream.starts_with("unix:") => "socket_permissions",
             "permission_denied" | "firewall_denied" | "host_unreachable" | "dns_failure" => "network",
             "backlog_full" => "pool_saturated",

@@ -40,7 +40,7 @@ impl Totals {
         for (number, rows) in errors.iter().enumerate() {
             for row in rows {
                 let [code, cause, upstream] = [0, 1, 2].map(|part| row.key[part].clone());
-                let root = case.root_of(&cause, &upstream).to_owned();
+                let root = case.root_of(&cause, &upstream, number == 0).to_owned();
                 self.roots[number].push(Row { key: vec![upstream, code, root], ..row.clone() });
             }
         }

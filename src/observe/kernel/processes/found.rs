@@ -28,6 +28,15 @@ pub struct Process {
     pub cgroups: Reading<Cgroups>,
 }
 
+/// A master of nginx.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NginxMaster {
+    /// In the pid namespace of the procfs that was read.
+    pub pid: u32,
+    /// Its command line, the words joined by spaces.
+    pub argv: String,
+}
+
 /// A worker.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Worker {
@@ -59,6 +68,7 @@ pub(super) fn group(processes: Vec<(Process, Title)>, network: impl Fn(u32) -> R
     for (process, title) in processes {
         match title {
             Title::Pool(pool) => workers.push(Worker { pool, process }),
+            Title::Nginx(_) => {}
             Title::Master(config) => {
                 masters.insert(process.pid, (process, config));
             }

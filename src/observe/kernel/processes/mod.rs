@@ -1,7 +1,7 @@
-//! PHP-FPM's processes, by their titles.
+//! PHP-FPM's processes and nginx's masters, by their titles.
 //!
-//! Machines have thousands of processes and few of PHP-FPM's, so a scan lists all, but looks only at those
-//! that are new or known to be PHP-FPM's. hidepid, and processes that end meanwhile, just make fewer of them.
+//! Machines have thousands of processes and few of these, so a scan lists all, but looks only at those
+//! that are new or known to be wanted. hidepid, and processes that end meanwhile, just make fewer of them.
 
 mod found;
 mod stat;
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use super::cgroup::Cgroups;
 use super::reading::{self, Reading, Unreadable};
 use super::sockets;
-pub use found::{Master, Process, Worker};
+pub use found::{Master, NginxMaster, Process, Worker};
 use stat::Stat;
 use title::Title;
 
@@ -27,7 +27,7 @@ const FIRST: u8 = 2;
 
 /// What is known of a process from the last scan.
 enum Known {
-    /// None of PHP-FPM's, as far as was seen in so many looks.
+    /// None that is wanted, as far as was seen in so many looks.
     Other(u8),
     Fpm(Box<Fpm>),
 }
@@ -44,6 +44,7 @@ struct Fpm {
 pub struct Processes {
     procfs: PathBuf,
     known: HashMap<u32, Known>,
+    nginx: Vec<NginxMaster>,
     scan: u32,
     buffer: Vec<u8>,
 }
@@ -51,7 +52,7 @@ pub struct Processes {
 impl Processes {
     /// Of the procfs mounted at `procfs`.
     pub fn new(procfs: &Path) -> Self {
-        Self { procfs: procfs.into(), known: HashMap::new(), scan: 0, buffer: Vec::new() }
+        Self { procfs: procfs.into(), known: HashMap::new(), nginx: Vec::new(), scan: 0, buffer: Vec::new() }
     }
 
     /// Lists PHP-FPM's masters by pid, each with its workers. An error is one of procfs itself.
@@ -73,7 +74,17 @@ impl Processes {
             }
         }
         self.find_parents(&mut processes);
+        let nginx = processes.iter().filter_map(|(process, title)| match title {
+            Title::Nginx(argv) => Some(NginxMaster { pid: process.pid, argv: argv.clone() }),
+            _ => None,
+        });
+        self.nginx = nginx.collect();
         Ok(found::group(processes, |pid| sockets::network(&self.procfs, Some(pid))))
+    }
+
+    /// nginx's masters, as the last scan saw them.
+    pub fn nginx(&self) -> &[NginxMaster] {
+        &self.nginx
     }
 
     /// A worker whose master is not known yet: its title came late.

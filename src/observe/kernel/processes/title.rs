@@ -1,5 +1,5 @@
 //! What PHP-FPM writes over its command line (fpm_env.c, `fpm_env_setproctitle`; fpm_conf.c for the master's,
-//! fpm_children.c for a worker's).
+//! fpm_children.c for a worker's), and nginx over its master's (ngx_process_cycle.c, `master_process`).
 //!
 //! The title is cut to the room that arguments and environment had, and padded. Anyone can give himself such a
 //! title; a worker is believed only as the child of a master.
@@ -15,11 +15,17 @@ pub(super) enum Title {
     Master(Option<PathBuf>),
     /// `php-fpm: pool NAME`.
     Pool(String),
+    /// `nginx: master process ARGV…`, the words of the command line joined by spaces.
+    Nginx(String),
 }
 
 impl Title {
     pub(super) fn parse(cmdline: &[u8]) -> Option<Self> {
-        let title = cmdline.split(|b| *b == 0).next()?.trim_ascii_end().strip_prefix(b"php-fpm: ")?;
+        let title = cmdline.split(|b| *b == 0).next()?.trim_ascii_end();
+        if let Some(argv) = title.strip_prefix(b"nginx: master process ") {
+            return Some(Self::Nginx(String::from_utf8_lossy(argv).into_owned()));
+        }
+        let title = title.strip_prefix(b"php-fpm: ")?;
         if let Some(pool) = title.strip_prefix(b"pool ") {
             return Some(Self::Pool(String::from_utf8_lossy(pool).into_owned()));
         }
@@ -50,6 +56,13 @@ mod tests {
     fn a_path_that_was_cut_is_no_path() {
         assert_eq!(Title::parse(b"php-fpm: master process (/etc/php-f\0"), Some(Title::Master(None)));
         assert_eq!(Title::parse(b"php-fpm: master process\0"), Some(Title::Master(None)));
+    }
+
+    #[test]
+    fn nginx_s_master_tells_its_command_line() {
+        let title = Title::parse(b"nginx: master process /usr/sbin/nginx -c /srv/n.conf\0\0");
+        assert_eq!(title, Some(Title::Nginx("/usr/sbin/nginx -c /srv/n.conf".into())));
+        assert_eq!(Title::parse(b"nginx: worker process\0"), None);
     }
 
     #[test]
