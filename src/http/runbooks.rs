@@ -42,9 +42,9 @@ fn unknown(name: &str) -> String {
     let mut out = head("No such runbook");
     let _ = write!(out, "<h1>No such runbook</h1><p>There is none for <code>{}</code>", escape(name));
     if let Some(near) = runbooks::nearest(name, runbooks::ALL.iter().map(|runbook| runbook.name)) {
-        let _ = write!(out, "; did you mean <a href=\"/runbooks/{0}\">{0}</a>?", escape(near));
+        let _ = write!(out, "; perhaps <a href=\"/runbooks/{0}\">{0}</a>", escape(near));
     }
-    out.push_str("</p>");
+    out.push_str(". These are all:</p>");
     names(&mut out);
     out
 }
@@ -67,11 +67,11 @@ fn head(title: &str) -> String {
     )
 }
 
-/// Long commands scroll inside their box: the page itself never moves sideways.
+/// Long commands wrap, and are copied as one line: the page never moves sideways.
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;margin:1rem auto;max-width:46rem;padding:0 1rem;overflow-wrap:break-word}\
 h1{font-size:1.5rem;line-height:1.2;margin:1rem 0 .5rem}h2{font-size:1.15rem;margin:1.6rem 0 .3rem;border-bottom:1px solid #ccc}\
-pre{background:#f3f3f3;padding:.6rem .8rem;overflow-x:auto;border-radius:.3rem}code{font:.9em/1.45 ui-monospace,monospace}\
+pre{background:#f3f3f3;padding:.6rem .8rem;white-space:pre-wrap;overflow-wrap:anywhere;border-radius:.3rem}code{font:.9em/1.45 ui-monospace,monospace}\
 ol,ul{padding-left:1.4rem}li{margin:.4rem 0}dt{font-weight:600;margin-top:.6rem}dd{margin:0}\
-table{border-collapse:collapse;display:block;overflow-x:auto}td,th{text-align:left;vertical-align:top;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #ccc}\
+table{border-collapse:collapse;overflow-wrap:anywhere}td,th{text-align:left;vertical-align:top;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #ccc}\
 .note{background:#fff6d6;padding:.5rem .8rem;border-radius:.3rem}\
 @media(prefers-color-scheme:dark){body{background:#111;color:#ddd}a{color:#8cf}pre{background:#222}h2,td,th{border-color:#444}.note{background:#332b00}}";

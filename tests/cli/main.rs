@@ -7,5 +7,6 @@ mod arrows;
 mod bad_input;
 mod docs;
 mod explain;
+mod runbooks;
 mod serve;
 mod support;
