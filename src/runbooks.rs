@@ -96,6 +96,11 @@ pub fn find(name: &str) -> Option<&'static Runbook> {
 pub fn nearest<'a>(typed: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     /// Below this share of equal letters a suggestion is no help.
     const NEAR: f64 = 0.5;
+    /// Nothing longer is a name; comparing takes time and memory in proportion, and anybody may type a URL.
+    const LONGEST: usize = 64;
+    if typed.len() > LONGEST {
+        return None;
+    }
     let typed = typed.to_ascii_lowercase();
     let likeness = |word: &str| {
         let word = word.to_ascii_lowercase();
@@ -127,6 +132,7 @@ mod tests {
         assert_eq!(near("socketmissing"), Some("Nginx502SocketMissing"));
         assert_eq!(near("xyzzy"), None);
         assert_eq!(near(""), None);
+        assert_eq!(near(&"PhpFpmDown".repeat(7)), None);
     }
 
     #[test]
