@@ -11,7 +11,7 @@
 //! - [`ledger`]: counters and their label sets, rendered in Prometheus' text format.
 //! - [`http`]: serves what the ledger holds.
 //!
-//! `cli` puts them together for each command.
+//! `cli` puts them together for each command. [`runbooks`] holds texts and knows nothing of the rest.
 
 pub mod attribute;
 mod bytes;
@@ -21,4 +21,5 @@ pub mod http;
 pub mod ledger;
 pub mod observe;
 pub mod record;
+pub mod runbooks;
 pub mod source;

@@ -56,118 +56,119 @@ macro_rules! words {
 
 words! {
     /// What nginx saw. `codes` are the statuses it usually leads to: they start at 0 for each upstream.
-    /// `root` is the root cause that the cause itself is evidence of.
-    Cause { codes: &'static [u16], root: RootCause, meaning: &'static str, fix: &'static str }
+    /// `root` is the root cause that the cause itself is evidence of; `alert` names the alert, and the runbook, that
+    /// covers it.
+    Cause { codes: &'static [u16], root: RootCause, alert: &'static str, meaning: &'static str, fix: &'static str }
 
-    ConnectionRefused "connection_refused" { &[502], RootCause::Unknown,
+    ConnectionRefused "connection_refused" { &[502], RootCause::Unknown, "Nginx502ConnectionRefused",
         "nothing listens at the upstream's address",
         "start PHP-FPM (systemctl status 'php*-fpm'), or make fastcgi_pass equal to its listen address" }
-    SocketMissing "socket_missing" { &[502], RootCause::Unknown,
+    SocketMissing "socket_missing" { &[502], RootCause::Unknown, "Nginx502SocketMissing",
         "the unix socket does not exist",
         "start PHP-FPM, or correct the path: fastcgi_pass must be the pool's `listen` (ls -l /run/php/)" }
-    PermissionDenied "permission_denied" { &[502], RootCause::SocketPermissions,
+    PermissionDenied "permission_denied" { &[502], RootCause::SocketPermissions, "Nginx502PermissionDenied",
         "nginx may not open the upstream's socket",
         "set listen.owner and listen.group of the pool to nginx's user, or check SELinux (ausearch -m avc)" }
-    BacklogFull "backlog_full" { &[502], RootCause::PoolSaturated,
+    BacklogFull "backlog_full" { &[502], RootCause::PoolSaturated, "Nginx502PoolSaturated",
         "the socket's accept queue is full: every PHP worker is busy and no more requests may wait",
         "raise pm.max_children if memory allows, find what is slow (request_slowlog_timeout), then listen.backlog" }
-    FirewallDenied "firewall_denied" { &[502], RootCause::Network,
+    FirewallDenied "firewall_denied" { &[502], RootCause::Network, "Nginx502HostUnreachable",
         "the local firewall or a security module forbids the connection",
         "look at nft list ruleset / iptables -S OUTPUT on nginx's host" }
-    HostUnreachable "host_unreachable" { &[502], RootCause::Network,
+    HostUnreachable "host_unreachable" { &[502], RootCause::Network, "Nginx502HostUnreachable",
         "no route to the upstream's host, or it rejects with an ICMP error",
         "check that the host is up and that routes and firewalls let nginx through (ip route get ADDRESS)" }
-    LocalPortsExhausted "local_ports_exhausted" { &[502, 500], RootCause::Nginx,
+    LocalPortsExhausted "local_ports_exhausted" { &[502, 500], RootCause::Nginx, "NginxOutOfResources",
         "nginx has no local port left for the upstream",
         "use keepalive to the upstream, widen net.ipv4.ip_local_port_range, or add upstream addresses" }
-    ConnectFailed "connect_failed" { &[502], RootCause::Unknown,
+    ConnectFailed "connect_failed" { &[502], RootCause::Unknown, "Nginx502ConnectFailed",
         "connecting failed in an unusual way",
         "read the number in error.log; 91 and 20 mean a wrong kind of socket or path, 104 a reset on connect" }
-    ConnectTimeout "connect_timeout" { &[504, 502], RootCause::Network,
+    ConnectTimeout "connect_timeout" { &[504, 502], RootCause::Network, "Nginx504ConnectTimeout",
         "the upstream did not take the connection in time: host down, packets dropped, or a full TCP backlog",
         "check host and firewall; for PHP-FPM over TCP look at ListenOverflows (nstat -az TcpExtListenOverflows)" }
-    DnsFailure "dns_failure" { &[502], RootCause::Network,
+    DnsFailure "dns_failure" { &[502], RootCause::Network, "Nginx502DnsFailure",
         "the upstream's name could not be resolved",
         "check the resolver directive and the name itself (dig NAME @RESOLVER)" }
-    NoLiveUpstreams "no_live_upstreams" { &[502], RootCause::Unknown,
+    NoLiveUpstreams "no_live_upstreams" { &[502], RootCause::Unknown, "Nginx502NoLiveUpstreams",
         "every server of the upstream group is out: failed within fail_timeout, down, or at max_conns",
         "repair the servers: their own failures are counted beside this one" }
-    TlsFailure "tls_failure" { &[502, 504], RootCause::Tls,
+    TlsFailure "tls_failure" { &[502, 504], RootCause::Tls, "Nginx502TlsFailure",
         "TLS to the upstream failed",
         "compare proxy_ssl_* with the upstream's certificate and protocols (openssl s_client -connect ADDRESS)" }
-    SendFailed "send_failed" { &[502], RootCause::Unknown,
+    SendFailed "send_failed" { &[502], RootCause::Unknown, "Nginx502ConnectionLost",
         "the upstream closed the connection while nginx sent the request",
         "look for a body limit or an early answer in the application, and in its log" }
-    ConnectionReset "connection_reset" { &[502], RootCause::Unknown,
+    ConnectionReset "connection_reset" { &[502], RootCause::Unknown, "Nginx502ConnectionLost",
         "the upstream closed the connection without an answer: worker killed, crashed, timed out, reloaded or stopped",
         "read PHP-FPM's log at that second (exited on signal, terminating, reloading); dmesg for the OOM killer" }
-    ClosedPrematurely "closed_prematurely" { &[502], RootCause::Unknown,
+    ClosedPrematurely "closed_prematurely" { &[502], RootCause::Unknown, "Nginx502ConnectionLost",
         "the upstream ended the connection before its header was complete",
         "check the application's log; for PHP-FPM over TCP listen.allowed_clients; for keepalive its idle timeout" }
-    ResponseTimeout "response_timeout" { &[504], RootCause::SlowRequest,
+    ResponseTimeout "response_timeout" { &[504], RootCause::SlowRequest, "Nginx504SlowUpstream",
         "the upstream took longer than nginx waits",
         "find the slow request (request_slowlog_timeout, slowlog) before raising fastcgi_read_timeout" }
-    HeaderTooBig "header_too_big" { &[502], RootCause::BuffersTooSmall,
+    HeaderTooBig "header_too_big" { &[502], RootCause::BuffersTooSmall, "Nginx502HeaderTooBig",
         "the response header does not fit into nginx's buffer",
         "set fastcgi_buffer_size (proxy_buffer_size) to 16k or 32k, and look for oversized cookies" }
-    InvalidResponse "invalid_response" { &[502, 500], RootCause::Unknown,
+    InvalidResponse "invalid_response" { &[502, 500], RootCause::Unknown, "Nginx502InvalidResponse",
         "the upstream's answer breaks its protocol: header, status, length or framing",
         "read the rejected header in error.log and correct it in the application" }
-    ProtocolMismatch "protocol_mismatch" { &[502, 9], RootCause::WrongAddress,
+    ProtocolMismatch "protocol_mismatch" { &[502, 9], RootCause::WrongAddress, "Nginx502WrongAddress",
         "the peer speaks another protocol than nginx expects",
         "use fastcgi_pass for PHP-FPM and proxy_pass for HTTP, and check that the port is the right one" }
-    ResponseTruncated "response_truncated" { &[], RootCause::Unknown,
+    ResponseTruncated "response_truncated" { &[], RootCause::Unknown, "NginxTruncatedResponses",
         "the upstream failed after the header was sent: the client got half an answer with status 200",
         "treat it like connection_reset or response_timeout: PHP-FPM's log says which" }
-    UpstreamStatus "upstream_status" { &[500, 502, 503, 504], RootCause::Application,
+    UpstreamStatus "upstream_status" { &[500, 502, 503, 504], RootCause::Application, "NginxApplicationErrors",
         "the application itself answered with this status",
         "read the application's own log; nginx and PHP-FPM did their part" }
-    CachedError "cached_error" { &[500, 502, 503, 504], RootCause::Unknown,
+    CachedError "cached_error" { &[500, 502, 503, 504], RootCause::Unknown, "NginxCachedErrors",
         "a stored error was served from nginx's cache",
         "purge it, and do not cache errors (proxy_cache_valid without 5xx)" }
-    NginxReturn "nginx_return" { &[500, 502, 503, 504], RootCause::Nginx,
+    NginxReturn "nginx_return" { &[500, 502, 503, 504], RootCause::Nginx, "NginxReturnsErrors",
         "nginx made this status itself, without an upstream: return, error_page or try_files",
         "look for `return 502` and `error_page … =502` in nginx's configuration (nginx -T)" }
-    NginxLimit "nginx_limit" { &[503], RootCause::Nginx,
+    NginxLimit "nginx_limit" { &[503], RootCause::Nginx, "NginxLimitsRequests",
         "limit_req or limit_conn refused the request",
         "raise the limit if these clients are wanted (limit_req burst=, limit_conn)" }
-    NginxResources "nginx_resources" { &[500, 502], RootCause::Nginx,
+    NginxResources "nginx_resources" { &[500, 502], RootCause::Nginx, "NginxOutOfResources",
         "nginx itself ran out of connections, descriptors, disk or memory",
         "raise worker_connections and worker_rlimit_nofile; check df -h and the temp directories' owner" }
-    NginxConfig "nginx_config" { &[500], RootCause::Nginx,
+    NginxConfig "nginx_config" { &[500], RootCause::Nginx, "NginxConfigErrors",
         "nginx's configuration cannot serve this request",
         "read the message in error.log: a rewrite cycle, a bad URL in proxy_pass, a missing port" }
-    Unknown "unknown" { &[500, 502, 503, 504, 9], RootCause::Unknown,
+    Unknown "unknown" { &[500, 502, 503, 504, 9], RootCause::Unknown, "Nginx502Unexplained",
         "no evidence was found for this response",
         "log the recommended log_format and error_log at level error, both readable by Badgateway" }
 }
 
 words! {
-    /// What broke it. `codes` are the statuses it usually leads to.
-    RootCause { codes: &'static [u16], meaning: &'static str, fix: &'static str }
+    /// What broke it. `codes` are the statuses it usually leads to; `alert` names the alert, and the runbook, that covers it.
+    RootCause { codes: &'static [u16], alert: &'static str, meaning: &'static str, fix: &'static str }
 
-    FpmNotRunning "fpm_not_running" { &[502], "PHP-FPM is not running", "systemctl start php8.2-fpm; then journalctl -u 'php*-fpm' -n 50" }
-    WrongAddress "wrong_address" { &[502, 9], "nginx connects to another address than the one meant", "make fastcgi_pass and the pool's listen the same" }
-    SocketPermissions "socket_permissions" { &[502], "the socket's owner, group or mode keeps nginx out", "listen.owner = www-data, listen.group = www-data, listen.mode = 0660" }
-    PoolSaturated "pool_saturated" { &[502, 504], "all workers of the pool are busy", "find the slow requests, then raise pm.max_children within memory" }
-    WorkerOomKilled "worker_oom_killed" { &[502], "the kernel's OOM killer ended the worker", "lower pm.max_children or memory_limit, or give more memory" }
-    WorkerKilled "worker_killed" { &[502], "a worker was ended by a signal from outside", "look who sent it: dmesg for the OOM killer, deploy scripts, monitoring" }
-    WorkerCrashed "worker_crashed" { &[502], "a worker crashed", "update PHP and its extensions; get a core dump (rlimit_core) for the stack" }
-    RequestTerminated "request_terminated" { &[502], "request_terminate_timeout ended the request", "speed the script up, or raise request_terminate_timeout" }
-    SlowRequest "slow_request" { &[504], "the script is slower than nginx's timeout", "slowlog shows where; then the timeouts" }
-    FpmReloaded "fpm_reloaded" { &[502], "PHP-FPM was reloaded and dropped running requests", "set process_control_timeout = 10s so that a reload waits" }
-    FpmStopped "fpm_stopped" { &[502], "PHP-FPM was stopped or restarted", "start it; reload instead of restart in deploys" }
-    ClientNotAllowed "client_not_allowed" { &[502], "listen.allowed_clients refuses nginx's address", "add nginx's address to listen.allowed_clients" }
-    PhpMemoryLimit "php_memory_limit" { &[500], "a script used more than memory_limit", "find the script in error.log; raise memory_limit if it needs it" }
-    PhpFatal "php_fatal" { &[500], "a PHP fatal error", "read the message in error.log and repair the code" }
-    PhpTimeLimit "php_time_limit" { &[500], "a script ran longer than max_execution_time", "speed it up, or raise max_execution_time" }
-    StaleKeepalive "stale_keepalive" { &[502], "a kept connection had been closed by the upstream", "let the upstream keep connections longer than nginx does" }
-    Application "application" { &[500, 502, 503, 504], "the application answered with an error", "read its log" }
-    BuffersTooSmall "buffers_too_small" { &[502], "nginx's buffers are smaller than the header", "raise fastcgi_buffer_size / proxy_buffer_size" }
-    Tls "tls" { &[502, 504], "TLS between nginx and the upstream", "certificate, name, protocol versions" }
-    Network "network" { &[502, 504], "the network between nginx and the upstream", "routes, firewall, DNS" }
-    Nginx "nginx" { &[500, 502, 503, 504], "nginx's own configuration or limits", "nginx -T" }
-    Unknown "unknown" { &FAILED_CODES, "no evidence", "give Badgateway PHP-FPM's log" }
+    FpmNotRunning "fpm_not_running" { &[502], "PhpFpmDown", "PHP-FPM is not running", "systemctl start php8.2-fpm; then journalctl -u 'php*-fpm' -n 50" }
+    WrongAddress "wrong_address" { &[502, 9], "Nginx502WrongAddress", "nginx connects to another address than the one meant", "make fastcgi_pass and the pool's listen the same" }
+    SocketPermissions "socket_permissions" { &[502], "Nginx502PermissionDenied", "the socket's owner, group or mode keeps nginx out", "listen.owner = www-data, listen.group = www-data, listen.mode = 0660" }
+    PoolSaturated "pool_saturated" { &[502, 504], "Nginx502PoolSaturated", "all workers of the pool are busy", "find the slow requests, then raise pm.max_children within memory" }
+    WorkerOomKilled "worker_oom_killed" { &[502], "Nginx502WorkerOomKilled", "the kernel's OOM killer ended the worker", "lower pm.max_children or memory_limit, or give more memory" }
+    WorkerKilled "worker_killed" { &[502], "Nginx502WorkerKilled", "a worker was ended by a signal from outside", "look who sent it: dmesg for the OOM killer, deploy scripts, monitoring" }
+    WorkerCrashed "worker_crashed" { &[502], "Nginx502WorkerCrashed", "a worker crashed", "update PHP and its extensions; get a core dump (rlimit_core) for the stack" }
+    RequestTerminated "request_terminated" { &[502], "Nginx502RequestTerminated", "request_terminate_timeout ended the request", "speed the script up, or raise request_terminate_timeout" }
+    SlowRequest "slow_request" { &[504], "Nginx504SlowUpstream", "the script is slower than nginx's timeout", "slowlog shows where; then the timeouts" }
+    FpmReloaded "fpm_reloaded" { &[502], "Nginx502PhpFpmReloaded", "PHP-FPM was reloaded and dropped running requests", "set process_control_timeout = 10s so that a reload waits" }
+    FpmStopped "fpm_stopped" { &[502], "PhpFpmDown", "PHP-FPM was stopped or restarted", "start it; reload instead of restart in deploys" }
+    ClientNotAllowed "client_not_allowed" { &[502], "Nginx502ClientNotAllowed", "listen.allowed_clients refuses nginx's address", "add nginx's address to listen.allowed_clients" }
+    PhpMemoryLimit "php_memory_limit" { &[500], "NginxPhpErrors", "a script used more than memory_limit", "find the script in error.log; raise memory_limit if it needs it" }
+    PhpFatal "php_fatal" { &[500], "NginxPhpErrors", "a PHP fatal error", "read the message in error.log and repair the code" }
+    PhpTimeLimit "php_time_limit" { &[500], "NginxPhpErrors", "a script ran longer than max_execution_time", "speed it up, or raise max_execution_time" }
+    StaleKeepalive "stale_keepalive" { &[502], "Nginx502StaleKeepalive", "a kept connection had been closed by the upstream", "let the upstream keep connections longer than nginx does" }
+    Application "application" { &[500, 502, 503, 504], "NginxApplicationErrors", "the application answered with an error", "read its log" }
+    BuffersTooSmall "buffers_too_small" { &[502], "Nginx502HeaderTooBig", "nginx's buffers are smaller than the header", "raise fastcgi_buffer_size / proxy_buffer_size" }
+    Tls "tls" { &[502, 504], "Nginx502TlsFailure", "TLS between nginx and the upstream", "certificate, name, protocol versions" }
+    Network "network" { &[502, 504], "Nginx502HostUnreachable", "the network between nginx and the upstream", "routes, firewall, DNS" }
+    Nginx "nginx" { &[500, 502, 503, 504], "NginxConfigErrors", "nginx's own configuration or limits", "nginx -T" }
+    Unknown "unknown" { &FAILED_CODES, "Nginx502Unexplained", "no evidence", "give Badgateway PHP-FPM's log" }
 }
 
 words! {
@@ -226,6 +227,15 @@ impl Cause {
             _ => self.root(),
         }
     }
+
+    /// The runbook for failures of this cause behind which there is this root cause: that of the root cause, unless
+    /// it says less than the cause does.
+    pub const fn runbook(self, root: RootCause) -> &'static str {
+        match root {
+            RootCause::Network | RootCause::Nginx | RootCause::Unknown => self.alert(),
+            root => root.alert(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -256,6 +266,13 @@ mod tests {
             assert!(!cause.meaning().is_empty() && !cause.fix().is_empty(), "{cause:?}");
             assert!(cause.codes().iter().all(|code| is_failed(*code)), "{cause:?}");
         }
+    }
+
+    #[test]
+    fn the_runbook_is_the_one_that_says_more() {
+        assert_eq!(Cause::SocketMissing.runbook(RootCause::FpmStopped), "PhpFpmDown");
+        assert_eq!(Cause::SocketMissing.runbook(RootCause::Unknown), "Nginx502SocketMissing");
+        assert_eq!(Cause::DnsFailure.runbook(RootCause::Network), "Nginx502DnsFailure");
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub enum Command {
     Serve(ServeArgs),
     /// Read log files once and say what failed, why, and what to do first
     Explain(ExplainArgs),
+    /// Say what to do for an alert, a cause or a root cause
+    Runbook(RunbookArgs),
 }
 
 /// Which logs.
@@ -74,6 +76,13 @@ pub struct ExplainArgs {
     /// upstream and level
     #[arg(long, conflicts_with = "format")]
     pub lines: bool,
+}
+
+/// `runbook`
+#[derive(Debug, Args)]
+pub struct RunbookArgs {
+    /// An alert (PhpFpmDown), a cause (socket_missing) or a root cause (worker_crashed). Without it: the list
+    pub name: Option<String>,
 }
 
 /// `--format`

@@ -4,6 +4,7 @@ mod args;
 mod explain;
 mod logging;
 mod merge;
+mod runbook;
 mod serve;
 mod zone;
 
@@ -18,6 +19,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Some(Command::Explain(args)) => explain::run(&args).map_err(|error| error.to_string()),
+        Some(Command::Runbook(args)) => runbook::run(&args).map_err(|error| error.to_string()),
         Some(Command::Serve(args)) => serve::run(&args).map_err(|error| error.to_string()),
         None => serve::run(&cli.serve).map_err(|error| error.to_string()),
     };

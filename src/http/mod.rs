@@ -1,11 +1,13 @@
-//! The HTTP server: metrics, health, and a page for people.
+//! The HTTP server: metrics, health, and pages for people.
 //!
 //! It owns no numbers. For each scrape it asks for a snapshot, which is taken after everything that was
 //! written to the logs before has been read.
 
 mod encode;
+mod markdown;
 mod page;
 mod process;
+mod runbooks;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -118,6 +120,9 @@ pub async fn serve(
         .route("/-/healthy", get(|| async { "Badgateway is healthy.\n" }))
         .route("/-/ready", get(ready))
         .route("/", get(root))
+        .route("/runbooks", get(runbooks::list))
+        .route("/runbooks/", get(runbooks::list))
+        .route("/runbooks/{name}", get(runbooks::one))
         .with_state(app);
     axum::serve(listener, router).with_graceful_shutdown(stop).await.map_err(ServerError::Serve)
 }

@@ -33,21 +33,23 @@ pub(super) fn render(snapshot: &Snapshot, telemetry_path: &str) -> String {
         for ((code, word, upstream), count) in &rows {
             let cause = Cause::ALL.iter().find(|cause| cause.word() == word);
             let (meaning, fix) = cause.map_or(("", ""), |cause| (cause.meaning(), cause.fix()));
+            let runbook = cause.map_or(String::new(), |cause| format!("/{}", cause.alert()));
             let _ = write!(
                 out,
-                "<tr><td class=n>{count}<td>{}<td><b>{}</b><td><code>{}</code><td>{}<br><i>{}</i></tr>",
+                "<tr><td class=n>{count}<td>{}<td><b>{}</b><td><code>{}</code><td>{}<br><i>{}</i><br><a href=\"/runbooks{}\">runbook</a></tr>",
                 escape(code),
                 escape(word),
                 escape(upstream),
                 escape(meaning),
-                escape(fix)
+                escape(fix),
+                escape(&runbook)
             );
         }
         out.push_str("</table>");
     }
     let _ = write!(
         out,
-        "<p><a href=\"{}\">metrics</a> · <a href=\"/-/healthy\">healthy</a> · <a href=\"/-/ready\">ready</a> · version {}</p>",
+        "<p><a href=\"{}\">metrics</a> · <a href=\"/runbooks\">runbooks</a> · <a href=\"/-/healthy\">healthy</a> · <a href=\"/-/ready\">ready</a> · version {}</p>",
         escape(telemetry_path),
         env!("CARGO_PKG_VERSION")
     );
@@ -60,7 +62,8 @@ table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:t
 .n{text-align:right;font-variant-numeric:tabular-nums}code{word-break:break-all}@media(prefers-color-scheme:dark){body{background:#111;color:#ddd}a{color:#8cf}}</style>\
 <h1>Badgateway</h1><p>Failed responses since the start, by what nginx saw.</p>";
 
-fn escape(text: &str) -> String {
+/// Text as it may stand in HTML.
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
@@ -79,6 +82,7 @@ mod tests {
         ledger.error(&Verdict { status: 502, cause: Cause::BacklogFull, server, upstream, at: 0 });
         let page = render(&ledger.snapshot(&names), "/metrics");
         assert!(page.contains("backlog_full") && page.contains(Cause::BacklogFull.meaning()));
+        assert!(page.contains("href=\"/runbooks/Nginx502PoolSaturated\""));
         assert!(page.contains("&lt;script&gt;") && !page.contains("<script>"));
     }
 }

@@ -20,9 +20,13 @@ fn the_text_says_what_failed_why_and_what_to_do() {
     let (access, error, fpm) = logs("fpm_restart_under_load");
     let output = run(&["explain", "--access-log", &access, "--error-log", &error, "--fpm-log", &fpm]);
     let said = String::from_utf8(output.stdout).unwrap();
-    for wanted in
-        ["360 responses, 108 of them failed (30.0 %)", "   96  502   socket_missing", "fpm_stopped", "Fix: "]
-    {
+    for wanted in [
+        "360 responses, 108 of them failed (30.0 %)",
+        "   96  502   socket_missing",
+        "fpm_stopped",
+        "Fix: ",
+        "More: badgateway runbook PhpFpmDown",
+    ] {
         assert!(said.contains(wanted), "{said}");
     }
 }

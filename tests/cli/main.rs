@@ -9,5 +9,6 @@ mod docs;
 mod explain;
 mod kept;
 mod pools;
+mod runbooks;
 mod serve;
 mod support;

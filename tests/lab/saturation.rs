@@ -1,7 +1,6 @@
 //! How close each pool is to its next 502, seen from the kernel while PHP-FPM is too busy, or stopped, to say it.
 
 use std::{
-    path::Path,
     thread,
     time::{Duration, Instant},
 };

@@ -154,6 +154,11 @@ impl Scene {
         Ok(scene)
     }
 
+    /// Whether an upstream is one of ours; what belongs to none is.
+    pub(crate) fn owns(&self, upstream: &str) -> bool {
+        upstream.is_empty() || self.places.values().any(|place| place == upstream)
+    }
+
     /// Stops Badgateway and starts it again, as an upgrade does.
     pub(crate) fn restart_exporter(&mut self) -> Result<()> {
         self.exporter = None;

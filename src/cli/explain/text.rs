@@ -128,12 +128,18 @@ fn meanings(report: &Report, out: &mut String) {
         roots.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         if roots.is_empty() {
             let _ = writeln!(out, "    Fix: {}.", cause.fix());
+            more(cause.alert(), out);
         }
         for (root, count) in roots {
             let _ = writeln!(out, "    Behind {count} of them: {} ({}).", root.meaning(), root.word());
             let _ = writeln!(out, "    Fix: {}.", root.fix());
+            more(cause.runbook(root), out);
         }
     }
+}
+
+fn more(runbook: &str, out: &mut String) {
+    let _ = writeln!(out, "    More: badgateway runbook {runbook}");
 }
 
 fn capital(text: &str) -> String {

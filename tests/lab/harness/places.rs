@@ -20,6 +20,12 @@ impl Places {
         self.0.insert(name.to_owned(), value.into());
     }
 
+    /// What the names stand for.
+    #[allow(dead_code, reason = "not everybody who shares this asks")]
+    pub(crate) fn values(&self) -> impl Iterator<Item = &str> {
+        self.0.values().map(String::as_str)
+    }
+
     /// Replaces every `@name@`. nginx's own `@named` locations have no second `@` and stay as they are.
     pub(crate) fn fill(&self, text: &str) -> Result<String> {
         let mut filled = String::with_capacity(text.len());
