@@ -18,6 +18,7 @@ mod bench;
 mod cases;
 mod configuration;
 mod harness;
+mod idle;
 mod load;
 mod saturation;
 mod stand;
