@@ -13,8 +13,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::cgroup::Cgroups;
+use super::namespace;
 use super::reading::{self, Reading, Unreadable};
-use super::sockets;
 pub use found::{Master, Process, Worker};
 use stat::Stat;
 use title::Title;
@@ -73,7 +73,7 @@ impl Processes {
             }
         }
         self.find_parents(&mut processes);
-        Ok(found::group(processes, |pid| sockets::network(&self.procfs, Some(pid))))
+        Ok(found::group(processes, |pid, kind| namespace::inode(&self.procfs, Some(pid), kind)))
     }
 
     /// A worker whose master is not known yet: its title came late.
