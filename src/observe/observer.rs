@@ -155,6 +155,10 @@ impl Observer {
         let masters = self.masters.as_deref().unwrap_or_default();
         let mut moved = false;
         for pool in &mut self.pools {
+            if self.masters.is_err() {
+                pool.forget_processes();
+                continue;
+            }
             let Some((home, name)) = self.owners.get(&pool.key) else { continue };
             let master = self.places.master_of(home, masters);
             let shown = pool.shown;

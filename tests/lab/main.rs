@@ -20,6 +20,7 @@ mod configuration;
 mod harness;
 mod idle;
 mod load;
+mod namespaces;
 mod saturation;
 mod stand;
 mod upstream;

@@ -54,6 +54,15 @@ impl Containers {
         fs::remove_dir_all(self.0.path().join(pid.to_string())).unwrap();
     }
 
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("1")).unwrap();
+        fs::write(dir.path().join("1/stat"), "1 (init) S 0 1 1 0 -1 0 0 0 0 0 1 2 0 0 20 0 1 0 1 9 3 0\n")
+            .unwrap();
+        fs::write(dir.path().join("1/cmdline"), "/sbin/init\0").unwrap();
+        Self(dir)
+    }
+
     /// One look; gives the pools by their PHP-FPM's number, each with the pid of its master.
     fn look(&self, places: &mut Places, now: Instant) -> Vec<(u32, String, Option<u32>)> {
         let masters = Processes::new(self.0.path()).scan().unwrap();
@@ -70,7 +79,7 @@ impl Containers {
 
 #[test]
 fn containers_with_one_path_are_several_and_keep_their_place_over_restarts() {
-    let containers = Containers(tempfile::tempdir().unwrap());
+    let containers = Containers::new();
     let mut places = Places::new(Vec::new());
     let (start, soon) = (Instant::now(), Instant::now() + Duration::from_secs(5));
     let row = |nth, pool: &str, pid| (nth, pool.to_owned(), pid);
@@ -104,7 +113,7 @@ fn containers_with_one_path_are_several_and_keep_their_place_over_restarts() {
 
 #[test]
 fn where_namespaces_may_not_be_read_one_path_is_one_place() {
-    let containers = Containers(tempfile::tempdir().unwrap());
+    let containers = Containers::new();
     let mut places = Places::new(Vec::new());
     containers.run(10, 100, "one");
     containers.run(20, 200, "two");

@@ -1,7 +1,7 @@
 //! PHP-FPM's processes, by their titles.
 //!
 //! Machines have thousands of processes and few of PHP-FPM's, so a scan lists all, but looks only at those
-//! that are new or known to be PHP-FPM's. hidepid, and processes that end meanwhile, just make fewer of them.
+//! that are new or known to be PHP-FPM's. Processes that end meanwhile just make fewer of them.
 
 mod found;
 mod stat;
@@ -54,9 +54,12 @@ impl Processes {
         Self { procfs: procfs.into(), known: HashMap::new(), scan: 0, buffer: Vec::new() }
     }
 
-    /// Lists PHP-FPM's masters by pid, each with its workers. An error is one of procfs itself.
+    /// Lists PHP-FPM's masters by pid, each with its workers. An error is one of procfs itself, or hidepid.
     pub fn scan(&mut self) -> Reading<Vec<Master>> {
         self.scan = self.scan.wrapping_add(1);
+        // Every pid namespace has its first process, and its stat is open to all. Where hidepid hides it, it hides others,
+        // too: none that is seen does not mean that there is none.
+        self.stat(1)?;
         let mut before = std::mem::take(&mut self.known);
         let mut processes = Vec::new();
         for pid in pids(&self.procfs)? {
