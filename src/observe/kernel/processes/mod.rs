@@ -38,6 +38,8 @@ struct Fpm {
     started: f64,
     title: Title,
     cgroups: Reading<Cgroups>,
+    /// Its CPU time in ticks when the time it waited for a CPU was read, and that.
+    waited: Option<(u64, Reading<f64>)>,
 }
 
 /// The process table, as far as PHP-FPM is concerned.
@@ -105,7 +107,7 @@ impl Processes {
             // A master may be moved; the cgroups of its workers are not asked for.
             fpm.cgroups = Cgroups::read(&self.procfs, pid);
         }
-        let process = self.process(pid, &stat, &fpm);
+        let process = self.process(pid, &stat, &mut fpm);
         // It may be a worker that was just born. During a reload a master has no title for a moment.
         if matches!(fpm.title, Title::Master(_)) {
             fpm.title = self.title(pid).unwrap_or(fpm.title);
@@ -128,8 +130,8 @@ impl Processes {
         let start = stat.start as f64 / procfs::ticks_per_second() as f64;
         // Kept with the process: the kernel derives it from the wall clock, and a start time must not move.
         let started = start + self.boot_time().unwrap_or_default();
-        let fpm = Fpm { start: stat.start, started, title: title.clone(), cgroups };
-        out.push((self.process(pid, &stat, &fpm), title));
+        let mut fpm = Fpm { start: stat.start, started, title: title.clone(), cgroups, waited: None };
+        out.push((self.process(pid, &stat, &mut fpm), title));
         Some(Known::Fpm(Box::new(fpm)))
     }
 
@@ -138,7 +140,14 @@ impl Processes {
         Title::parse(&self.buffer)
     }
 
-    fn process(&mut self, pid: u32, stat: &Stat, fpm: &Fpm) -> Process {
+    fn process(&mut self, pid: u32, stat: &Stat, fpm: &mut Fpm) -> Process {
+        // Who did not run a tick did not wait for one worth telling, and what it waited is a sum: nothing is lost, and
+        // idle workers, which are most, cost half.
+        let waited = match fpm.waited.take() {
+            Some((ticks, wait)) if ticks == stat.cpu => wait,
+            _ => self.run_queue_wait(pid),
+        };
+        fpm.waited = Some((stat.cpu, waited.clone()));
         Process {
             pid,
             ppid: stat.ppid,
@@ -146,7 +155,7 @@ impl Processes {
             started: fpm.started,
             cpu_seconds: stat.cpu as f64 / procfs::ticks_per_second() as f64,
             resident_bytes: stat.resident.saturating_mul(rustix::param::page_size() as u64),
-            run_queue_wait: self.run_queue_wait(pid),
+            run_queue_wait: waited,
             cgroups: fpm.cgroups.clone(),
         }
     }
