@@ -7,7 +7,7 @@ CARGO ?= cargo
 help:
 	@echo 'make demo    break PHP in seven ways on this machine and watch Badgateway name each'
 	@echo 'make test    everything that must hold: lint, unit, corpus, real servers, docs (about 5 minutes)'
-	@echo 'make soak    the tests of bad nights in their long form: kills, rotations, random sequences (about 5 minutes after the build)'
+	@echo 'make soak    the tests of bad nights in their long form: kills, rotations, random sequences, CPU of the sampler (about 5 minutes after the build)'
 	@echo 'make lint    rustfmt and clippy, warnings denied'
 	@echo 'make fmt     rewrite the sources as rustfmt wants them'
 	@echo 'make docs    regenerate docs/metrics.md and the page of the recorded machine'
@@ -29,6 +29,7 @@ test: setup-test lint
 # Each prints one line with what it did and found.
 soak: setup-test
 	SOAK=1 SEQUENCES=100000 $(CARGO) test --locked --release --test source --test reliability -- --nocapture
+	SOAK=1 $(CARGO) test --locked --release --test lab -- --nocapture fifty_idle
 
 lint: setup-test
 	$(CARGO) fmt --all --check

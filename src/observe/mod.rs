@@ -5,6 +5,7 @@
 
 pub mod board;
 pub mod facts;
+mod homes;
 pub mod kernel;
 pub mod machine;
 mod memory;

@@ -1,7 +1,7 @@
 //! The thread that looks at the machine: sockets five times a second, because bursts are short, all else once.
 
-use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime};
@@ -10,10 +10,11 @@ use siphasher::sip::SipHasher13;
 
 use super::board::{Board, Layout, PoolPlace};
 use super::facts::{Fact, PoolKey};
+use super::homes::Home;
 use super::kernel::listener::Listener;
 use super::kernel::processes::{Master, Processes};
 use super::kernel::sockets::{self, SocketTable, Sockets};
-use super::kernel::{Reading, diag, overflow};
+use super::kernel::{Reading, diag, namespace, overflow};
 use super::machine::{Counted, Gain, Machine, Meter};
 use super::memory::{self, Memories};
 use super::nginx::Configs;
@@ -30,8 +31,9 @@ const TICK: Duration = Duration::from_millis(200);
 /// Samples between two looks at all else.
 const SLOW: u32 = 5;
 
-/// A table of sockets is read in at most one part in this many of the time.
-const SHARE: u32 = 100;
+/// A table of sockets is read in at most one part in this many of the time: all we do together must stay below 1 % of a
+/// core.
+const SHARE: u32 = 200;
 
 /// Looks at the process table between two looks for changed configuration files.
 const CONFIGURATION: u32 = 5;
@@ -58,8 +60,8 @@ pub struct Observer {
     nginx: Configs,
     masters: Reading<Vec<Master>>,
     pools: Vec<Tracked>,
-    /// Which master each pool belongs to, by the path of its configuration.
-    owners: HashMap<PoolKey, (PathBuf, String)>,
+    /// Which PHP-FPM each pool belongs to, and its name there.
+    owners: HashMap<PoolKey, (Home, String)>,
     tables: Vec<Table>,
     memories: Memories,
     answers: Answers,
@@ -95,7 +97,7 @@ impl Observer {
             memories: Memories::new(&settings.procfs, &settings.cgroup),
             answers,
             meter: Meter::default(),
-            own_network: sockets::network(&settings.procfs, None).ok(),
+            own_network: namespace::inode(&settings.procfs, None, "net").ok(),
             readable: BTreeMap::new(),
             ticks: 0,
             settings,
@@ -124,7 +126,7 @@ impl Observer {
     fn look(&mut self, now: Instant) {
         let (mut gains, mut facts) = (Vec::new(), Vec::new());
         if self.ticks.is_multiple_of(SLOW) {
-            self.look_at_processes(&mut gains, &mut facts);
+            self.look_at_processes(now, &mut gains, &mut facts);
             self.look_at_limits();
             self.look_at_memory(&mut gains, &mut facts);
             self.look_at_drops(&mut gains);
@@ -144,25 +146,28 @@ impl Observer {
         self.board.put(machine, gains, facts.into_iter().map(|fact| (at, fact)).collect());
     }
 
-    fn look_at_processes(&mut self, gains: &mut Vec<Gain>, facts: &mut Vec<Fact>) {
+    fn look_at_processes(&mut self, now: Instant, gains: &mut Vec<Gain>, facts: &mut Vec<Fact>) {
         self.masters = self.processes.scan().map(|masters| places::resolved(&self.settings.procfs, masters));
         self.readable.insert("processes", self.masters.is_ok());
         let masters = self.masters.as_deref().unwrap_or_default();
-        let news = masters
-            .iter()
-            .any(|master| master.config.as_ref().is_some_and(|path| !self.places.by_path.contains_key(path)));
+        let news = self.places.settle(masters, now);
         let due = news || (self.ticks / SLOW).is_multiple_of(CONFIGURATION);
-        let changed = due && self.places.look(&self.settings.procfs, masters);
+        let looked = due && self.places.look(&self.settings.procfs, masters);
         let due = due || self.nginx.is_new(self.processes.nginx());
         let others = due && self.nginx.look(&self.settings.procfs, self.processes.nginx());
+        let changed = looked || news;
         if changed || others {
             self.lay_out();
         }
         let masters = self.masters.as_deref().unwrap_or_default();
         let mut moved = false;
         for pool in &mut self.pools {
-            let Some((path, name)) = self.owners.get(&pool.key) else { continue };
-            let master = masters.iter().find(|master| master.config.as_ref() == Some(path));
+            if self.masters.is_err() {
+                pool.forget_processes();
+                continue;
+            }
+            let Some((home, name)) = self.owners.get(&pool.key) else { continue };
+            let master = self.places.master_of(home, masters);
             let shown = pool.shown;
             facts.extend(pool.processes(master, name, gains));
             let group = master.and_then(memory::group_of).or(pool.group);
@@ -185,7 +190,7 @@ impl Observer {
     fn lay_out(&mut self) {
         let mut known: HashMap<PoolKey, Tracked> =
             self.pools.drain(..).map(|pool| (pool.key, pool)).collect();
-        let mut labels: BTreeMap<String, usize> = BTreeMap::new();
+        let mut labels = BTreeSet::new();
         let mut layout = Layout {
             pools: Vec::new(),
             complete: self.masters.is_ok() && self.places.complete(),
@@ -195,22 +200,19 @@ impl Observer {
         self.owners.clear();
         // Shown ones first: they have the better claim to their plain name.
         for shown in [true, false] {
-            for (path, place) in self.places.by_path.iter().filter(|(_, place)| place.shown == shown) {
+            for (home, place) in self.places.by_home.iter().filter(|(_, place)| place.shown == shown) {
                 let Some(config) = &place.config else { continue };
                 for pool in &config.pools {
                     let listener = match Listener::from_fpm(&pool.listen) {
                         Ok(listener) => listener,
                         Err(error) => {
-                            tracing::debug!("pool {} of {}: {error}", pool.name, path.display());
+                            tracing::debug!("pool {} of {}: {error}", pool.name, home.path.display());
                             continue;
                         }
                     };
-                    let key = key(path, &pool.name);
-                    let label = match labels.get(&pool.name) {
-                        None => pool.name.clone(),
-                        Some(_) => format!("{} ({})", pool.name, listener.upstream()),
-                    };
-                    *labels.entry(pool.name.clone()).or_default() += 1;
+                    let key = key(home, &pool.name);
+                    let label = label(&labels, &pool.name, &listener);
+                    labels.insert(label.clone());
                     let mut tracked = known
                         .remove(&key)
                         .filter(|old| old.listener == listener && old.label == label)
@@ -219,7 +221,7 @@ impl Observer {
                     tracked.pm = pool.pm.word();
                     tracked.page = page(key, pool);
                     tracked.shown |= place.shown;
-                    self.owners.insert(key, (path.clone(), pool.name.clone()));
+                    self.owners.insert(key, (home.clone(), pool.name.clone()));
                     layout.pools.push(PoolPlace {
                         key,
                         name: pool.name.clone(),
@@ -241,8 +243,8 @@ impl Observer {
         let masters = self.masters.as_deref().unwrap_or_default();
         let mut groups: BTreeMap<(PathBuf, bool), Vec<usize>> = BTreeMap::new();
         for (index, pool) in self.pools.iter().enumerate() {
-            let owner = self.owners.get(&pool.key).map(|(path, _)| path);
-            let master = masters.iter().find(|master| master.config.as_ref() == owner);
+            let owner = self.owners.get(&pool.key);
+            let master = owner.and_then(|(home, _)| self.places.master_of(home, masters));
             let elsewhere = master.filter(|master| match (&master.network, self.own_network) {
                 (Ok(theirs), Some(ours)) => *theirs != ours,
                 _ => false,
@@ -338,7 +340,18 @@ fn page(key: PoolKey, pool: &fpm::Pool) -> Option<Page> {
     Some(Page { key: format!("{key:016x}"), target: Target { address, path }, uri, apart })
 }
 
-/// A hash of what tells a pool from all others: its configuration and its name.
-fn key(config: &Path, pool: &str) -> PoolKey {
-    SipHasher13::new().hash(format!("{}\0{pool}", config.display()).as_bytes())
+/// A label that no other pool has: its name, then where it listens, then a number.
+fn label(taken: &BTreeSet<String>, pool: &str, listener: &Listener) -> String {
+    let upstream = listener.upstream();
+    let numbered = (2..).map(|number| format!("{pool} ({upstream}) {number}"));
+    let mut labels = [pool.to_owned(), format!("{pool} ({upstream})")].into_iter().chain(numbered);
+    labels.find(|label| !taken.contains(label)).unwrap_or_else(|| pool.to_owned())
+}
+
+/// A hash of what tells a pool from all others: its PHP-FPM and its name.
+fn key(home: &Home, pool: &str) -> PoolKey {
+    let Home { path, nth } = home;
+    let path = path.display();
+    let text = if *nth == 0 { format!("{path}\0{pool}") } else { format!("{path}\0{pool}\0{nth}") };
+    SipHasher13::new().hash(text.as_bytes())
 }

@@ -1,13 +1,14 @@
 //! Which PHP-FPM pools there are: those of the masters that run, of the configurations that were named, and of those
 //! that distributions put in known places, which tell where a PHP-FPM that does not run would listen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use crate::discover::fpm::{self, ErrorLog, FpmConfig};
 
+use super::homes::{Home, Homes, Moves};
 use super::kernel::processes::Master;
 use super::machine::Reload;
 
@@ -26,16 +27,19 @@ pub(super) struct Place {
     pub(super) config: Option<FpmConfig>,
     /// It was named, or a master was seen running with it: its pools are shown.
     pub(super) shown: bool,
+    /// Through which it was read.
+    root: PathBuf,
     /// Its files with their times of change when they were read.
     stamps: Vec<(PathBuf, Option<SystemTime>)>,
     /// Why the last reading failed, if it did.
     complaint: Option<String>,
 }
 
-/// All configurations, by the path of their main file.
+/// All configurations.
 pub(super) struct Places {
     given: Vec<PathBuf>,
-    pub(super) by_path: BTreeMap<PathBuf, Place>,
+    homes: Homes,
+    pub(super) by_home: BTreeMap<Home, Place>,
     /// When all was read without a complaint last.
     succeeded: Option<SystemTime>,
     /// How often something that counts was read, or could not be.
@@ -44,24 +48,49 @@ pub(super) struct Places {
 
 impl Places {
     pub(super) fn new(given: Vec<PathBuf>) -> Self {
-        Self { given, by_path: BTreeMap::new(), succeeded: None, readings: 0 }
+        Self { given, homes: Homes::default(), by_home: BTreeMap::new(), succeeded: None, readings: 0 }
+    }
+
+    /// Finds out who each master is. True: one came, or one is given up.
+    pub(super) fn settle(&mut self, masters: &[Master], now: Instant) -> bool {
+        let Moves { came, forgotten } = self.homes.settle(masters, now);
+        for home in &forgotten {
+            self.by_home.remove(home);
+        }
+        came || !forgotten.is_empty() || masters.iter().any(|master| self.is_unread(master))
+    }
+
+    fn is_unread(&self, master: &Master) -> bool {
+        self.homes.of(master.process.pid).is_some_and(|home| !self.by_home.contains_key(home))
+    }
+
+    /// The master that lives there.
+    pub(super) fn master_of<'a>(&self, home: &Home, masters: &'a [Master]) -> Option<&'a Master> {
+        masters.iter().find(|master| self.homes.of(master.process.pid) == Some(home))
     }
 
     /// Reads what is new or has changed, and again what could not be read. True: something is other than before.
     pub(super) fn look(&mut self, procfs: &Path, masters: &[Master]) -> bool {
         let (mut changed, readings) = (false, self.readings);
-        for path in self.given.clone() {
-            changed |= self.read(&path, Path::new("/"), true);
-        }
+        // What a master runs with comes first: the same path may be another file where we are.
+        let mut done = BTreeSet::new();
         for master in masters {
-            let Some(path) = &master.config else { continue };
+            let Some(home) = self.homes.of(master.process.pid).cloned() else { continue };
             // In a container of its own it sees another tree than we do. Where we may not look into that, ours has to do.
             let root = procfs.join(master.process.pid.to_string()).join("root");
-            let theirs = path.strip_prefix("/").is_ok_and(|path| root.join(path).exists());
-            changed |= self.read(path, if theirs { &root } else { Path::new("/") }, true);
+            let theirs = home.path.strip_prefix("/").is_ok_and(|path| root.join(path).exists());
+            if done.insert(home.clone()) {
+                changed |= self.read(&home, if theirs { &root } else { Path::new("/") }, true);
+            }
         }
-        for path in KNOWN.iter().filter_map(|pattern| glob::glob(pattern).ok()).flatten().flatten() {
-            changed |= self.read(&path, Path::new("/"), false);
+        let given = self.given.iter().map(|path| (path.clone(), true));
+        let known = KNOWN.iter().filter_map(|pattern| glob::glob(pattern).ok()).flatten().flatten();
+        let others: Vec<_> = given.chain(known.map(|path| (path, false))).collect();
+        for (path, shown) in others {
+            let home = Home::first(&path);
+            if done.insert(home.clone()) {
+                changed |= self.read(&home, Path::new("/"), shown);
+            }
         }
         if self.readings != readings && self.last_reading().is_some_and(|last| last.successful) {
             self.succeeded = Some(SystemTime::now());
@@ -71,7 +100,7 @@ impl Places {
 
     /// How the last reading of the configurations that count went; `None` when there is none.
     pub(super) fn last_reading(&self) -> Option<Reload> {
-        let mut shown = self.by_path.values().filter(|place| place.shown).peekable();
+        let mut shown = self.by_home.values().filter(|place| place.shown).peekable();
         shown.peek()?;
         let successful = shown.all(|place| place.complaint.is_none());
         Some(Reload { successful, succeeded: self.succeeded })
@@ -79,14 +108,15 @@ impl Places {
 
     /// Whether every configuration that counts could be read.
     pub(super) fn complete(&self) -> bool {
-        self.by_path.values().all(|place| place.config.is_some() || !place.shown)
+        self.by_home.values().all(|place| place.config.is_some() || !place.shown)
     }
 
-    fn read(&mut self, path: &Path, root: &Path, shown: bool) -> bool {
-        if let Some(place) = self.by_path.get_mut(path) {
+    fn read(&mut self, home: &Home, root: &Path, shown: bool) -> bool {
+        if let Some(place) = self.by_home.get_mut(home) {
             let newly_shown = shown && !place.shown;
             place.shown |= shown;
-            let stale = place.stamps.iter().any(|(file, stamp)| *stamp != modified(file));
+            let stale =
+                place.root != root || place.stamps.iter().any(|(file, stamp)| *stamp != modified(file));
             if !stale && place.complaint.is_none() {
                 // As good as read now: it has not changed since.
                 self.readings += u64::from(newly_shown);
@@ -94,23 +124,23 @@ impl Places {
             }
         }
         self.readings += u64::from(shown);
-        let before = self.by_path.get(path).and_then(|place| place.complaint.clone());
-        let read = fpm::read(path, root);
+        let before = self.by_home.get(home).and_then(|place| place.complaint.clone());
+        let read = fpm::read(&home.path, root);
         let (config, complaint) = match read {
             Ok(config) => (Some(config), None),
             Err(error) => (None, Some(error.to_string())),
         };
         if let Some(text) = complaint.as_ref().filter(|text| shown && before.as_ref() != Some(text)) {
-            tracing::warn!("the pools of {} are not known: {text}", path.display());
+            tracing::warn!("the pools of {} are not known: {text}", home.path.display());
         }
         let files = config.iter().flat_map(|config| config.files.iter().cloned());
         let stamps = files.map(|file| (file.clone(), modified(&file))).collect();
-        let old = self.by_path.get(path);
+        let old = self.by_home.get(home);
         let shown = shown || old.is_some_and(|old| old.shown);
         // PHP-FPM runs on with what it read before, and a file that is being written may be unreadable for a moment.
         let config = config.or_else(|| old.and_then(|old| old.config.clone()));
         let changed = old.is_none_or(|old| old.config != config);
-        self.by_path.insert(path.to_owned(), Place { config, shown, stamps, complaint });
+        self.by_home.insert(home.clone(), Place { config, shown, root: root.to_owned(), stamps, complaint });
         changed
     }
 }
@@ -140,34 +170,4 @@ pub(super) fn log_of(config: &FpmConfig) -> Option<PathBuf> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_cannot_be_read_leaves_what_was_known_and_is_tried_again() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("php-fpm.conf");
-        let pool = "[www]\nuser = nobody\nlisten = /x.sock\npm = static\npm.max_children = 2\n";
-        fs::write(&path, pool).unwrap();
-        let mut places = Places::new(vec![path.clone()]);
-        let pools = |places: &Places| {
-            let place = places.by_path.get(&path).unwrap();
-            place.config.as_ref().map_or(0, |config| config.pools.len())
-        };
-        assert_eq!(places.last_reading(), None, "nothing was read yet");
-        assert!(places.look(Path::new("/nowhere"), &[]));
-        let first = places.last_reading().unwrap();
-        assert!(first.successful && first.succeeded.is_some());
-
-        fs::write(&path, format!("{pool}pm = sometimes\n")).unwrap();
-        assert!(!places.look(Path::new("/nowhere"), &[]), "the same pools as before");
-        let broken = Reload { successful: false, ..first };
-        assert_eq!((places.last_reading(), pools(&places)), (Some(broken), 1));
-
-        fs::write(&path, format!("{pool}{}", pool.replace("www", "api"))).unwrap();
-        assert!(places.look(Path::new("/nowhere"), &[]));
-        let repaired = places.last_reading().unwrap();
-        assert!(repaired.successful && repaired.succeeded > first.succeeded);
-        assert_eq!(pools(&places), 2);
-    }
-}
+mod tests;

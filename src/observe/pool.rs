@@ -155,8 +155,12 @@ impl Tracked {
             }
         }
         self.shown |= seen.is_some();
-        self.gain(Counted::Reloads, f64::from(again), gains);
         self.last_master = seen.clone().or(self.last_master.take());
+        if self.last_master.is_none() {
+            // Without a shared process namespace it may run unseen: nothing is known of its processes.
+            return facts;
+        }
+        self.gain(Counted::Reloads, f64::from(again), gains);
         self.master = seen;
         let workers: Vec<&Worker> =
             master.iter().flat_map(|m| &m.workers).filter(|worker| worker.pool == name).collect();
@@ -164,6 +168,11 @@ impl Tracked {
         self.resident = master.map(|_| workers.iter().map(|worker| worker.process.resident_bytes).sum());
         self.work(&workers, gains);
         facts
+    }
+
+    /// The process table cannot be read: what it showed is not known any more.
+    pub(super) fn forget_processes(&mut self) {
+        (self.master, self.workers, self.resident) = (None, None, None);
     }
 
     fn knows(&self, worker: &Worker) -> bool {

@@ -32,7 +32,7 @@ pub(crate) struct Stand {
     pub(crate) nginx: Nginx,
     /// The FPM that stays up.
     _solid: Fpm,
-    /// The FPM that experiments stop, reload and kill: pool `brittle`.
+    /// The FPM that experiments stop, reload and kill: pools `brittle` and `crowd`.
     pub(crate) brittle: Fpm,
     _servers: Vec<Server>,
     _closed: Vec<ClosedPort>,
@@ -134,12 +134,17 @@ fn start_fpm(root: &Path, places: &mut Places) -> Result<(Fpm, Fpm)> {
     let pool =
         |name, listen: &str, children, settings| Pool { name, listen: listen.to_owned(), children, settings };
     let tcp = |port: u16| format!("127.0.0.1:{port}");
-    let (www, tiny, slow, locked, brittle) =
-        (unix("www"), unix("tiny"), unix("slow"), unix("locked"), unix("brittle"));
+    let [www, tiny, slow, locked, brittle, crowd] =
+        ["www", "tiny", "slow", "locked", "brittle", "crowd"].map(unix);
     let (port, picky) = (tcp(free_port()?), tcp(free_port()?));
-    for (name, path) in
-        [("www", &www), ("tiny", &tiny), ("slow", &slow), ("locked", &locked), ("brittle", &brittle)]
-    {
+    for (name, path) in [
+        ("www", &www),
+        ("tiny", &tiny),
+        ("slow", &slow),
+        ("locked", &locked),
+        ("brittle", &brittle),
+        ("crowd", &crowd),
+    ] {
         places.set(name, format!("unix:{path}"));
     }
     places.set("tcp", &port);
@@ -157,6 +162,8 @@ fn start_fpm(root: &Path, places: &mut Places) -> Result<(Fpm, Fpm)> {
             pool("picky", &picky, 1, "listen.allowed_clients = 127.0.0.77\ncatch_workers_output = yes"),
         ],
     )?;
-    let brittle = Fpm::start(root, "brittle", &[pool("brittle", &brittle, 3, "")])?;
+    // The crowd shares its master's fate.
+    let brittle =
+        Fpm::start(root, "brittle", &[pool("brittle", &brittle, 3, ""), pool("crowd", &crowd, 24, "")])?;
     Ok((solid, brittle))
 }

@@ -11,6 +11,7 @@ pub mod machine;
 pub mod memory;
 #[cfg(test)]
 mod mutate;
+pub mod namespace;
 pub mod overflow;
 pub mod processes;
 mod reading;

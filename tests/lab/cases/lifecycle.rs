@@ -9,12 +9,13 @@ use crate::{
     harness::{
         Result,
         client::{Answer, Http1},
+        fpm::Fpm,
         wait_for,
     },
     stand::Stand,
 };
 
-const RESET: &str = "recv() failed (104:";
+pub(super) const RESET: &str = "recv() failed (104:";
 
 pub(super) const CASES: &[Case] = &[
     Case {
@@ -37,13 +38,7 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "fpm_term_in_flight",
         server: "location /term_in_flight { fastcgi_pass @brittle@; fastcgi_read_timeout 5s; }",
-        send: Send::Do(|stand| {
-            in_flight(stand, "/term_in_flight", |fpm| {
-                fpm.signal("TERM");
-                fpm.wait_gone()?;
-                fpm.launch()
-            })
-        }),
+        send: Send::Do(|stand| in_flight(stand, 2, "/term_in_flight", restart)),
         seen: &[("502", 2)],
         says: &[RESET],
         errors: &[("502", "connection_reset", "@brittle@", 2)],
@@ -54,7 +49,7 @@ pub(super) const CASES: &[Case] = &[
         name: "fpm_quit_in_flight",
         server: "location /quit_in_flight { fastcgi_pass @brittle@; fastcgi_read_timeout 5s; }",
         send: Send::Do(|stand| {
-            in_flight(stand, "/quit_in_flight", |fpm| {
+            in_flight(stand, 2, "/quit_in_flight", |fpm| {
                 fpm.signal("QUIT");
                 fpm.wait_gone()?;
                 fpm.launch()
@@ -69,15 +64,7 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "fpm_reload_in_flight",
         server: "location /reload_in_flight { fastcgi_pass @brittle@; fastcgi_read_timeout 5s; }",
-        send: Send::Do(|stand| {
-            in_flight(stand, "/reload_in_flight", |fpm| {
-                let before = fpm.ready_count();
-                fpm.signal("USR2");
-                wait_for("FPM to be back", Duration::from_secs(10), || {
-                    (fpm.ready_count() > before).then_some(())
-                })
-            })
-        }),
+        send: Send::Do(|stand| in_flight(stand, 2, "/reload_in_flight", reload)),
         seen: &[("502", 2)],
         says: &[RESET],
         errors: &[("502", "connection_reset", "@brittle@", 2)],
@@ -106,15 +93,30 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
-/// Two requests that PHP is working on when `during` happens.
-fn in_flight(
+/// Returns when PHP-FPM has started its workers anew.
+pub(super) fn reload(fpm: &mut Fpm) -> Result<()> {
+    let before = fpm.ready_count();
+    fpm.signal("USR2");
+    wait_for("FPM to be back", Duration::from_secs(10), || (fpm.ready_count() > before).then_some(()))
+}
+
+/// Stops and starts PHP-FPM.
+pub(super) fn restart(fpm: &mut Fpm) -> Result<()> {
+    fpm.signal("TERM");
+    fpm.wait_gone()?;
+    fpm.launch()
+}
+
+/// So many requests that PHP is working on when `during` happens.
+pub(super) fn in_flight(
     stand: &mut Stand,
+    requests: usize,
     path: &str,
-    during: impl FnOnce(&mut crate::harness::fpm::Fpm) -> Result<()>,
+    during: impl FnOnce(&mut Fpm) -> Result<()>,
 ) -> Result<Vec<Answer>> {
     let port = stand.nginx.port;
     let mut threads = Vec::new();
-    for number in 0..2 {
+    for number in 0..requests {
         let mark = stand.places.fill(&format!("@marks@{path}-{number}").replace("@/", "@/mark-"))?;
         let url = format!("{path}/slow.php?s=4&mark={mark}");
         threads.push(thread::spawn(move || Http1::new(port).get(&url)));

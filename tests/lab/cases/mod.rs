@@ -5,6 +5,7 @@
 
 pub(crate) mod compare;
 mod connect;
+mod crowd;
 mod fastcgi;
 mod forged;
 mod groups;
@@ -73,6 +74,8 @@ pub(crate) struct Case {
     pub(crate) root: Option<&'static str>,
     /// The same on the `combined` log, where it is another one.
     pub(crate) plain_root: Option<&'static str>,
+    /// The root cause by upstream, where several break at once.
+    pub(crate) roots: &'static [(&'static str, &'static str)],
     /// `badgateway_fpm_worker_exits_total`: `(pool, reason, count)`.
     pub(crate) exits: &'static [(&'static str, &'static str, u64)],
 }
@@ -93,6 +96,7 @@ impl Case {
         failures: None,
         root: None,
         plain_root: None,
+        roots: &[],
         exits: &[],
     };
 
@@ -121,6 +125,7 @@ impl Case {
     /// Whether its root cause comes out of FPM's log, whose stamps are whole seconds: such cases keep apart.
     pub(crate) fn needs_own_second(&self) -> bool {
         !self.exits.is_empty()
+            || !self.roots.is_empty()
             || self.root.is_some_and(|root| root.starts_with("fpm_") || root.starts_with("client_"))
     }
 }
@@ -134,6 +139,7 @@ pub(crate) fn table() -> Vec<&'static Case> {
         http::CASES,
         groups::CASES,
         lifecycle::CASES,
+        crowd::CASES,
         tls_dns::CASES,
         nginx_own::CASES,
         streams::CASES,

@@ -40,7 +40,12 @@ impl Totals {
         for (number, rows) in errors.iter().enumerate() {
             for row in rows {
                 let [code, cause, upstream] = [0, 1, 2].map(|part| row.key[part].clone());
-                let root = case.root_of(&cause, &upstream, number == 0).to_owned();
+                let mut root = case.root_of(&cause, &upstream, number == 0).to_owned();
+                for (of, its) in case.roots {
+                    if stand.places.fill(of)? == upstream {
+                        root = (*its).to_owned();
+                    }
+                }
                 self.roots[number].push(Row { key: vec![upstream, code, root], ..row.clone() });
             }
         }

@@ -38,7 +38,7 @@ pub(crate) fn log_args(nginx: &Nginx, access_log: &Path, format: &str, fpms: &[&
 
 /// A running `badgateway serve`. Dropping it stops it.
 pub(crate) struct Exporter {
-    _proc: Proc,
+    proc: Proc,
     /// Port it listens on.
     pub(crate) port: u16,
     stderr: PathBuf,
@@ -75,7 +75,13 @@ impl Exporter {
             let said = fs::read_to_string(&stderr).unwrap_or_default();
             format!("badgateway serve did not say where it listens; it said:\n{said}")
         })?;
-        Ok(Self { _proc: proc, port: port.parse()?, stderr })
+        Ok(Self { proc, port: port.parse()?, stderr })
+    }
+
+    /// Its process.
+    #[allow(dead_code, reason = "the demo does not ask")]
+    pub(crate) fn pid(&self) -> u32 {
+        self.proc.pid()
     }
 
     /// What it wrote on standard error so far.

@@ -56,13 +56,18 @@ pub struct Master {
     pub config: Option<PathBuf>,
     /// The inode of its network namespace.
     pub network: Reading<u64>,
+    /// The inode of its mount namespace.
+    pub mounts: Reading<u64>,
     /// Its workers; an `ondemand` pool may have none.
     pub workers: Vec<Worker>,
 }
 
 /// Puts workers below their masters. A worker without master, and a master below a master (a worker that has
 /// no title yet), are left out.
-pub(super) fn group(processes: Vec<(Process, Title)>, network: impl Fn(u32) -> Reading<u64>) -> Vec<Master> {
+pub(super) fn group(
+    processes: Vec<(Process, Title)>,
+    namespace: impl Fn(u32, &str) -> Reading<u64>,
+) -> Vec<Master> {
     let mut masters = BTreeMap::new();
     let mut workers = Vec::new();
     for (process, title) in processes {
@@ -86,8 +91,8 @@ pub(super) fn group(processes: Vec<(Process, Title)>, network: impl Fn(u32) -> R
     let mut found: Vec<Master> = masters
         .into_values()
         .map(|(process, config)| {
-            let network = network(process.pid);
-            Master { process, config, network, workers: Vec::new() }
+            let [network, mounts] = ["net", "mnt"].map(|kind| namespace(process.pid, kind));
+            Master { process, config, network, mounts, workers: Vec::new() }
         })
         .collect();
     for worker in workers {

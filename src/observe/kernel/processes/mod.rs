@@ -1,7 +1,7 @@
 //! PHP-FPM's processes and nginx's masters, by their titles.
 //!
 //! Machines have thousands of processes and few of these, so a scan lists all, but looks only at those
-//! that are new or known to be wanted. hidepid, and processes that end meanwhile, just make fewer of them.
+//! that are new or known to be wanted. Processes that end meanwhile just make fewer of them.
 
 mod found;
 mod stat;
@@ -13,8 +13,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::cgroup::Cgroups;
+use super::namespace;
 use super::reading::{self, Reading, Unreadable};
-use super::sockets;
 pub use found::{Master, NginxMaster, Process, Worker};
 use stat::Stat;
 use title::Title;
@@ -38,6 +38,8 @@ struct Fpm {
     started: f64,
     title: Title,
     cgroups: Reading<Cgroups>,
+    /// Its CPU time in ticks when the time it waited for a CPU was read, and that.
+    waited: Option<(u64, Reading<f64>)>,
 }
 
 /// The process table, as far as PHP-FPM is concerned.
@@ -55,9 +57,12 @@ impl Processes {
         Self { procfs: procfs.into(), known: HashMap::new(), nginx: Vec::new(), scan: 0, buffer: Vec::new() }
     }
 
-    /// Lists PHP-FPM's masters by pid, each with its workers. An error is one of procfs itself.
+    /// Lists PHP-FPM's masters by pid, each with its workers. An error is one of procfs itself, or hidepid.
     pub fn scan(&mut self) -> Reading<Vec<Master>> {
         self.scan = self.scan.wrapping_add(1);
+        // Every pid namespace has its first process, and its stat is open to all. Where hidepid hides it, it hides others,
+        // too: none that is seen does not mean that there is none.
+        self.stat(1)?;
         let mut before = std::mem::take(&mut self.known);
         let mut processes = Vec::new();
         for pid in pids(&self.procfs)? {
@@ -79,7 +84,7 @@ impl Processes {
             _ => None,
         });
         self.nginx = nginx.collect();
-        Ok(found::group(processes, |pid| sockets::network(&self.procfs, Some(pid))))
+        Ok(found::group(processes, |pid, kind| namespace::inode(&self.procfs, Some(pid), kind)))
     }
 
     /// nginx's masters, as the last scan saw them.
@@ -113,7 +118,7 @@ impl Processes {
             // A master may be moved; the cgroups of its workers are not asked for.
             fpm.cgroups = Cgroups::read(&self.procfs, pid);
         }
-        let process = self.process(pid, &stat, &fpm);
+        let process = self.process(pid, &stat, &mut fpm);
         // It may be a worker that was just born. During a reload a master has no title for a moment.
         if matches!(fpm.title, Title::Master(_)) {
             fpm.title = self.title(pid).unwrap_or(fpm.title);
@@ -136,8 +141,8 @@ impl Processes {
         let start = stat.start as f64 / procfs::ticks_per_second() as f64;
         // Kept with the process: the kernel derives it from the wall clock, and a start time must not move.
         let started = start + self.boot_time().unwrap_or_default();
-        let fpm = Fpm { start: stat.start, started, title: title.clone(), cgroups };
-        out.push((self.process(pid, &stat, &fpm), title));
+        let mut fpm = Fpm { start: stat.start, started, title: title.clone(), cgroups, waited: None };
+        out.push((self.process(pid, &stat, &mut fpm), title));
         Some(Known::Fpm(Box::new(fpm)))
     }
 
@@ -146,7 +151,14 @@ impl Processes {
         Title::parse(&self.buffer)
     }
 
-    fn process(&mut self, pid: u32, stat: &Stat, fpm: &Fpm) -> Process {
+    fn process(&mut self, pid: u32, stat: &Stat, fpm: &mut Fpm) -> Process {
+        // Who did not run a tick did not wait for one worth telling, and what it waited is a sum: nothing is lost, and
+        // idle workers, which are most, cost half.
+        let waited = match fpm.waited.take() {
+            Some((ticks, wait)) if ticks == stat.cpu => wait,
+            _ => self.run_queue_wait(pid),
+        };
+        fpm.waited = Some((stat.cpu, waited.clone()));
         Process {
             pid,
             ppid: stat.ppid,
@@ -154,7 +166,7 @@ impl Processes {
             started: fpm.started,
             cpu_seconds: stat.cpu as f64 / procfs::ticks_per_second() as f64,
             resident_bytes: stat.resident.saturating_mul(rustix::param::page_size() as u64),
-            run_queue_wait: self.run_queue_wait(pid),
+            run_queue_wait: waited,
             cgroups: fpm.cgroups.clone(),
         }
     }

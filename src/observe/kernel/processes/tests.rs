@@ -18,7 +18,9 @@ impl Machine {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("stat"), "btime 1000\n").unwrap();
-        Self { dir }
+        let machine = Self { dir };
+        machine.run(1, 0, 1, "/sbin/init\0");
+        machine
     }
 
     fn run(&self, pid: u32, ppid: u32, start: u64, cmdline: &str) {
@@ -103,6 +105,17 @@ fn a_title_alone_makes_no_worker() {
     let machine = Machine::new();
     machine.run(20, 1, 5, "php-fpm: pool www");
     assert_eq!(Processes::new(machine.dir.path()).scan().unwrap(), []);
+}
+
+/// hidepid=2 leaves only our own.
+#[test]
+fn hidden_processes_are_unreadable_and_not_none() {
+    let machine = Machine::new();
+    let mut processes = Processes::new(machine.dir.path());
+    machine.run(10, 1, 5, "badgateway\0serve\0");
+    assert_eq!(processes.scan().unwrap(), []);
+    machine.end(1);
+    assert!(processes.scan().unwrap_err().is_absent());
 }
 
 #[test]

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use super::lines::Lines;
 use super::listener::Listener;
-use super::reading::{self, Reading, Unreadable};
+use super::reading::Reading;
 
 /// The connections of one listener.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,16 +38,6 @@ pub fn net(procfs: &Path, pid: Option<u32>) -> PathBuf {
         Some(pid) => procfs.join(pid.to_string()).join("net"),
         None => procfs.join("net"),
     }
-}
-
-/// The inode that names the network namespace of a process, or our own. Needs the rights of a debugger for
-/// other users' processes.
-pub fn network(procfs: &Path, pid: Option<u32>) -> Reading<u64> {
-    let pid = pid.map_or_else(|| "self".into(), |pid| pid.to_string());
-    let path = procfs.join(pid).join("ns/net");
-    let link = std::fs::read_link(&path).map_err(Unreadable::at(&path))?;
-    let inode = link.to_str().and_then(|link| link.strip_prefix("net:[")?.strip_suffix(']'));
-    inode.and_then(|inode| reading::decimal(inode.as_bytes())).ok_or_else(|| Unreadable::malformed(&path))
 }
 
 /// The listeners of one network namespace, ready to be looked for.
