@@ -12,6 +12,9 @@ use super::machine::{Counted, Gain, Meter, Peak, Pool, Status, ratio};
 use super::peaks::Peaks;
 use super::status::poller::{Answers, Latest, Target};
 
+/// A master forks its workers within so many seconds, also a crowd of them on a busy machine; the kernel tells hundredths.
+const IN_ONE_GO: f64 = 0.1;
+
 /// A master process: its pid may be given to another one later.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct MasterSeen {
@@ -147,12 +150,11 @@ impl Tracked {
         }
         let mut again = seen.is_some() && self.last_master.is_some() && self.last_master != seen;
         // A reload keeps the master and ends all its workers.
-        if let Some(master) = master.filter(|_| facts.is_empty() && self.worked.len() > 1) {
-            let mut workers = master.workers.iter().filter(|worker| worker.pool == name).peekable();
-            if workers.peek().is_some() && workers.all(|worker| !self.knows(worker)) {
-                facts.push(Fact::Reloaded(self.key));
-                again = true;
-            }
+        if let Some(master) = master.filter(|_| facts.is_empty() && self.worked.len() > 1)
+            && self.is_reloaded(&master.workers, name)
+        {
+            facts.push(Fact::Reloaded(self.key));
+            again = true;
         }
         self.shown |= seen.is_some();
         self.last_master = seen.clone().or(self.last_master.take());
@@ -173,6 +175,16 @@ impl Tracked {
     /// The process table cannot be read: what it showed is not known any more.
     pub(super) fn forget_processes(&mut self) {
         (self.master, self.workers, self.resident) = (None, None, None);
+    }
+
+    /// Whether all workers are new, and at least two were started in one go: those that crash one after the other are
+    /// replaced one after the other.
+    fn is_reloaded(&self, workers: &[Worker], pool: &str) -> bool {
+        let workers: Vec<&Worker> = workers.iter().filter(|worker| worker.pool == pool).collect();
+        let started = |worker: &&Worker| worker.process.started;
+        let first = workers.iter().map(started).fold(f64::INFINITY, f64::min);
+        let together = workers.iter().map(started).filter(|at| at - first <= IN_ONE_GO).count();
+        together > 1 && workers.iter().all(|worker| !self.knows(worker))
     }
 
     fn knows(&self, worker: &Worker) -> bool {
@@ -289,6 +301,8 @@ fn without_ours(mut sockets: Sockets, ours: bool) -> Sockets {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observe::kernel::cgroup::Cgroups;
+    use crate::observe::kernel::processes::Process;
 
     fn tracked() -> Tracked {
         let mut pool = Tracked::new(1, "www".into(), Listener::Unix("/run/x.sock".into()));
@@ -301,6 +315,37 @@ mod tests {
 
     fn sockets(busy: u64, queued: u64) -> Option<Sockets> {
         Some(Sockets { listening: true, busy, queued })
+    }
+
+    fn worker(pid: u32, started: f64) -> Worker {
+        let process = Process {
+            pid,
+            ppid: 1,
+            state: 'S',
+            started,
+            cpu_seconds: 0.0,
+            resident_bytes: 0,
+            run_queue_wait: Ok(0.0),
+            cgroups: Ok(Cgroups::default()),
+        };
+        Worker { pool: "www".into(), process }
+    }
+
+    #[test]
+    fn workers_that_crash_one_after_the_other_are_no_reload() {
+        let mut pool = tracked();
+        let master = |workers: [(u32, f64); 2]| Master {
+            process: worker(1, 0.0).process,
+            config: None,
+            network: Ok(0),
+            mounts: Ok(0),
+            workers: workers.into_iter().map(|(pid, started)| worker(pid, started)).collect(),
+        };
+        let mut look = |workers| pool.processes(Some(&master(workers)), "www", &mut Vec::new());
+        assert_eq!(look([(10, 1.0), (11, 1.0)]), []);
+        assert_eq!(look([(12, 5.0), (13, 5.4)]), [], "two crashes within one look");
+        assert_eq!(look([(14, 9.0), (15, 9.02)]), [Fact::Reloaded(1)]);
+        assert_eq!(look([(14, 9.0), (16, 9.5)]), []);
     }
 
     #[test]
