@@ -2,15 +2,16 @@
 
 CARGO ?= cargo
 
-.PHONY: help demo test soak lint fmt docs bench setup-demo setup-test
+.PHONY: help demo test e2e soak lint fmt docs bench setup-demo setup-test
 
 help:
 	@echo 'make demo    break PHP in seven ways on this machine and watch Badgateway name each'
 	@echo 'make test    everything that must hold: lint, unit, corpus, real servers, docs (about 5 minutes)'
+	@echo 'make e2e     27 failures from the first 502 to the page, ten quiet minutes, the rules of 1000 machines (about 25 minutes)'
 	@echo 'make soak    the tests of bad nights in their long form: kills, rotations, random sequences, CPU of the sampler (about 5 minutes after the build)'
 	@echo 'make lint    rustfmt and clippy, warnings denied'
 	@echo 'make fmt     rewrite the sources as rustfmt wants them'
-	@echo 'make docs    regenerate docs/metrics.md and the page of the recorded machine'
+	@echo 'make docs    regenerate docs/metrics.md, the table of alerts and the page of the recorded machine'
 	@echo 'make bench   CPU and memory against wc and mtail (about 2 minutes, after a release build)'
 
 setup-demo:
@@ -26,6 +27,10 @@ demo: setup-demo
 test: setup-test lint
 	$(CARGO) test --locked
 
+# Prints the time from the first failed request to each notification.
+e2e: setup-test
+	E2E=1 $(CARGO) test --locked --test pages -- --nocapture --test-threads=1
+
 # Each prints one line with what it did and found.
 soak: setup-test
 	SOAK=1 SEQUENCES=100000 $(CARGO) test --locked --release --test source --test reliability -- --nocapture
@@ -40,7 +45,7 @@ fmt:
 	$(CARGO) fmt --all
 
 docs:
-	BADGATEWAY_WRITE_DOCS=1 $(CARGO) test --locked --test cli -- the_metrics_page a_recorded
+	BADGATEWAY_WRITE_DOCS=1 $(CARGO) test --locked --test cli --test alerts -- the_metrics_page a_recorded the_table
 
 bench:
 	$(CARGO) bench --locked --bench logs

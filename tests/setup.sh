@@ -2,7 +2,7 @@
 # Installs what `make demo` and `make test` need besides Rust, on Debian, Ubuntu and their kin.
 #
 #   sh tests/setup.sh demo    nginx and PHP-FPM
-#   sh tests/setup.sh test    these, and what the tests judge with: openssl, curl, promtool, amtool
+#   sh tests/setup.sh test    these, and what the tests judge with: openssl, curl, Prometheus, Alertmanager
 #
 # Only what is missing is installed. The packages' services never start: the lab runs nginx and PHP-FPM by
 # itself, on loopback ports of its own, and a machine that only wanted a test should not serve port 80 from now on.
@@ -57,10 +57,10 @@ if [ "$1" = test ]; then
     need openssl 'makes the certificate of the lab'\''s TLS upstream' openssl
     need logrotate 'rotates the logs of the lab while requests come' logrotate
     need curl 'asks the exporter as people do' curl
+    need prometheus 'evaluates the alert rules, and promtool checks them' prometheus
     # Newer releases have promtool in a package of its own.
-    if apt-cache show promtool >/dev/null 2>&1; then prometheus=promtool; else prometheus=prometheus; fi
-    need "$prometheus" 'promtool checks the metrics and rules' promtool
-    need prometheus-alertmanager 'amtool checks the alert routes' amtool
+    if apt-cache show promtool >/dev/null 2>&1; then need promtool 'promtool checks the alert rules' promtool; fi
+    need prometheus-alertmanager 'routes the alerts, and amtool checks the routes' amtool
 fi
 
 if [ -z "$missing" ]; then

@@ -125,7 +125,7 @@ pub struct ServeArgs {
     pub listen: String,
 
     /// Path of the metrics
-    #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics")]
+    #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = parse_path)]
     pub telemetry_path: String,
 
     /// Least severe message of Badgateway's own log
@@ -163,6 +163,22 @@ pub struct ServeArgs {
     pub cgroup: PathBuf,
 }
 
+/// A path of the metrics that no other page has.
+fn parse_path(text: &str) -> Result<String, String> {
+    let path = format!("/{}", text.trim_matches('/'));
+    let is_taken = ["/", "/-", "/runbooks"].contains(&path.as_str())
+        || ["/-/", "/runbooks/"].iter().any(|taken| path.starts_with(taken));
+    if is_taken {
+        return Err(
+            "/, /-/… and /runbooks are pages of Badgateway: choose another path, such as /metrics".to_owned()
+        );
+    }
+    match path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte)) {
+        true => Ok(path),
+        false => Err("write a path of letters, digits and -_.~/, such as /metrics".to_owned()),
+    }
+}
+
 /// `90`, `90s` or `2m`.
 fn parse_seconds(text: &str) -> Result<i64, String> {
     let (number, unit) = match text.trim_end_matches(|c: char| c.is_ascii_alphabetic()) {
@@ -188,6 +204,15 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_metrics_have_a_path_of_their_own() {
+        assert_eq!(parse_path("metrics"), Ok("/metrics".to_owned()));
+        assert_eq!(parse_path("/a/b/"), Ok("/a/b".to_owned()));
+        for path in ["/", "", "/-/ready", "/runbooks", "/runbooks/x", "/{x}", "/a b"] {
+            assert!(parse_path(path).is_err(), "{path}");
+        }
     }
 
     #[test]

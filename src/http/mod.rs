@@ -63,10 +63,10 @@ pub enum ServerError {
 }
 
 impl App {
-    /// `ask` gives snapshots; `telemetry_path` is where they are served; `procfs` is where our own process
-    /// is looked up.
+    /// `ask` gives snapshots; `telemetry_path` is where they are served, a path with a slash that no other page has;
+    /// `procfs` is where our own process is looked up.
     pub fn new(ask: Ask, telemetry_path: &str, procfs: PathBuf) -> Arc<App> {
-        let telemetry_path = format!("/{}", telemetry_path.trim_start_matches('/'));
+        let telemetry_path = telemetry_path.to_owned();
         Arc::new(App { ask, telemetry_path, procfs, ready: AtomicBool::new(false) })
     }
 

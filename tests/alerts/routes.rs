@@ -137,3 +137,35 @@ fn spelled_out(names: &str) -> Vec<String> {
         })
         .collect()
 }
+
+#[test]
+fn a_message_says_what_broke_where_and_what_to_do() {
+    let alert = |status: &str| {
+        format!(
+            r#"{{"receiver":"pager","status":"{status}","alerts":[{{"status":"{status}",
+            "labels":{{"alertname":"PhpFpmDown","severity":"critical"}},
+            "annotations":{{"summary":"PHP-FPM is down.","description":"Type first: x","runbook_url":"http://r","dashboard_url":"http://d"}},
+            "startsAt":"2026-11-21T03:00:00Z","endsAt":"2026-11-21T03:10:00Z"}}],"groupLabels":{{}},
+            "commonLabels":{{"job":"badgateway","instance":"web1","upstream":"unix:/w.sock"}},"commonAnnotations":{{}}}}"#
+        )
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let render = |status: &str| {
+        let data = dir.path().join("data.json");
+        fs::write(&data, alert(status)).unwrap();
+        let glob = format!("--template.glob={}", rules::directory().join("badgateway.tmpl").display());
+        let data = format!("--template.data={}", data.display());
+        let text =
+            r#"--template.text={{ template "badgateway.title" . }}|{{ template "badgateway.text" . }}"#;
+        amtool(&["template", "render", &glob, &data, text]).1
+    };
+    assert_eq!(
+        render("firing"),
+        "PHP-FPM is down. [badgateway web1 unix:/w.sock]|PhpFpmDown (critical) since 03:00:00 UTC\n\
+         Type first: x\nRunbook: http://r\nNow: http://d"
+    );
+    assert_eq!(
+        render("resolved"),
+        "Over: PHP-FPM is down. [badgateway web1 unix:/w.sock]|Over since 03:10:00 UTC: PhpFpmDown"
+    );
+}

@@ -67,29 +67,26 @@ fn each_failure_brings_its_own_page_once() {
         let is_hidden = failure.alert == "NginxRetriesMaskFailures";
         assert!(first.is_ok() != is_hidden, "{}: {first:?}", failure.path);
         let first = first.unwrap_or(began);
-        for upstream in failure.upstreams {
-            let upstream = scene.places.fill(upstream).unwrap();
-            let left =
-                (first + Duration::from_secs(failure.within)).saturating_duration_since(Instant::now());
-            let notice = wait_for(failure.alert, left.max(Duration::from_millis(1)), || {
-                let of = |notice: &&Notice| {
-                    notice.firing
-                        && notice.receiver == failure.receiver
-                        && notice.group("upstream") == upstream
-                        && notice.group("server").is_empty()
-                };
-                scene.inbox.notices().iter().find(of).cloned()
-            });
-            match notice {
-                Ok(notice) => {
-                    let took = notice.at.saturating_duration_since(first).as_secs_f64();
-                    say(&format!("{took:6.1} s  {:8} {} {upstream}", failure.receiver, failure.alert));
-                    let said = notice.alerts[0]["annotations"]["description"].as_str().unwrap_or_default();
-                    assert!(said.contains(failure.says), "{} says: {said}", failure.alert);
-                    assert!(!said.contains("error expanding"), "{} says: {said}", failure.alert);
-                }
-                Err(error) => late.push(format!("{error} {upstream}")),
+        let upstream = scene.places.fill(failure.upstream).unwrap();
+        let left = (first + Duration::from_secs(failure.within)).saturating_duration_since(Instant::now());
+        let notice = wait_for(failure.alert, left.max(Duration::from_millis(1)), || {
+            let of = |notice: &&Notice| {
+                notice.firing
+                    && notice.receiver == failure.receiver
+                    && notice.group("upstream") == upstream
+                    && notice.group("server").is_empty()
+            };
+            scene.inbox.notices().iter().find(of).cloned()
+        });
+        match notice {
+            Ok(notice) => {
+                let took = notice.at.saturating_duration_since(first).as_secs_f64();
+                say(&format!("{took:6.1} s  {:8} {} {upstream}", failure.receiver, failure.alert));
+                let said = notice.alerts[0]["annotations"]["description"].as_str().unwrap_or_default();
+                assert!(said.contains(failure.says), "{} says: {said}", failure.alert);
+                assert!(!said.contains("error expanding"), "{} says: {said}", failure.alert);
             }
+            Err(error) => late.push(format!("{error} {upstream}")),
         }
     }
     let broken = scene.prometheus.broken_rules().unwrap();
@@ -137,10 +134,8 @@ type Told = BTreeMap<(String, String, String), u32>;
 fn expected(failures: &[&Failure], scene: &Scene) -> Told {
     let mut expected = Told::new();
     for failure in failures {
-        for upstream in failure.upstreams {
-            let upstream = scene.places.fill(upstream).unwrap();
-            expected.insert((failure.receiver.to_owned(), upstream, failure.alert.to_owned()), 1);
-        }
+        let upstream = scene.places.fill(failure.upstream).unwrap();
+        expected.insert((failure.receiver.to_owned(), upstream, failure.alert.to_owned()), 1);
     }
     expected
 }

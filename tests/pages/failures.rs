@@ -28,8 +28,8 @@ pub(crate) struct Failure {
     pub(crate) path: &'static str,
     pub(crate) lanes: usize,
     pub(crate) per_second: f64,
-    /// The upstream in the alert's labels: a place, or empty. Where a group has several servers, each.
-    pub(crate) upstreams: &'static [&'static str],
+    /// The upstream in the alert's labels: a place, or empty.
+    pub(crate) upstream: &'static str,
     /// What the page must say.
     pub(crate) says: &'static str,
     pub(crate) trouble: Trouble,
@@ -54,7 +54,7 @@ const BASE: Failure = Failure {
     path: "",
     lanes: 1,
     per_second: 4.0,
-    upstreams: &[],
+    upstream: "",
     says: "",
     trouble: Visits,
     needs_cgroup: false,
@@ -79,7 +79,7 @@ pub(crate) const TABLE: &[Failure] = &[
         short: true,
         server: "location /alpha/ { fastcgi_pass @alpha@; }",
         path: "/alpha/ok.php",
-        upstreams: &["@alpha@"],
+        upstream: "@alpha@",
         says: "does not run or does not listen",
         trouble: Breaks(
             |scene| {
@@ -94,7 +94,7 @@ pub(crate) const TABLE: &[Failure] = &[
         alert: "PhpFpmDown",
         server: "location /beta/ { fastcgi_pass @beta@; }",
         path: "/beta/ok.php",
-        upstreams: &["@beta@"],
+        upstream: "@beta@",
         says: "connection_refused",
         trouble: Breaks(
             |scene| {
@@ -110,7 +110,7 @@ pub(crate) const TABLE: &[Failure] = &[
         short: true,
         server: "location /wrong/ { fastcgi_pass @nosuch@; }",
         path: "/wrong/ok.php",
-        upstreams: &["@nosuch@"],
+        upstream: "@nosuch@",
         says: "does not listen there",
         ..BASE
     },
@@ -118,7 +118,7 @@ pub(crate) const TABLE: &[Failure] = &[
         alert: "Nginx502WrongAddress",
         server: "location /mismatch/ { fastcgi_pass @plain@; }",
         path: "/mismatch/ok.php",
-        upstreams: &["@plain@"],
+        upstream: "@plain@",
         says: "protocol_mismatch",
         ..BASE
     },
@@ -127,7 +127,7 @@ pub(crate) const TABLE: &[Failure] = &[
         short: true,
         server: "location /locked/ { fastcgi_pass @locked@; }",
         path: "/locked/ok.php",
-        upstreams: &["@locked@"],
+        upstream: "@locked@",
         says: "forbids nginx to connect",
         trouble: Breaks(
             |scene| set_mode(scene, "@locked@", 0o000),
@@ -141,7 +141,7 @@ pub(crate) const TABLE: &[Failure] = &[
         server: "location /tiny/ { fastcgi_pass @tiny@; fastcgi_read_timeout 20s; }",
         path: "/tiny/slow.php?s=1",
         lanes: 6,
-        upstreams: &["@tiny@"],
+        upstream: "@tiny@",
         says: "backlog_full",
         ..BASE
     },
@@ -150,7 +150,7 @@ pub(crate) const TABLE: &[Failure] = &[
         short: true,
         server: "location /crash/ { fastcgi_pass @crash@; }",
         path: "/crash/kill.php?sig=11",
-        upstreams: &["@crash@"],
+        upstream: "@crash@",
         says: "crashed",
         ..BASE
     },
@@ -158,7 +158,7 @@ pub(crate) const TABLE: &[Failure] = &[
         alert: "Nginx502WorkerKilled",
         server: "location /kill/ { fastcgi_pass @kill@; }",
         path: "/kill/kill.php?sig=9",
-        upstreams: &["@kill@"],
+        upstream: "@kill@",
         says: "no OOM kill was seen",
         ..BASE
     },
@@ -167,7 +167,7 @@ pub(crate) const TABLE: &[Failure] = &[
         server: "location /delta/ { fastcgi_pass @delta@; fastcgi_read_timeout 20s; }",
         path: "/delta/oom.php",
         per_second: 1.0,
-        upstreams: &["@delta@"],
+        upstream: "@delta@",
         says: "OOM killer",
         needs_cgroup: true,
         ..BASE
@@ -176,7 +176,7 @@ pub(crate) const TABLE: &[Failure] = &[
         alert: "Nginx502ClientNotAllowed",
         server: "location /picky/ { fastcgi_pass @picky@; }",
         path: "/picky/ok.php",
-        upstreams: &["@picky@"],
+        upstream: "@picky@",
         says: "listen.allowed_clients",
         ..BASE
     },
@@ -184,7 +184,7 @@ pub(crate) const TABLE: &[Failure] = &[
         alert: "Nginx502ConnectionRefused",
         server: "location /refused/ { proxy_pass http://@closed@; }",
         path: "/refused/",
-        upstreams: &["@closed@"],
+        upstream: "@closed@",
         says: "nothing listens there",
         ..BASE
     },
@@ -192,7 +192,7 @@ pub(crate) const TABLE: &[Failure] = &[
         alert: "Nginx502ConnectionLost",
         server: "location /lost/ { proxy_pass http://@lost@/; }",
         path: "/lost/close",
-        upstreams: &["@lost@"],
+        upstream: "@lost@",
         says: "closed_prematurely",
         ..BASE
     },
@@ -200,7 +200,7 @@ pub(crate) const TABLE: &[Failure] = &[
         alert: "Nginx502TlsFailure",
         server: "location /tls/ { proxy_pass https://@tls_close@; }",
         path: "/tls/",
-        upstreams: &["@tls_close@"],
+        upstream: "@tls_close@",
         says: "TLS handshake",
         ..BASE
     },
@@ -211,7 +211,7 @@ pub(crate) const TABLE: &[Failure] = &[
         path: "/dns/",
         // It belongs to no upstream, so it is measured against all requests of this nginx.
         lanes: 4,
-        upstreams: &[""],
+        upstream: "",
         says: "cannot be resolved",
         ..BASE
     },
@@ -220,19 +220,19 @@ pub(crate) const TABLE: &[Failure] = &[
         server: "location /full/ { proxy_pass http://@full@; }",
         path: "/full/",
         lanes: 3,
-        upstreams: &["@full@"],
+        upstream: "@full@",
         says: "wait for a connection",
         ..BASE
     },
     Failure {
-        // The servers' own failures page, not what is left when both are out. nginx asks each of them once in
-        // fail_timeout (10 s) and worker, so five failures take longer.
+        // The server's own failure pages, not what is left when it is out. nginx asks it once in fail_timeout (10 s) and
+        // worker, so five failures take longer.
         alert: "Nginx502ConnectionRefused",
-        http: "upstream dead { server @closed3@; server @closed4@; }",
+        http: "upstream dead { server @closed3@; server @closed4@ down; }",
         server: "location /dead/ { proxy_pass http://dead; }",
         path: "/dead/",
         lanes: 2,
-        upstreams: &["@closed3@", "@closed4@"],
+        upstream: "@closed3@",
         says: "nothing listens there",
         within: 75,
         ..BASE
@@ -243,7 +243,7 @@ pub(crate) const TABLE: &[Failure] = &[
         server: "location /gamma/ { fastcgi_pass @gamma@; fastcgi_read_timeout 20s; }",
         path: "/gamma/slow.php?s=3",
         lanes: 8,
-        upstreams: &["@gamma@"],
+        upstream: "@gamma@",
         says: "process_control_timeout",
         trouble: Breaks(
             |scene| {
@@ -260,7 +260,7 @@ pub(crate) const TABLE: &[Failure] = &[
         server: "location /term/ { fastcgi_pass @term@; fastcgi_read_timeout 20s; }",
         path: "/term/slow.php?s=9",
         lanes: 2,
-        upstreams: &["@term@"],
+        upstream: "@term@",
         says: "request_terminate_timeout",
         ..TICKETS
     },
@@ -268,7 +268,7 @@ pub(crate) const TABLE: &[Failure] = &[
         alert: "Nginx502HeaderTooBig",
         server: "location /big/ { fastcgi_pass @big@; }",
         path: "/big/bigheader.php",
-        upstreams: &["@big@"],
+        upstream: "@big@",
         says: "fastcgi_buffer_size",
         ..TICKETS
     },
@@ -276,7 +276,7 @@ pub(crate) const TABLE: &[Failure] = &[
         alert: "Nginx502InvalidResponse",
         server: "location /invalid/ { proxy_pass http://@invalid@/; }",
         path: "/invalid/space-in-header",
-        upstreams: &["@invalid@"],
+        upstream: "@invalid@",
         says: "cannot accept",
         ..TICKETS
     },
@@ -286,7 +286,7 @@ pub(crate) const TABLE: &[Failure] = &[
         path: "/slow/slow.php?s=2",
         lanes: 2,
         per_second: 1.0,
-        upstreams: &["@slow@"],
+        upstream: "@slow@",
         says: "longer than nginx waits",
         ..TICKETS
     },
@@ -294,7 +294,7 @@ pub(crate) const TABLE: &[Failure] = &[
         alert: "NginxApplicationErrors",
         server: "location /app/ { fastcgi_pass @app@; }",
         path: "/app/status.php?code=502",
-        upstreams: &["@app@"],
+        upstream: "@app@",
         says: "by the application",
         ..TICKETS
     },
@@ -302,7 +302,7 @@ pub(crate) const TABLE: &[Failure] = &[
         alert: "NginxPhpErrors",
         server: "location /fatal/ { fastcgi_pass @fatal@; }",
         path: "/fatal/fatal.php",
-        upstreams: &["@fatal@"],
+        upstream: "@fatal@",
         says: "php_fatal",
         ..TICKETS
     },
@@ -311,7 +311,7 @@ pub(crate) const TABLE: &[Failure] = &[
         server: "location /return/ { return 502; }",
         path: "/return/",
         lanes: 2,
-        upstreams: &[""],
+        upstream: "",
         says: "by nginx itself",
         ..TICKETS
     },
@@ -319,7 +319,7 @@ pub(crate) const TABLE: &[Failure] = &[
         alert: "NginxTruncatedResponses",
         server: "location /cut/ { proxy_pass http://@cut@/; }",
         path: "/cut/short-body",
-        upstreams: &["@cut@"],
+        upstream: "@cut@",
         says: "the access log says 200",
         ..TICKETS
     },
@@ -328,7 +328,7 @@ pub(crate) const TABLE: &[Failure] = &[
         http: "upstream spare { server @closed2@ max_fails=0; server @good@ backup; }",
         server: "location /spare/ { proxy_pass http://spare; }",
         path: "/spare/",
-        upstreams: &["@closed2@"],
+        upstream: "@closed2@",
         says: "saved by a retry",
         ..TICKETS
     },
