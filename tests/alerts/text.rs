@@ -13,6 +13,8 @@ const INPUT: &str = r#"
         values: '1+0x20 0+0x20'
       - series: 'badgateway_http_responses_total{job="badgateway",instance="web1:10502",server="~^(?<n>.+)\\.shop$",code="200"}'
         values: '0+100x400'
+      - series: 'badgateway_http_responses_total{job="badgateway",instance="web1:10502",server="~^(?<n>.+)\\.shop$",code="502"}'
+        values: '0+0x20 100+100x20'
       - series: 'badgateway_http_errors_total{job="badgateway",instance="web1:10502",server="~^(?<n>.+)\\.shop$",upstream="unix:/w.sock",code="502",cause="socket_missing"}'
         values: '0+0x20 100+100x20'
       - series: 'badgateway_http_root_causes_total{job="badgateway",instance="web1:10502",upstream="unix:/w.sock",code="502",root_cause="fpm_not_running"}'
@@ -49,7 +51,7 @@ fn pages(links: &str, runbooks: &str, dashboard: &str) {
     for file in rules::files().iter().chain([&own]) {
         text.push_str(&format!("  - {}\n", file.display()));
     }
-    let pages = PAGES.replace("RUNBOOKS", runbooks).replace("DASHBOARD", dashboard).replace("BURN", "25.66");
+    let pages = PAGES.replace("RUNBOOKS", runbooks).replace("DASHBOARD", dashboard).replace("BURN", "20.42");
     text.push_str(&format!(
         "evaluation_interval: 15s\ntests:\n  - interval: 15s\n    input_series:{INPUT}    alert_rule_test:{pages}"
     ));

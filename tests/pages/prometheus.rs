@@ -16,9 +16,6 @@ use crate::{
     },
 };
 
-/// Between two scrapes, and between two evaluations.
-pub(crate) const INTERVAL: &str = "5s";
-
 /// A running Prometheus. Dropping it stops it.
 pub(crate) struct Prometheus {
     _proc: Proc,
@@ -26,8 +23,14 @@ pub(crate) struct Prometheus {
 }
 
 impl Prometheus {
-    /// Starts the program that `PROMETHEUS` names, else Debian's. `scrape` is the body of `scrape_configs`.
-    pub(crate) fn start(root: &Path, scrape: &str, alertmanager: Option<u16>) -> Result<Self> {
+    /// Starts the program that `PROMETHEUS` names, else Debian's. `interval` is between two scrapes, and between two
+    /// evaluations; `scrape` is the body of `scrape_configs`.
+    pub(crate) fn start(
+        root: &Path,
+        interval: &str,
+        scrape: &str,
+        alertmanager: Option<u16>,
+    ) -> Result<Self> {
         let program = match std::env::var_os("PROMETHEUS") {
             Some(path) => path.into(),
             None => find_program(&["prometheus"], "prometheus")?,
@@ -46,7 +49,7 @@ impl Prometheus {
         fs::write(
             &config,
             format!(
-                "global: {{scrape_interval: {INTERVAL}, evaluation_interval: {INTERVAL}}}\n\
+                "global: {{scrape_interval: {interval}, evaluation_interval: {interval}}}\n\
                  rule_files: [{}]\n{pager}scrape_configs:\n{scrape}",
                 rules.join(", ")
             ),
@@ -90,6 +93,22 @@ impl Prometheus {
                 (group["name"].as_str().unwrap_or_default().to_owned(), Duration::from_secs_f64(seconds))
             })
             .collect())
+    }
+
+    /// The rules that took longest last time.
+    pub(crate) fn slowest_rules(&self, count: usize) -> Result<Vec<(String, Duration)>> {
+        let answer: Value = serde_json::from_slice(&Http1::new(self.port).get("/api/v1/rules").body)?;
+        let groups = answer["data"]["groups"].as_array().ok_or("no groups")?;
+        let rules = groups.iter().filter_map(|group| group["rules"].as_array()).flatten();
+        let mut times: Vec<(String, Duration)> = rules
+            .map(|rule| {
+                let seconds = rule["evaluationTime"].as_f64().unwrap_or_default();
+                (rule["name"].as_str().unwrap_or_default().to_owned(), Duration::from_secs_f64(seconds))
+            })
+            .collect();
+        times.sort_by_key(|(_, took)| std::cmp::Reverse(*took));
+        times.truncate(count);
+        Ok(times)
     }
 
     /// Rules whose last evaluation failed, with the reason.

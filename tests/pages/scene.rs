@@ -24,6 +24,9 @@ use crate::{
     },
 };
 
+/// Between two scrapes, and between two evaluations of the rules.
+const INTERVAL: &str = "5s";
+
 /// Everything that runs. The order of the fields is the order in which they are stopped.
 pub(crate) struct Scene {
     pub(crate) prometheus: Prometheus,
@@ -126,7 +129,7 @@ impl Scene {
         let alertmanager = Alertmanager::start(root, &inbox)?;
         let scrape = format!("  - {{job_name: badgateway, static_configs: [{{targets: ['{address}']}}]}}\n");
         let exporter = Some(exporter(&address, &arguments, root)?);
-        let prometheus = Prometheus::start(root, &scrape, Some(alertmanager.port))?;
+        let prometheus = Prometheus::start(root, INTERVAL, &scrape, Some(alertmanager.port))?;
         let scene = Self {
             prometheus,
             _alertmanager: alertmanager,

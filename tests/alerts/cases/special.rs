@@ -9,13 +9,11 @@ pub(super) const TESTED: &[&str] = &["NginxErrorBudgetBurn", "BadgatewayDown", "
 fn site(errors: f64, minutes: u32, cause: &str) -> Vec<Series> {
     let labels = format!(r#"server="shop",upstream="unix:/w.sock",code="502",cause="{cause}""#);
     let total = errors * f64::from(minutes);
+    let failed = format!("0+0x10 {errors}+{errors}x{} {total}+0x6000", minutes.saturating_sub(1));
     vec![
+        series("badgateway_http_responses_total", r#"server="shop",code="502""#, failed.clone()),
         series("badgateway_http_responses_total", r#"server="shop",code="200""#, "0+1000x6000"),
-        series(
-            "badgateway_http_errors_total",
-            labels,
-            format!("0+0x10 {errors}+{errors}x{} {total}+0x6000", minutes.saturating_sub(1)),
-        ),
+        series("badgateway_http_errors_total", labels, failed),
         series("badgateway_build_info", r#"version="1""#, "1+0x6000"),
     ]
 }
