@@ -32,7 +32,7 @@ const SLOW: u32 = 5;
 
 /// A table of sockets is read in at most one part in this many of the time: all we do together must stay below 1 % of a
 /// core.
-const SHARE: u32 = 150;
+const SHARE: u32 = 200;
 
 /// Looks at the process table between two looks for changed configuration files.
 const CONFIGURATION: u32 = 5;
