@@ -92,6 +92,8 @@ impl Places {
                 changed |= self.read(&home, Path::new("/"), shown);
             }
         }
+        // Never read, and nobody runs with it now: it is none.
+        self.by_home.retain(|home, place| place.config.is_some() || done.contains(home));
         if self.readings != readings && self.last_reading().is_some_and(|last| last.successful) {
             self.succeeded = Some(SystemTime::now());
         }

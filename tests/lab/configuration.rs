@@ -2,13 +2,14 @@
 
 use std::{fs, time::Duration};
 
-use crate::{bench::Bench, harness::wait_for};
+use crate::{bench::Bench, harness::wait_for, have_machine};
 
 /// Changes are looked for every 5 s.
 const NOTICED: Duration = Duration::from_secs(12);
 
 #[test]
 fn a_broken_pool_file_is_said_and_the_pools_stay() {
+    let _held = have_machine();
     let bench = Bench::start(&[("conf_www", false, 2, "")]).expect("the lab starts");
     bench.demand("conf_www", 0, 0, 2);
     let read = || {

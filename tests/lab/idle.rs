@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{bench::Bench, harness::wait_for, say};
+use crate::{bench::Bench, harness::wait_for, have_machine, say};
 
 /// Half of them on unix sockets, half on ports.
 const POOLS: usize = 50;
@@ -26,6 +26,7 @@ fn fifty_idle_pools_cost_next_to_nothing() {
     let (seconds, factor) = if soak { (30, 1.0) } else { (8, UNOPTIMISED) };
     let names: Vec<String> = (0..POOLS).map(|number| format!("idle_{number:02}")).collect();
     let pools: Vec<_> = (0..).zip(&names).map(|(n, name)| (name.as_str(), n % 2 == 1, WORKERS, "")).collect();
+    let _held = have_machine();
     let bench = Bench::start(&pools).expect("the lab starts");
     let mut seen = 0;
     let all = wait_for("all pools", Duration::from_secs(15), || {

@@ -21,7 +21,7 @@ use crate::{
         nginx::{Setup, all_of},
         wait_for,
     },
-    say,
+    say, share_machine,
     stand::Stand,
 };
 
@@ -132,6 +132,7 @@ fn every_response_is_counted_once_when_logrotate_copies_and_truncates() {
 
 fn under_load(title: &str, buffer: &str, rotation: Rotation) {
     let setup = Setup { http: HTTP, server: SERVER, workers: 2, buffer, ..Setup::default() };
+    let _held = share_machine();
     let stand = Stand::start(&setup).expect("the lab starts");
     let began = Instant::now();
     let mut counts = send_all(&stand);

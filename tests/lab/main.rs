@@ -25,6 +25,20 @@ mod saturation;
 mod stand;
 mod upstream;
 
+/// Every exporter sees every PHP-FPM of the machine, asks for its status page, and wants to read its configuration. Who
+/// counts connections to the last one, measures, or breaks a configuration, has the machine for itself.
+static MACHINE: std::sync::RwLock<()> = std::sync::RwLock::new(());
+
+/// With others. A test that failed meanwhile is its own concern.
+fn share_machine() -> std::sync::RwLockReadGuard<'static, ()> {
+    MACHINE.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Without others.
+fn have_machine() -> std::sync::RwLockWriteGuard<'static, ()> {
+    MACHINE.write().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
 /// One line on the terminal for each experiment, also for those that pass: libtest hides what `println!` prints.
 fn say(line: &str) {
     use std::io::Write;

@@ -16,7 +16,7 @@ use crate::{
         proc::{self, Proc},
         scratch_dir, wait_for, worker_account,
     },
-    say,
+    say, share_machine,
 };
 
 /// Whether we may mount here, in a namespace of our own; that takes root.
@@ -62,10 +62,12 @@ fn two_containers_with_one_path_are_two() {
         say("namespaces: NOT TRIED: nothing may be mounted here; src/observe/places has a recorded procfs");
         return;
     }
+    let _held = share_machine();
     let dir = scratch_dir().expect("a directory");
     let root = dir.path();
     let at = |name: &str| root.join(name);
-    fs::write(at("php-fpm.conf"), "").expect("written");
+    // Outside of both it is a third one, which nobody runs.
+    fs::write(at("php-fpm.conf"), pool("ns_none", root, "none.sock", 1)).expect("written");
     for (file, socket, children) in [("one", "one.sock", 2), ("two", "two.sock", 3)] {
         fs::write(at(file), pool("ns_www", root, socket, children)).expect("written");
     }
@@ -113,6 +115,7 @@ fn what_hidepid_hides_is_absent_and_not_zero() {
         );
         return;
     };
+    let _held = share_machine();
     let dir = scratch_dir().expect("a directory");
     let root = dir.path();
     let at = |name: &str| root.join(name);

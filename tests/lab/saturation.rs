@@ -8,7 +8,7 @@ use std::{
 use crate::{
     bench::Bench,
     harness::{cgroup::Cgroup, client::Http1, exporter::Scrape, wait_for},
-    say,
+    have_machine, say, share_machine,
 };
 
 /// Workers of each pool.
@@ -22,6 +22,7 @@ const SCRAPE: Duration = Duration::from_millis(100);
 
 #[test]
 fn busy_workers_and_queues_are_those_of_the_load() {
+    let _held = have_machine();
     let dynamic = "pm = dynamic\npm.start_servers = 4\npm.min_spare_servers = 1\npm.max_spare_servers = 4\n";
     let backlog = format!("listen.backlog = {BACKLOG}\npm.status_path = /status\n");
     let dynamic = format!("{dynamic}{backlog}");
@@ -84,6 +85,7 @@ fn busy_workers_and_queues_are_those_of_the_load() {
 #[test]
 fn a_stopped_fpm_is_seen_from_the_kernel() {
     let settings = "listen.backlog = 5\npm.status_path = /status\n";
+    let _held = have_machine();
     let bench = Bench::start(&[("sat_frozen", false, CHILDREN, settings)]).expect("the lab starts");
     bench.demand("sat_frozen", 0, 0, CHILDREN);
     bench.fpm.signal_all("STOP");
@@ -105,6 +107,7 @@ fn a_stopped_fpm_is_seen_from_the_kernel() {
 #[test]
 fn saturation_is_seen_before_the_first_502() {
     const INTERVAL: Duration = Duration::from_millis(200);
+    let _held = share_machine();
     let bench = Bench::start(&[("sat_ramp", false, 2, "listen.backlog = 2\n")]).expect("the lab starts");
     bench.demand("sat_ramp", 0, 0, 2);
     let start = Instant::now();
@@ -142,6 +145,7 @@ fn a_worker_killed_for_memory_is_told_from_one_that_was_killed() {
         say("saturation: NOT TRIED: no memory cgroup may be made here; src/observe/kernel has recorded ones");
         return;
     };
+    let _held = share_machine();
     let bench = Bench::start(&[("sat_oom", false, 3, "")]).expect("the lab starts");
     bench.fpm.move_to(cgroup.path()).expect("PHP-FPM can be moved");
     bench.demand("sat_oom", 0, 0, 3);

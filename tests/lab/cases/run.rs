@@ -25,7 +25,7 @@ use crate::{
         nginx::Setup,
         wait_for,
     },
-    say,
+    say, share_machine,
     stand::Stand,
 };
 
@@ -35,6 +35,7 @@ const SETTLED: Duration = Duration::from_secs(8);
 #[test]
 fn every_failure_is_named() {
     // `LAB_CASE=forged cargo test --test lab` runs only the cases with that in their name.
+    let _held = share_machine();
     let wanted = std::env::var("LAB_CASE").unwrap_or_default();
     let table = table();
     let block =

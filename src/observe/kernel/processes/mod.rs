@@ -152,8 +152,8 @@ impl Processes {
     }
 
     fn process(&mut self, pid: u32, stat: &Stat, fpm: &mut Fpm) -> Process {
-        // Who did not run a tick did not wait for one worth telling, and what it waited is a sum: nothing is lost, and
-        // idle workers, which are most, cost half.
+        // Waiting ends with running, and what was waited is a sum: read with the next tick of CPU time, nothing is lost.
+        // Idle workers, which are most, cost half.
         let waited = match fpm.waited.take() {
             Some((ticks, wait)) if ticks == stat.cpu => wait,
             _ => self.run_queue_wait(pid),
