@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::kernel::processes::Master;
 
-/// How long an ended PHP-FPM is remembered while another one with a configuration of the same path runs. Whether it will
-/// come back, or was a container that is gone for good, nobody can tell.
+/// How long an ended PHP-FPM is remembered while another one with a configuration of the same path runs, or after its
+/// configuration was removed, too. Whether it will come back, or was a container that is gone for good, nobody can tell.
 const REMEMBERED: Duration = Duration::from_secs(600);
 
 /// One PHP-FPM, whether it runs or not.
@@ -30,13 +30,16 @@ impl Home {
 /// Who lived there last.
 #[derive(Clone, Copy)]
 struct Tenant {
-    mounts: u64,
+    /// The inode of its mount namespace; `None`: not for us to see.
+    mounts: Option<u64>,
     seen: Instant,
 }
 
 /// All that a master was ever seen in.
 #[derive(Default)]
 pub(super) struct Homes {
+    /// Our own mount namespace: in it we see what they see.
+    own: Option<u64>,
     tenants: BTreeMap<Home, Tenant>,
     by_pid: HashMap<u32, Home>,
 }
@@ -51,6 +54,11 @@ pub(super) struct Moves {
 }
 
 impl Homes {
+    /// `own`: the inode of our mount namespace.
+    pub(super) fn new(own: Option<u64>) -> Self {
+        Self { own, ..Self::default() }
+    }
+
     /// Where a master lives.
     pub(super) fn of(&self, pid: u32) -> Option<&Home> {
         self.by_pid.get(&pid)
@@ -68,7 +76,10 @@ impl Homes {
                 }
                 Ok(_) => {}
                 // They cannot be told apart.
-                Err(_) => drop(self.by_pid.insert(master.process.pid, Home::first(path))),
+                Err(_) => {
+                    self.tenants.insert(Home::first(path), Tenant { mounts: None, seen: now });
+                    self.by_pid.insert(master.process.pid, Home::first(path));
+                }
             }
         }
         for (pid, path, mounts) in new {
@@ -80,15 +91,17 @@ impl Homes {
             // A container that was started anew, or the next one.
             let free = |home: &Home| !self.by_pid.values().any(|taken| taken == home);
             if let Some(home) = nths.into_iter().find(free) {
-                self.tenants.insert(home.clone(), Tenant { mounts, seen: now });
+                self.tenants.insert(home.clone(), Tenant { mounts: Some(mounts), seen: now });
                 self.by_pid.insert(pid, home);
                 moves.came = true;
             }
         }
-        let by_pid = &self.by_pid;
+        let (by_pid, own) = (&self.by_pid, self.own);
         self.tenants.retain(|home, tenant| {
-            let another = by_pid.values().any(|live| live.path == home.path && live != home);
-            let forget = another && now.duration_since(tenant.seen) > REMEMBERED;
+            let another = || by_pid.values().any(|live| live.path == home.path && live != home);
+            let old = now.duration_since(tenant.seen) > REMEMBERED;
+            let removed = || tenant.mounts.is_some() && tenant.mounts == own && !home.path.exists();
+            let forget = old && (another() || removed());
             moves.forgotten.extend(forget.then(|| home.clone()));
             !forget
         });
@@ -98,7 +111,9 @@ impl Homes {
     /// Whether a master of that mount namespace lives there already.
     fn stay(&mut self, pid: u32, path: &Path, mounts: u64, now: Instant) -> bool {
         let mut of_path = self.tenants.iter_mut().filter(|(home, _)| home.path == path);
-        let Some((home, tenant)) = of_path.find(|(_, tenant)| tenant.mounts == mounts) else { return false };
+        let Some((home, tenant)) = of_path.find(|(_, tenant)| tenant.mounts == Some(mounts)) else {
+            return false;
+        };
         tenant.seen = now;
         self.by_pid.insert(pid, home.clone());
         true

@@ -88,7 +88,10 @@ impl Observer {
     pub fn new(settings: Settings, board: Arc<Board>, answers: Answers) -> Self {
         let mut observer = Self {
             processes: Processes::new(&settings.procfs),
-            places: Places::new(settings.configs.clone()),
+            places: Places::new(
+                settings.configs.clone(),
+                namespace::inode(&settings.procfs, None, "mnt").ok(),
+            ),
             nginx: Configs::new(settings.nginx.clone()),
             masters: Ok(Vec::new()),
             pools: Vec::new(),
@@ -178,7 +181,8 @@ impl Observer {
             self.lay_out();
         }
         // Who is down is not asked: that it is down is known already.
-        let alive = self.pools.iter().filter(|pool| pool.shown && pool.master.is_some());
+        let is_alive = |pool: &&Tracked| pool.master.is_some() || pool.up == Some(true);
+        let alive = self.pools.iter().filter(|pool| pool.shown).filter(is_alive);
         let pages = alive.filter_map(|pool| pool.page.as_ref());
         self.board.ask_for(pages.map(|page| (page.key.clone(), page.target.clone())).collect());
         self.readable.insert("configuration", self.places.complete());

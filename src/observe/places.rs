@@ -47,8 +47,9 @@ pub(super) struct Places {
 }
 
 impl Places {
-    pub(super) fn new(given: Vec<PathBuf>) -> Self {
-        Self { given, homes: Homes::default(), by_home: BTreeMap::new(), succeeded: None, readings: 0 }
+    /// `own`: the inode of our mount namespace.
+    pub(super) fn new(given: Vec<PathBuf>, own: Option<u64>) -> Self {
+        Self { given, homes: Homes::new(own), by_home: BTreeMap::new(), succeeded: None, readings: 0 }
     }
 
     /// Finds out who each master is. True: one came, or one is given up.

@@ -51,7 +51,7 @@ pub(super) struct Tracked {
     last_master: Option<MasterSeen>,
     /// The cgroup of the last master.
     pub(super) group: Option<GroupKey>,
-    up: Option<bool>,
+    pub(super) up: Option<bool>,
     full: Option<bool>,
     sockets: Option<Sockets>,
     pub(super) queue_limit: Option<u64>,
@@ -114,7 +114,9 @@ impl Tracked {
         let sockets = sockets.map(|sockets| without_ours(sockets, ours));
         self.sockets = sockets;
         let mut facts = Vec::new();
-        let up = sockets.map(|sockets| sockets.listening && (self.master.is_some() || !processes));
+        // A master that was never seen may run in a process namespace that we do not share: its socket has to do.
+        let alive = self.master.is_some() || self.last_master.is_none() || !processes;
+        let up = sockets.map(|sockets| sockets.listening && alive);
         if let Some(up) = up.filter(|up| self.up != Some(*up)) {
             facts.push(Fact::Up(self.key, up));
         }
@@ -329,6 +331,20 @@ mod tests {
             cgroups: Ok(Cgroups::default()),
         };
         Worker { pool: "www".into(), process }
+    }
+
+    #[test]
+    fn a_pool_whose_master_was_never_seen_is_up_while_it_listens() {
+        let (mut pool, mut gains) = (tracked(), Vec::new());
+        pool.master = None;
+        let (now, tick) = (Instant::now(), Duration::ZERO);
+        let mut sample =
+            |pool: &mut Tracked, sockets| pool.sample(sockets, false, true, now, tick, &mut gains)[0];
+        assert_eq!(sample(&mut pool, sockets(0, 0)), Fact::Up(1, true), "a sidecar sees no processes");
+        assert_eq!(sample(&mut pool, Some(Sockets::default())), Fact::Up(1, false));
+        pool.last_master = Some(MasterSeen { pid: 1, started: 0.0 });
+        pool.up = Some(true);
+        assert_eq!(sample(&mut pool, sockets(0, 0)), Fact::Up(1, false), "it was seen, and is gone");
     }
 
     #[test]

@@ -105,6 +105,16 @@ struct Death {
     used: bool,
 }
 
+impl Death {
+    /// A refusal's line names no pool, but the configuration tells which pools refuse.
+    fn is_at(&self, site: Site<'_>) -> bool {
+        match self.pool {
+            Some(_) => site.is_of(self.pool),
+            None => site.may_refuse(),
+        }
+    }
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Absence {
     from: Local,
@@ -314,7 +324,7 @@ impl Roots {
         if shift != 1 {
             return false;
         }
-        let exits = self.deaths.iter().filter(|d| d.at == second && !d.used && site.is_of(d.pool)).count();
+        let exits = self.deaths.iter().filter(|d| d.at == second && !d.used && d.is_at(site)).count();
         let pool = site.pool();
         let rivals = self.questions.iter().filter(|q| {
             let theirs = topology.site(q).pool();
@@ -324,7 +334,7 @@ impl Roots {
     }
 
     fn died(&mut self, second: Local, site: Site<'_>) -> Option<RootCause> {
-        let death = self.deaths.iter_mut().find(|d| d.at == second && !d.used && site.is_of(d.pool))?;
+        let death = self.deaths.iter_mut().find(|d| d.at == second && !d.used && d.is_at(site))?;
         death.used = true;
         Some(death.root)
     }

@@ -82,6 +82,15 @@ impl Site<'_> {
         }
     }
 
+    /// Whether nginx may be refused here (`listen.allowed_clients`).
+    pub(super) fn may_refuse(self) -> bool {
+        match self {
+            Site::Pool(place) => place.refuses,
+            Site::NoPool => false,
+            Site::Unknown => true,
+        }
+    }
+
     /// Whether an FPM's log tells of this site.
     pub(super) fn is_logged_in(self, log: LogId) -> bool {
         match self {

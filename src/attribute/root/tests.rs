@@ -175,6 +175,21 @@ fn evidence_of_another_pool_explains_nothing() {
 }
 
 #[test]
+fn a_refusal_explains_only_a_pool_that_refuses() {
+    let mut topology = Topology { complete: false, ..two_pools() };
+    for place in topology.places.values_mut() {
+        place.refuses = place.pool == id(2);
+    }
+    let mut roots = Roots::default();
+    for _ in 0..3 {
+        roots.event(10, 10, 7, Id::NONE, Event::Disallowed);
+    }
+    let told = ask(&mut roots, &topology, vec![of(10, reset(10)), of(20, reset(10)), of(99, reset(10))]);
+    let expected = [RootCause::Unknown, RootCause::ClientNotAllowed, RootCause::ClientNotAllowed];
+    assert_eq!(told.roots, expected, "of the third it is not known which pool it is");
+}
+
+#[test]
 fn an_oom_kill_is_behind_as_many_exits_as_it_can_be() {
     let mut roots = Roots::default();
     roots.observe(0, Fact::SeesOomKills);

@@ -9,7 +9,7 @@ fn what_cannot_be_read_leaves_what_was_known_and_is_tried_again() {
     let path = dir.path().join("php-fpm.conf");
     let pool = "[www]\nuser = nobody\nlisten = /x.sock\npm = static\npm.max_children = 2\n";
     fs::write(&path, pool).unwrap();
-    let mut places = Places::new(vec![path.clone()]);
+    let mut places = Places::new(vec![path.clone()], None);
     let pools = |places: &Places| {
         let place = places.by_home.get(&Home::first(&path)).unwrap();
         place.config.as_ref().map_or(0, |config| config.pools.len())
@@ -80,7 +80,7 @@ impl Containers {
 #[test]
 fn containers_with_one_path_are_several_and_keep_their_place_over_restarts() {
     let containers = Containers::new();
-    let mut places = Places::new(Vec::new());
+    let mut places = Places::new(Vec::new(), None);
     let (start, soon) = (Instant::now(), Instant::now() + Duration::from_secs(5));
     let row = |nth, pool: &str, pid| (nth, pool.to_owned(), pid);
     containers.run(10, 100, "one");
@@ -112,9 +112,24 @@ fn containers_with_one_path_are_several_and_keep_their_place_over_restarts() {
 }
 
 #[test]
+fn one_whose_configuration_was_removed_is_forgotten() {
+    let (containers, start) = (Containers::new(), Instant::now());
+    let mut places = Places::new(Vec::new(), Some(100));
+    containers.run(10, 100, "one");
+    let up = [(0, "one".to_owned(), Some(10))];
+    assert_eq!(containers.look(&mut places, start), up);
+    // It runs where we are, and there is no such file.
+    let later = start + Duration::from_secs(700);
+    assert_eq!(containers.look(&mut places, later), up, "it runs");
+    containers.end(10);
+    assert_eq!(containers.look(&mut places, later + Duration::from_secs(599)).len(), 1);
+    assert_eq!(containers.look(&mut places, later + Duration::from_secs(601)), []);
+}
+
+#[test]
 fn where_namespaces_may_not_be_read_one_path_is_one_place() {
     let containers = Containers::new();
-    let mut places = Places::new(Vec::new());
+    let mut places = Places::new(Vec::new(), None);
     containers.run(10, 100, "one");
     containers.run(20, 200, "two");
     for pid in ["10", "20"] {
