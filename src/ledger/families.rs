@@ -58,7 +58,7 @@ families! {
     FPM_WORKERS Gauge "fpm_workers" ["pool", "state"]
         "Workers by state, seen from the kernel: busy ones hold a connection, idle ones wait for one."
     FPM_WORKERS_BUSY_PEAK Gauge "fpm_workers_busy_peak" ["pool"]
-        "Most busy workers in the last 60 s, sampled five times a second."
+        "Most busy workers in the last 60 s, sampled five times a second (TCP pools less often where the kernel takes long to list connections)."
     FPM_WORKERS_LIMIT Gauge "fpm_workers_limit" ["pool"]
         "pm.max_children of the pool's configuration."
     FPM_LISTEN_QUEUE Gauge "fpm_listen_queue" ["pool"]
