@@ -6,8 +6,8 @@ CARGO ?= cargo
 
 help:
 	@echo 'make demo    break PHP in seven ways on this machine and watch Badgateway name each'
-	@echo 'make test    everything that must hold: lint, unit, corpus, real servers, docs (about 5 minutes)'
-	@echo 'make e2e     27 failures from the first 502 to the page, ten quiet minutes, the rules of 1000 machines (about 25 minutes)'
+	@echo 'make test    everything that must hold: lint, unit, corpus, real servers, docs (about 12 minutes)'
+	@echo 'make e2e     26 failures from the first 502 to the page, ten quiet minutes, the rules of 1000 machines (about 25 minutes)'
 	@echo 'make soak    the tests of bad nights in their long form: kills, rotations, random sequences, CPU of the sampler (about 5 minutes after the build)'
 	@echo 'make lint    rustfmt and clippy, warnings denied'
 	@echo 'make fmt     rewrite the sources as rustfmt wants them'

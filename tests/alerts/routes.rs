@@ -112,6 +112,64 @@ fn causes_mute_consequences_and_never_the_error_budget() {
     }
 }
 
+/// What begins with the failure but is a matter of its own when that is over.
+const OUTLIVES: &[&str] =
+    &["PhpFpmRestartLoop", "PhpFpmMemoryNearLimit", "PhpFpmSlowRequests", "PhpFpmPoolExhaustionPredicted"];
+
+/// Seconds for which an alert may go on after its last failure: its longest window, and what it is kept for.
+fn lasts(rule: &rules::Rule) -> u64 {
+    let seconds = |text: &str| {
+        let (number, unit) = text.split_at(text.len() - 1);
+        let unit = if unit == "m" {
+            60
+        } else if unit == "h" {
+            3600
+        } else {
+            1
+        };
+        number.parse::<u64>().unwrap() * unit
+    };
+    let window = Regex::new(r"\[(\d+[smh])\]|2m\b").unwrap();
+    let windows = window
+        .captures_iter(&rule.expr)
+        .map(|found| found.get(1).map_or(120, |range| seconds(range.as_str())));
+    windows.max().unwrap_or(0) + rule.keep_firing_for.as_deref().map_or(0, seconds)
+}
+
+#[test]
+fn what_is_muted_does_not_come_out_when_its_cause_is_over() {
+    let text = fs::read_to_string(config()).unwrap();
+    let example: Example = serde_saphyr::from_str(&text).unwrap();
+    let labels = |rule: &rules::Rule| {
+        let mut labels = rule.labels.clone();
+        labels.insert("alertname".to_owned(), rule.alert.clone());
+        labels
+    };
+    let alerts = rules::alerts();
+    for rule in &example.inhibit_rules {
+        let of = |matchers: &[String]| {
+            alerts.iter().filter(|alert| matches(matchers, &labels(alert))).collect::<Vec<_>>()
+        };
+        // Its own fleet comes back with it; and the error budget is muted by the faster of its own.
+        let sources = of(&rule.source_matchers);
+        let sources = sources.into_iter().filter(|alert| alert.labels["component"] != "badgateway");
+        for source in sources.filter(|alert| alert.alert != "NginxErrorBudgetBurn") {
+            for target in of(&rule.target_matchers) {
+                let is_own_matter =
+                    OUTLIVES.contains(&target.alert.as_str()) || target.labels["severity"] == "info";
+                assert!(
+                    is_own_matter || lasts(source) >= lasts(target),
+                    "{} lasts {} s, {} behind it {} s",
+                    source.alert,
+                    lasts(source),
+                    target.alert,
+                    lasts(target)
+                );
+            }
+        }
+    }
+}
+
 /// `A(B|C)|D` as `AB`, `AC`, `D`.
 fn spelled_out(names: &str) -> Vec<String> {
     let (mut depth, mut from, mut alternatives) = (0, 0, Vec::new());

@@ -1,20 +1,14 @@
 //! A real Alertmanager with the shipped example; only the receivers are ours.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path};
 
 use serde_json::Value;
 
 use crate::{
     alerts,
-    harness::{
-        Result,
-        client::Http1,
-        find_program,
-        places::free_port,
-        proc::{self, Proc},
-        wait_for,
-    },
+    harness::{Result, client::Http1, places::free_port, proc::Proc},
     inbox::Inbox,
+    launch,
 };
 
 /// A running Alertmanager. Dropping it stops it.
@@ -26,10 +20,6 @@ pub(crate) struct Alertmanager {
 impl Alertmanager {
     /// Starts it. A group that changes is told after 10 s instead of minutes: what comes twice shows at once.
     pub(crate) fn start(root: &Path, inbox: &Inbox) -> Result<Self> {
-        let program = match std::env::var_os("ALERTMANAGER") {
-            Some(path) => path.into(),
-            None => find_program(&["prometheus-alertmanager", "alertmanager"], "prometheus-alertmanager")?,
-        };
         let dir = root.join("alertmanager");
         fs::create_dir_all(&dir)?;
         fs::copy(alerts().join("badgateway.tmpl"), dir.join("badgateway.tmpl"))?;
@@ -43,24 +33,14 @@ impl Alertmanager {
         }
         let path = dir.join("alertmanager.yml");
         fs::write(&path, config)?;
-        let (port, said) = (free_port()?, dir.join("stderr.txt"));
-        let mut command = proc::command(&program);
+        let port = free_port()?;
+        let mut command = launch::command("ALERTMANAGER", &["prometheus-alertmanager", "alertmanager"])?;
         command
             .arg(format!("--config.file={}", path.display()))
             .arg(format!("--storage.path={}", dir.join("data").display()))
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-            .arg("--cluster.listen-address=")
-            .stdout(std::process::Stdio::null())
-            .stderr(fs::File::create(&said)?);
-        let mut proc = Proc::start("alertmanager", &mut command)?;
-        let ready = wait_for("Alertmanager to be ready", Duration::from_secs(30), || {
-            let ended = proc.ended().is_some();
-            (ended || Http1::new(port).get("/-/ready").status == Some(200)).then_some(!ended)
-        })?;
-        if !ready {
-            return Err(format!("Alertmanager does not start:\n{}", fs::read_to_string(said)?).into());
-        }
-        Ok(Self { _proc: proc, port })
+            .arg("--cluster.listen-address=");
+        Ok(Self { _proc: launch::ready("Alertmanager", &mut command, &dir, port)?, port })
     }
 
     /// Tells it of alerts, as Prometheus does.

@@ -17,6 +17,7 @@ mod failures;
 #[path = "../lab/harness/mod.rs"]
 mod harness;
 mod inbox;
+mod launch;
 mod mute;
 mod prometheus;
 mod quiet;

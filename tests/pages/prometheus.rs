@@ -6,14 +6,8 @@ use serde_json::Value;
 
 use crate::{
     alerts,
-    harness::{
-        Result,
-        client::Http1,
-        find_program,
-        places::free_port,
-        proc::{self, Proc},
-        wait_for,
-    },
+    harness::{Result, client::Http1, places::free_port, proc::Proc},
+    launch,
 };
 
 /// A running Prometheus. Dropping it stops it.
@@ -31,10 +25,6 @@ impl Prometheus {
         scrape: &str,
         alertmanager: Option<u16>,
     ) -> Result<Self> {
-        let program = match std::env::var_os("PROMETHEUS") {
-            Some(path) => path.into(),
-            None => find_program(&["prometheus"], "prometheus")?,
-        };
         let dir = root.join("prometheus");
         fs::create_dir_all(&dir)?;
         let port = free_port()?;
@@ -54,23 +44,12 @@ impl Prometheus {
                 rules.join(", ")
             ),
         )?;
-        let said = dir.join("stderr.txt");
-        let mut command = proc::command(&program);
+        let mut command = launch::command("PROMETHEUS", &["prometheus"])?;
         command
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.tsdb.path={}", dir.join("data").display()))
-            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-            .stdout(std::process::Stdio::null())
-            .stderr(fs::File::create(&said)?);
-        let mut proc = Proc::start("prometheus", &mut command)?;
-        let ready = wait_for("Prometheus to be ready", Duration::from_secs(30), || {
-            let ended = proc.ended().is_some();
-            (ended || Http1::new(port).get("/-/ready").status == Some(200)).then_some(!ended)
-        })?;
-        if !ready {
-            return Err(format!("Prometheus does not start:\n{}", fs::read_to_string(said)?).into());
-        }
-        Ok(Self { _proc: proc, port })
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"));
+        Ok(Self { _proc: launch::ready("Prometheus", &mut command, &dir, port)?, port })
     }
 
     /// The vector that a query gives: labels and value of each.

@@ -67,7 +67,7 @@ fn a_healthy_night_pages_nobody() {
         visitors.iter().map(Visitors::failed).sum::<u64>(),
         visitors.iter().map(Visitors::answered).sum::<u64>(),
     );
-    let told = scene.inbox.notices();
+    let told = scene.notices();
     assert!(told.is_empty(), "{:?}", told.iter().map(|notice| notice.line()).collect::<Vec<_>>());
     assert_eq!(failed, 0, "of {answered} visitors");
     assert!(done.len() >= CHORES, "only {done:?}");

@@ -17,7 +17,7 @@ use crate::{
         proc::mentioning,
         scratch_dir, wait_for,
     },
-    inbox::Inbox,
+    inbox::{Inbox, Notice},
     prometheus::Prometheus,
     upstream::{
         ClosedPort, FullPort, Server, TlsFault, closed_port, full_port, http_faults, http_good, tls_fault,
@@ -44,7 +44,7 @@ pub(crate) struct Scene {
     /// All other pools.
     _solid: Fpm,
     pub(crate) cgroup: Option<Cgroup>,
-    pub(crate) inbox: Inbox,
+    inbox: Inbox,
     _servers: Vec<Server>,
     _closed: Vec<ClosedPort>,
     _full: FullPort,
@@ -157,9 +157,11 @@ impl Scene {
         Ok(scene)
     }
 
-    /// Whether an upstream is one of ours; what belongs to none is.
-    pub(crate) fn owns(&self, upstream: &str) -> bool {
-        upstream.is_empty() || self.places.values().any(|place| place == upstream)
+    /// What arrived about our upstreams, or about none. A PHP-FPM that this machine runs besides is not ours to judge.
+    pub(crate) fn notices(&self) -> Vec<Notice> {
+        let owns =
+            |upstream: &str| upstream.is_empty() || self.places.values().any(|place| place == upstream);
+        self.inbox.notices().into_iter().filter(|notice| owns(notice.group("upstream"))).collect()
     }
 
     /// Stops Badgateway and starts it again, as an upgrade does.

@@ -90,10 +90,12 @@ fn pair(alert: &'static str, level: Level, cause: &'static str, root: &'static s
         |step: f64, steps: u32, requests: f64| failing(cause, root, rising(step, steps), steady(requests));
     // Five minutes of trouble at just above the share that counts; a burst is over after one sample.
     let (input, less, before, fires, ends) = match level {
-        Page => (full(6.0, 20, 100.0), vec![full(4.9, 20, 100.0), full(4.0, 1, 4.0)], None, START + 120, 900),
+        Page => {
+            (full(6.0, 20, 100.0), vec![full(49.0, 20, 1000.0), full(4.0, 1, 4.0)], None, START + 120, 900)
+        }
         Late(by) => (
             full(6.0, 20, 100.0),
-            vec![full(4.9, 20, 100.0), full(4.0, 1, 4.0)],
+            vec![full(49.0, 20, 1000.0), full(4.0, 1, 4.0)],
             // 5 % of two minutes are reached after seven samples.
             Some(START + 7 * 15 + by - 15),
             START + 7 * 15 + by + 30,
@@ -101,10 +103,11 @@ fn pair(alert: &'static str, level: Level, cause: &'static str, root: &'static s
         ),
         Ticket => (
             full(12.0, 20, 1000.0),
-            vec![full(9.9, 20, 1000.0), full(500.0, 1, 1000.0)],
+            vec![full(99.0, 20, 10_000.0), full(500.0, 1, 1000.0)],
             Some(START + 180),
             600,
-            780,
+            // It mutes one that lasts longer.
+            if alert == "Nginx502RequestTerminated" { 1080 } else { 780 },
         ),
         Burst => (full(50.0, 1, 100.0), vec![full(4.0, 1, 4.0)], None, START + 15, 900),
     };
@@ -127,7 +130,7 @@ fn attempts(alert: &'static str, outcome: &'static str) -> Case {
         what: outcome.to_owned(),
         labels: format!(r#"{UPSTREAM},outcome="{outcome}""#),
         input: full(12.0, 20),
-        less: vec![full(9.9, 20), full(500.0, 1)],
+        less: vec![full(9.0, 20), full(500.0, 1)],
         before: Some(START + 180),
         fires: 600,
         ends: 780,

@@ -85,7 +85,7 @@ pub(super) fn cases() -> Vec<Case> {
     vec![
         Case {
             labels: UPSTREAM.to_owned(),
-            ..case("PhpFpmDown", "seen by the kernel", up(8), vec![up(1)], Some(START + 15), START + 45, 600)
+            ..case("PhpFpmDown", "seen by the kernel", up(8), vec![up(1)], Some(START + 15), START + 45, 700)
         },
         Case {
             labels: String::new(),
@@ -97,7 +97,7 @@ pub(super) fn cases() -> Vec<Case> {
                 vec![all_down("1")],
                 Some(START + 15),
                 START + 45,
-                600,
+                900,
             )
         },
         case(
@@ -180,8 +180,8 @@ pub(super) fn cases() -> Vec<Case> {
             "",
             exits("terminated", 1.0),
             vec![exits("terminated", 0.0)],
-            Some(START + 300),
-            START + 360,
+            Some(START + 225),
+            START + 285,
             1000,
         ),
         Case {
