@@ -108,6 +108,23 @@ fn every_cause_and_root_cause_has_an_alert() {
 }
 
 #[test]
+fn the_alert_that_a_word_names_covers_it() {
+    for cause in Cause::ALL {
+        let covered = matched(&rules::alert(cause.alert()).expr);
+        let has = |label: &str, word: &str| covered.contains(&(label.to_owned(), word.to_owned()));
+        let truncated = *cause == Cause::ResponseTruncated && has("outcome", Outcome::Truncated.word());
+        let covers = has("cause", cause.word()) || has("root_cause", cause.root().word()) || truncated;
+        assert!(covers, "{} is not about {}", cause.alert(), cause.word());
+    }
+    for root in RootCause::ALL {
+        let covered = matched(&rules::alert(root.alert()).expr);
+        let has = |label: &str, word: &str| covered.contains(&(label.to_owned(), word.to_owned()));
+        let by_cause = Cause::ALL.iter().any(|cause| cause.root() == *root && has("cause", cause.word()));
+        assert!(has("root_cause", root.word()) || by_cause, "{} is not about {}", root.alert(), root.word());
+    }
+}
+
+#[test]
 fn every_threshold_is_used_and_there_is_no_other() {
     let uses = rules::all();
     let used = |name: &str| uses.iter().any(|rule| rule.expr.contains(&format!("({name})")));
