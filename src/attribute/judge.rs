@@ -1,0 +1,119 @@
+//! What a line of the access log means for the entries that belong to it: a verdict for a failed response, and what became of
+//! each failed attempt.
+
+use super::decide::{self, Decision};
+use super::join::{self, Group, Keys};
+use super::kept;
+use super::names::Id;
+use super::pending::Says;
+use super::root::{self, Question, Target};
+use super::vocabulary::{Outcome, RootCause};
+use super::{Attributor, Sink, Verdict};
+use crate::record::access::{Access, Written};
+use crate::record::list;
+use crate::record::stamp::Local;
+
+impl Attributor {
+    /// `$msec` has no zone and the error log no epoch: one request that is in both tells the difference.
+    pub(super) fn learn_offset(&mut self, access: &Access<'_>, group: &Group) {
+        if let (false, Some(Written::Epoch(millis)), Some((_, entry))) =
+            (self.offset_known, access.written(), group.entries.last())
+            && access.connection().is_some()
+        {
+            let difference = entry.at - millis.div_euclid(1000);
+            let quarters = (difference + 450).div_euclid(900) * 900;
+            if quarters.abs() <= 86_400 {
+                self.offset = quarters as i32;
+            }
+        }
+    }
+
+    pub(super) fn failed(
+        &mut self,
+        access: &Access<'_>,
+        keys: &Keys<'_>,
+        group: &Group,
+        (server, kept): (Id, Option<Id>),
+        sink: &mut impl Sink,
+    ) {
+        let decision = decide::decide(access, group, self.options.error_log);
+        let last = access.last_attempt();
+        let last_addr = last.map(|attempt| attempt.addr).filter(|addr| !list::missing(addr));
+        let decided_by = if let Decision::Entry((seq, _), _) = decision { Some(*seq) } else { None };
+        let (cause, upstream, root, fastcgi, at) = match decision {
+            Decision::Entry((_, entry), cause) => {
+                (cause, join::peer(entry, &mut self.names, last_addr), entry.root, entry.fastcgi, entry.at)
+            }
+            Decision::Line { cause, root } => {
+                let upstream = last_addr.map_or(Id::NONE, |addr| self.names.upstreams.id(addr));
+                (cause, upstream, root, None, keys.end)
+            }
+        };
+        let verdict = Verdict { status: keys.status, cause, server, upstream, at: keys.end };
+        sink.pair(server, upstream);
+        sink.error(&verdict);
+        let stale = kept == Some(upstream) && kept::may_be_stale(cause, keys.target());
+        let root = root.or(stale.then_some(RootCause::StaleKeepalive));
+        self.explain(verdict, root, fastcgi, at, keys.target(), sink);
+        for (seq, entry) in &group.entries {
+            let Says::Failure(cause) = entry.says else {
+                self.pending.take(*seq);
+                continue;
+            };
+            let decided = decided_by == Some(*seq);
+            let outcome = if entry.subrequest && !decided { Outcome::Background } else { Outcome::Failed };
+            if self.pending.take(*seq) {
+                sink.failure(join::peer(entry, &mut self.names, last_addr), cause, outcome);
+            }
+        }
+    }
+
+    /// The root cause: at once where only the cause can tell, else when FPM's log had its time.
+    fn explain(
+        &mut self,
+        verdict: Verdict,
+        root: Option<RootCause>,
+        fastcgi: Option<bool>,
+        at: Local,
+        target: &[u8],
+        sink: &mut impl Sink,
+    ) {
+        let otherwise =
+            root.unwrap_or_else(|| verdict.cause.own_root(self.names.upstreams.text(verdict.upstream)));
+        let may_come = self.options.fpm && fastcgi != Some(false) && root::is_explained_later(verdict.cause);
+        if !may_come {
+            return sink.root(&verdict, otherwise);
+        }
+        let asked = self.clock(at);
+        let target = Target::of(target);
+        let upstream = verdict.upstream;
+        let question = Question { verdict: Some(verdict), at, asked, target, upstream, fastcgi, otherwise };
+        if let Some(Question { verdict: Some(oldest), otherwise, .. }) = self.roots.ask(question) {
+            sink.root(&oldest, otherwise);
+        }
+    }
+
+    pub(super) fn succeeded(&mut self, keys: &Keys<'_>, group: &Group, sink: &mut impl Sink) {
+        // 499: the client left after the attempt had failed; nothing saved it.
+        let outcome = if keys.status == 499 { Outcome::Failed } else { Outcome::Rescued };
+        for (seq, entry) in &group.entries {
+            match entry.says {
+                Says::Failure(cause) if keys.connection.is_some() || entry.subrequest => {
+                    let outcome = if entry.subrequest { Outcome::Background } else { outcome };
+                    if self.pending.take(*seq) {
+                        sink.failure(entry.upstream, cause, outcome);
+                    }
+                }
+                // Only probable: a failed line of the same client and request may still come.
+                Says::Failure(_) => {
+                    if let Some(entry) = self.pending.get_mut(*seq) {
+                        entry.rescued = true;
+                    }
+                }
+                Says::Php(_) | Says::AuthRequest => {
+                    self.pending.take(*seq);
+                }
+            }
+        }
+    }
+}
