@@ -5,9 +5,13 @@ use std::path::Path;
 
 use super::support::{Serve, text};
 
+/// Those of our pools: this machine may run others.
 fn rows(page: &str, family: &str) -> Vec<String> {
     let lines = page.lines().filter_map(|line| line.strip_prefix(family)?.strip_prefix('{'));
-    let mut rows: Vec<_> = lines.map(str::to_owned).collect();
+    let is_ours = |line: &&str| {
+        ["all", "one", "socket"].iter().any(|name| line.starts_with(&format!("pool=\"{name}\",")))
+    };
+    let mut rows: Vec<_> = lines.filter(is_ours).map(str::to_owned).collect();
     rows.sort();
     rows
 }
