@@ -37,7 +37,7 @@ pub(crate) struct Scene {
     pub(crate) alpha: Fpm,
     /// Pool `beta`, on a TCP port.
     pub(crate) beta: Fpm,
-    /// Pool `gamma`, with eight workers.
+    /// Pool `gamma`, with twelve workers.
     pub(crate) gamma: Fpm,
     /// Pool `delta`, in a memory cgroup where that is allowed.
     _delta: Fpm,
@@ -96,7 +96,7 @@ impl Scene {
         };
         let alpha = fpm("fpm-alpha", &[("alpha", 4, "")], &mut places)?;
         let beta = fpm("fpm-beta", &[("beta", 4, "")], &mut places)?;
-        let gamma = fpm("fpm-gamma", &[("gamma", 8, "")], &mut places)?;
+        let gamma = fpm("fpm-gamma", &[("gamma", 12, "")], &mut places)?;
         let delta = fpm("fpm-delta", &[("delta", 2, "")], &mut places)?;
         let pools = [
             ("www", 4, ""),
