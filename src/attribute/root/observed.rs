@@ -25,7 +25,9 @@ pub struct Place {
     pub log: Option<LogId>,
     /// The cgroup of its master.
     pub group: Option<GroupKey>,
-    /// Its configuration refuses nginx's address: `listen.allowed_clients`.
+    /// Its configuration refuses some addresses: `listen.allowed_clients`.
+    pub may_refuse: bool,
+    /// It refuses nginx's.
     pub refuses: bool,
 }
 
@@ -85,7 +87,7 @@ impl Site<'_> {
     /// Whether nginx may be refused here (`listen.allowed_clients`).
     pub(super) fn may_refuse(self) -> bool {
         match self {
-            Site::Pool(place) => place.refuses,
+            Site::Pool(place) => place.may_refuse,
             Site::NoPool => false,
             Site::Unknown => true,
         }

@@ -126,7 +126,14 @@ fn id(number: u32) -> Id {
 
 /// Upstream 10 is pool 1 with log 7, upstream 20 is pool 2 with log 8.
 fn two_pools() -> Topology {
-    let place = |pool, log| Place { pool: id(pool), key: u64::from(pool), log, group: None, refuses: false };
+    let place = |pool, log| Place {
+        pool: id(pool),
+        key: u64::from(pool),
+        log,
+        group: None,
+        may_refuse: false,
+        refuses: false,
+    };
     let places = [(id(10), place(1, Some(7))), (id(20), place(2, Some(8)))].into();
     Topology { places, complete: true, any: true, ..Topology::default() }
 }
@@ -178,7 +185,7 @@ fn evidence_of_another_pool_explains_nothing() {
 fn a_refusal_explains_only_a_pool_that_refuses() {
     let mut topology = Topology { complete: false, ..two_pools() };
     for place in topology.places.values_mut() {
-        place.refuses = place.pool == id(2);
+        place.may_refuse = place.pool == id(2);
     }
     let mut roots = Roots::default();
     for _ in 0..3 {
@@ -283,7 +290,10 @@ fn how_things_stood_is_known_when_the_change_is_long_ago() {
 fn a_full_tcp_queue_and_a_restart_and_a_refused_client() {
     let mut roots = Roots::default();
     let mut topology = two_pools();
-    topology.places.insert(id(30), Place { pool: id(3), key: 3, log: None, group: None, refuses: true });
+    topology.places.insert(
+        id(30),
+        Place { pool: id(3), key: 3, log: None, group: None, may_refuse: true, refuses: true },
+    );
     roots.observe(10, Fact::Full(1, true));
     roots.observe(12, Fact::Full(1, false));
     roots.observe(50, Fact::Stopped(2));

@@ -136,6 +136,7 @@ impl Witness {
                 key: place.key,
                 log: self.log_of(place),
                 group: place.group,
+                may_refuse: matches!(upstream, Listener::Tcp { .. }) && !place.allowed_clients.is_empty(),
                 refuses: refuses(place, &upstream),
             };
             topology.places.insert(id, place);
