@@ -2,24 +2,38 @@
 //!
 //! Data flows one way; no module imports one that comes after it in this list:
 //!
-//! - [`discover`]: reads PHP-FPM's configuration.
+//! - [`vocabulary`]: the closed sets of words and the metric families, as tables.
+//! - `address`: where a pool listens and where nginx connects to, as one type.
 //! - [`source`]: files, rotation, offsets; yields blocks of whole lines as bytes and knows no meaning.
 //! - [`record`]: pure; bytes to typed records, one file for each grammar.
-//! - [`observe`]: samples of the machine: PHP-FPM's processes, sockets and status pages, memory.
-//! - [`attribute`]: pure; records in, one verdict for each failed response out.
-//! - [`observe`]: samples of the machine: sockets, processes, cgroups; what may not be read is said to be so.
-//! - [`ledger`]: counters and their label sets, rendered in Prometheus' text format.
-//! - [`http`]: serves what the ledger holds.
+//! - `kernel`: what Linux tells of processes, sockets and cgroups; what may not be read is said to be so.
+//! - [`topology`]: who listens where and who connects to whom, from nginx's and PHP-FPM's configuration.
+//! - [`sample`]: looks at the machine: PHP-FPM's processes, sockets and status pages, memory.
+//! - `attribute`: pure; records in, one verdict for each failed response out.
+//! - [`ledger`]: counters and their label sets, and the state directory.
+//! - `export`: numbers as text for Prometheus.
+//! - `engine`: the thread that owns inputs, attribution and counters.
+//! - `web`: serves what the engine publishes.
+//! - `config`: the command line.
+//! - [`commands`]: put them together for each command.
 //!
-//! `cli` puts them together for each command. [`runbooks`] holds texts and knows nothing of the rest.
+//! [`runbooks`] holds texts and knows nothing of the rest.
 
-pub mod attribute;
+mod address;
+mod attribute;
 mod bytes;
-pub mod cli;
-pub mod discover;
-pub mod http;
+pub mod commands;
+mod config;
+mod engine;
+mod export;
+mod kernel;
 pub mod ledger;
-pub mod observe;
+#[cfg(test)]
+mod mutate;
 pub mod record;
 pub mod runbooks;
+pub mod sample;
 pub mod source;
+pub mod topology;
+pub mod vocabulary;
+mod web;

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    badgateway::cli::main()
+    badgateway::commands::main()
 }

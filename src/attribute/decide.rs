@@ -5,7 +5,7 @@ use crate::record::list;
 use crate::record::stamp;
 
 use super::join::{Candidate, Group};
-use super::vocabulary::{Cause, RootCause};
+use crate::vocabulary::{Cause, RootCause};
 
 /// Where the label of a response comes from.
 #[derive(Clone, Copy, Debug)]

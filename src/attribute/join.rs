@@ -12,7 +12,7 @@ use crate::record::stamp::{self, Local};
 
 use super::names::Id;
 use super::pending::{Pending, Says, Waiting};
-use super::vocabulary::{Cause, RootCause, is_failed};
+use crate::vocabulary::{Cause, RootCause, is_failed};
 
 /// An entry's sequence number beside a copy of it.
 pub type Candidate = (u64, Waiting);

@@ -3,15 +3,15 @@
 
 use super::decide::{self, Decision};
 use super::join::{self, Group, Keys};
-use super::kept;
+use super::keepalive;
 use super::names::Id;
 use super::pending::Says;
-use super::root::{self, Question, Target};
-use super::vocabulary::{Outcome, RootCause};
+use super::root_cause::{self, PendingRootCause, Target};
 use super::{Attributor, Sink, Verdict};
 use crate::record::access::{Access, Written};
 use crate::record::list;
 use crate::record::stamp::Local;
+use crate::vocabulary::{Outcome, RootCause};
 
 impl Attributor {
     /// `$msec` has no zone and the error log no epoch: one request that is in both tells the difference.
@@ -52,7 +52,7 @@ impl Attributor {
         let verdict = Verdict { status: keys.status, cause, server, upstream, at: keys.end };
         sink.pair(server, upstream);
         sink.error(&verdict);
-        let stale = kept == Some(upstream) && kept::may_be_stale(cause, keys.target());
+        let stale = kept == Some(upstream) && keepalive::may_be_stale(cause, keys.target());
         let root = root.or(stale.then_some(RootCause::StaleKeepalive));
         self.explain(verdict, root, fastcgi, at, keys.target(), sink);
         for (seq, entry) in &group.entries {
@@ -80,15 +80,17 @@ impl Attributor {
     ) {
         let otherwise =
             root.unwrap_or_else(|| verdict.cause.own_root(self.names.upstreams.text(verdict.upstream)));
-        let may_come = self.options.fpm && fastcgi != Some(false) && root::is_explained_later(verdict.cause);
+        let may_come =
+            self.options.fpm && fastcgi != Some(false) && root_cause::is_explained_later(verdict.cause);
         if !may_come {
             return sink.root(&verdict, otherwise);
         }
         let asked = self.clock(at);
         let target = Target::of(target);
         let upstream = verdict.upstream;
-        let question = Question { verdict: Some(verdict), at, asked, target, upstream, fastcgi, otherwise };
-        if let Some(Question { verdict: Some(oldest), otherwise, .. }) = self.roots.ask(question) {
+        let question =
+            PendingRootCause { verdict: Some(verdict), at, asked, target, upstream, fastcgi, otherwise };
+        if let Some(PendingRootCause { verdict: Some(oldest), otherwise, .. }) = self.roots.ask(question) {
             sink.root(&oldest, otherwise);
         }
     }

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use crate::record::error::{Action, Context, Level};
 use crate::record::search;
 
-use super::vocabulary::{Cause, RootCause};
+use crate::vocabulary::{Cause, RootCause};
 
 /// What an entry is to the attribution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

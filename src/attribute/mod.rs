@@ -7,33 +7,32 @@
 mod decide;
 pub mod join;
 mod judge;
-pub mod kept;
+pub mod keepalive;
 pub mod logs;
 pub mod message;
 pub mod names;
 pub mod pending;
-pub mod root;
+pub mod root_cause;
 mod saved;
-pub mod vocabulary;
 
-use crate::observe::facts::Fact;
 use crate::record::access::{Access, Times, Written};
 use crate::record::entries::Entry;
 use crate::record::format::Followed;
 use crate::record::fpm;
 use crate::record::list;
 use crate::record::stamp::Local;
+use crate::sample::facts::Fact;
 
 use serde::{Deserialize, Serialize};
 
+use crate::vocabulary::{Cause, ExitReason, Outcome, Phase, RootCause, is_failed};
 use decide::Decision;
 use join::{Group, Keys};
 use message::Meaning;
 pub use names::{Id, Names};
 use pending::{Pending, Says, Waiting};
-use root::{Answers, LogId, Question, Roots, Target, Topology};
+use root_cause::{LogId, PendingRootCause, RootCauseSink, Roots, Target, Topology};
 pub use saved::SavedAttribution;
-use vocabulary::{Cause, ExitReason, Outcome, Phase, RootCause, is_failed};
 
 /// The verdict on one failed response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,7 +55,7 @@ pub trait Sink {
     fn response(&mut self, server: Id, status: u16);
     /// A failed response and its cause: once for each.
     fn error(&mut self, verdict: &Verdict);
-    /// The root cause of a failed response: once for each, up to [`root::GRACE`] seconds later.
+    /// The root cause of a failed response: once for each, up to [`root_cause::GRACE`] seconds later.
     fn root(&mut self, verdict: &Verdict, root: RootCause);
     /// A failed attempt and what became of it.
     fn failure(&mut self, upstream: Id, cause: Cause, outcome: Outcome);
@@ -97,7 +96,7 @@ pub struct Attributor {
     roots: Roots,
     /// Which pool an upstream is.
     pub topology: Topology,
-    kept: kept::Answers,
+    kept: keepalive::PeerAnswers,
     now: Local,
     offset: i32,
     offset_known: bool,
@@ -112,7 +111,7 @@ impl Attributor {
             pending: Pending::default(),
             roots: Roots::default(),
             topology: Topology::default(),
-            kept: kept::Answers::default(),
+            kept: keepalive::PeerAnswers::default(),
             now: Local::MIN / 2,
             offset: options.offset,
             offset_known: false,
@@ -302,7 +301,15 @@ impl Attributor {
             if self.options.fpm && fastcgi != Some(false) {
                 let (at, asked, target) = (head.at, self.clock(head.at), Target::default());
                 let otherwise = RootCause::Unknown;
-                self.roots.ask(Question { verdict: None, at, asked, target, upstream, fastcgi, otherwise });
+                self.roots.ask(PendingRootCause {
+                    verdict: None,
+                    at,
+                    asked,
+                    target,
+                    upstream,
+                    fastcgi,
+                    otherwise,
+                });
             }
             return meaning;
         }
@@ -366,7 +373,7 @@ impl Attributor {
     pub fn settle(&mut self, sink: &mut impl Sink) {
         let now = self.now;
         self.pending.settle(now.saturating_sub(self.options.window), |entry| settle(entry, sink));
-        self.roots.answer(now.saturating_sub(root::GRACE), &self.topology, &mut Told(sink));
+        self.roots.answer(now.saturating_sub(root_cause::GRACE), &self.topology, &mut Told(sink));
     }
 
     /// An access log has come to this time: the clock of logs that are not followed live.
@@ -387,7 +394,7 @@ impl Attributor {
 /// Passes answers on.
 struct Told<'a, S>(&'a mut S);
 
-impl<S: Sink> Answers for Told<'_, S> {
+impl<S: Sink> RootCauseSink for Told<'_, S> {
     fn root(&mut self, verdict: &Verdict, root: RootCause) {
         self.0.root(verdict, root);
     }

@@ -14,7 +14,7 @@ use crate::record::error::Request;
 use crate::record::stamp::Local;
 
 use super::names::Id;
-use super::vocabulary::{Cause, RootCause};
+use crate::vocabulary::{Cause, RootCause};
 
 /// Most entries that wait at a time.
 pub const CAPACITY: usize = 32_768;

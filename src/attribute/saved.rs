@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::names::SavedNames;
 use super::pending::SavedPending;
-use super::root::{Roots, Topology};
-use super::{Attributor, Local, Names, Options, kept};
+use super::root_cause::{Roots, Topology};
+use super::{Attributor, Local, Names, Options, keepalive};
 
 /// An [`Attributor`] in the form in which it is saved.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -47,7 +47,7 @@ impl Attributor {
             pending: pending.restore(shift),
             roots,
             topology: Topology::default(),
-            kept: kept::Answers::default(),
+            kept: keepalive::PeerAnswers::default(),
             now,
             offset: if offset_known { offset } else { options.offset },
             offset_known,

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::logs::{AccessLog, ErrorLog, Log};
-use super::vocabulary::{FAILED_CODES, code};
 use super::*;
+use crate::vocabulary::{FAILED_CODES, code};
 
 /// Remembers what it is told, in words.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 
-use crate::observe::status::compat::{self, FAMILIES, LABELS, Value};
-use crate::observe::status::poller::Latest;
+use crate::sample::status::compat::{self, FAMILIES, LABELS, Value};
+use crate::sample::status::poller::Latest;
 
-use super::families::{Family, Kind};
 use super::snapshot::{Filling, Snapshot};
+use crate::vocabulary::families::{Family, Kind};
 
 static KNOWN: LazyLock<Vec<Family>> = LazyLock::new(|| {
     let family = |family: &compat::Family| Family {

@@ -4,20 +4,19 @@
 //! shown only when the [`State`] it is of, counters together with read positions, has been committed.
 
 mod compat;
-pub mod families;
 mod histogram;
+mod initial_series;
 mod observed;
 mod saved;
 mod snapshot;
 pub mod store;
-mod zeros;
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::attribute::vocabulary::{Cause, ExitReason, FAILED_CODES, Outcome, Phase, RootCause};
 use crate::attribute::{Id, Names, Sink, Verdict};
+use crate::vocabulary::{Cause, ExitReason, FAILED_CODES, Outcome, Phase, RootCause};
 
-use crate::observe::machine::{Gain, Machine};
+use crate::sample::machine::{CounterDelta, Machine};
 
 use histogram::Histogram;
 pub use saved::{SavedCounters, SavedCounts, SavedInput, State};
@@ -114,7 +113,7 @@ impl Ledger {
     }
 
     /// Something that is observed has increased.
-    pub fn gain(&mut self, gain: Gain) {
+    pub fn gain(&mut self, gain: CounterDelta) {
         self.gains += u64::from(gain.by > 0.0);
         observed::add(&mut self.observed, gain);
     }

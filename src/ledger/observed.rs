@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::UNIX_EPOCH;
 
-use crate::observe::machine::{Counted, Gain, Machine, Pool};
+use crate::sample::machine::{Counted, CounterDelta, Machine, Pool};
 
-use super::families::{self, Family};
 use super::snapshot::{Filling, Snapshot};
+use crate::vocabulary::families::{self, Family};
 
 /// Sums of all increases, by label values; they survive restarts of their sources and of ours.
 pub(super) type Sums = BTreeMap<(Counted, Vec<String>), f64>;
 
-pub(super) fn add(sums: &mut Sums, gain: Gain) {
+pub(super) fn add(sums: &mut Sums, gain: CounterDelta) {
     *sums.entry((gain.what, gain.labels)).or_default() += gain.by;
 }
 

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::attribute::logs::SavedReader;
-use crate::attribute::vocabulary::{Cause, ExitReason, Outcome, Phase, RootCause};
 use crate::attribute::{Id, SavedAttribution};
-use crate::observe::machine::Counted;
+use crate::sample::machine::Counted;
 use crate::source::SavedSet;
+use crate::vocabulary::{Cause, ExitReason, Outcome, Phase, RootCause};
 
 use super::Ledger;
 use super::histogram::Histogram;

@@ -3,9 +3,9 @@
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
 
 use super::Ledger;
-use super::families::{self, Family, Kind};
 use crate::attribute::Names;
-use crate::attribute::vocabulary::{Phase, code};
+use crate::vocabulary::families::{self, Family, Kind};
+use crate::vocabulary::{Phase, code};
 
 /// What `/metrics` shows of the ledger.
 pub type Snapshot = Vec<MetricFamily>;

@@ -2,7 +2,7 @@
 
 use super::follow::{Follower, GRACE};
 use super::generation::Generation;
-use super::rescue::{Copy, Search, copy_of};
+use super::rotated::{Copy, Search, copy_of};
 
 impl Follower {
     /// Starts a truncated file anew, with the copies that were made of it, if any, in front. Returns the index

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::claims::{Claims, Verdict};
+use super::file_owners::{FileOwners, Verdict};
 use super::files::{Files, Kind, Os};
 use super::generation::{Generation, Step};
 use super::identity::FileId;
@@ -38,7 +38,7 @@ pub struct Follower {
     pub(super) existing: Option<(FileId, u64)>,
     /// Oldest first; the file at the path, if it is open, is the last one.
     pub(super) generations: Vec<Generation>,
-    pub(super) claims: Claims,
+    pub(super) claims: FileOwners,
     /// Rotated files beside the log that are not to be read; `None` until the first look.
     pub(super) known: Option<Known>,
     /// When they were listed.
@@ -75,7 +75,7 @@ impl Follower {
 
     /// As [`Follower::new`], in any file system.
     pub fn with(files: Arc<dyn Files>, path: PathBuf, from: ReadFrom, now: Instant) -> Follower {
-        Self::with_claims(files, path, from, now, Claims::alone(), false)
+        Self::with_claims(files, path, from, now, FileOwners::alone(), false)
     }
 
     /// As [`Follower::new`], for a path that other followers may share files with.
@@ -84,7 +84,7 @@ impl Follower {
         path: PathBuf,
         from: ReadFrom,
         now: Instant,
-        claims: Claims,
+        claims: FileOwners,
         optional: bool,
     ) -> Follower {
         let mut follower = Self::unbegun(files, path, claims, optional, now);
@@ -99,7 +99,7 @@ impl Follower {
     pub(super) fn unbegun(
         files: Arc<dyn Files>,
         path: PathBuf,
-        claims: Claims,
+        claims: FileOwners,
         optional: bool,
         now: Instant,
     ) -> Follower {

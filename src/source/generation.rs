@@ -15,7 +15,7 @@ use super::buffer::Carry;
 use super::files::{LogFile, Stat};
 use super::identity::{self, Beginning, FileId, WINDOW, Window};
 use super::known::{Face, Mark};
-use super::rescue::Copy;
+use super::rotated::Copy;
 use super::status::Position;
 use super::trouble::Trouble;
 use super::{BLOCK, Buffer};

@@ -7,7 +7,7 @@ use super::follow::{Follower, GRACE};
 use super::generation::Generation;
 use super::identity::FileId;
 use super::known::Known;
-use super::rescue::{Missed, Survey};
+use super::rotated::{Missed, Survey};
 
 impl Follower {
     pub(super) fn survey(&self) -> Option<Survey> {

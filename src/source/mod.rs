@@ -12,9 +12,9 @@
 //! - [`Waker`] says "look now"; it is a hint, and polling is the truth.
 
 mod buffer;
-mod claims;
 mod emptied;
 mod error;
+mod file_owners;
 pub mod files;
 mod follow;
 mod generation;
@@ -24,8 +24,8 @@ mod known;
 mod missed;
 mod offline;
 mod open;
-mod rescue;
 mod resume;
+mod rotated;
 mod saved;
 mod set;
 mod status;

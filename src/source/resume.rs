@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::claims::Claims;
+use super::file_owners::FileOwners;
 use super::files::Files;
 use super::follow::{Follower, GRACE};
 use super::generation::Generation;
-use super::rescue::Search;
+use super::rotated::Search;
 use super::saved::{Found, Pool, SavedLog};
 use super::status::Position;
 
@@ -20,7 +20,7 @@ impl Follower {
     /// size is known, and in [`super::Status::gaps`]. While it may be one that cannot be read, nothing is.
     pub fn resume(files: Arc<dyn Files>, saved: &SavedLog, now: Instant) -> Follower {
         let mut pool = Pool::of(&files, [saved]);
-        let mut follower = Self::resume_from(files, saved, &mut pool, now, Claims::alone(), false);
+        let mut follower = Self::resume_from(files, saved, &mut pool, now, FileOwners::alone(), false);
         follower.check(now);
         follower
     }
@@ -32,7 +32,7 @@ impl Follower {
         saved: &SavedLog,
         pool: &mut Pool,
         now: Instant,
-        claims: Claims,
+        claims: FileOwners,
         optional: bool,
     ) -> Follower {
         let mut follower = Self::unbegun(files, saved.path.clone(), claims, optional, now);

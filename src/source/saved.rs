@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::files::{Files, Kind, LogFile, Stat};
 use super::identity::FileId;
 use super::known::Known;
-use super::rescue::Search;
+use super::rotated::Search;
 use super::status::Position;
-use super::{OpenError, gzip, open, rescue};
+use super::{OpenError, gzip, open, rotated};
 
 /// One log, as it stood when it was saved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,7 +93,7 @@ impl Pool {
         for log in logs {
             let now = files.resolve(&log.path).ok();
             let places: HashSet<_> = now.into_iter().chain(log.places()).collect();
-            let siblings = places.iter().flat_map(|place| rescue::siblings(files.as_ref(), place));
+            let siblings = places.iter().flat_map(|place| rotated::siblings(files.as_ref(), place));
             let siblings: Vec<_> = siblings.flatten().map(|(_, path)| path).collect();
             // The path itself first: there its file is still written to.
             for path in std::iter::once(log.path.clone()).chain(places).chain(siblings) {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use glob::{MatchOptions, Pattern};
 use serde::{Deserialize, Serialize};
 
-use super::claims::{Claims, SavedClaim, is_compressed_name};
+use super::file_owners::{FileOwners, SavedFileOwner, is_compressed_name};
 use super::files::{Files, Kind, Os};
 use super::identity::FileId;
 use super::saved::{Pool, SavedLog, from_millis, to_millis};
@@ -36,7 +36,7 @@ struct Glob {
 pub struct SavedSet {
     /// The logs that were followed.
     pub logs: Vec<SavedLog>,
-    claims: Vec<SavedClaim>,
+    claims: Vec<SavedFileOwner>,
     /// When it was saved, in milliseconds of Unix time.
     saved: Option<i64>,
 }
@@ -47,7 +47,7 @@ pub struct FollowSet {
     followers: Vec<Follower>,
     /// Paths named outright; they are followed whether they exist or not.
     literal: HashSet<PathBuf>,
-    claims: Claims,
+    claims: FileOwners,
     refreshed: Instant,
     files: Arc<dyn Files>,
 }
@@ -81,7 +81,7 @@ impl FollowSet {
             globs: Vec::new(),
             followers: Vec::new(),
             literal: HashSet::new(),
-            claims: Claims::shared(),
+            claims: FileOwners::shared(),
             refreshed: now,
             files: Arc::new(Os),
         };

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use badgateway::attribute::vocabulary::{Cause, ExitReason, Outcome, RootCause};
+use badgateway::vocabulary::{Cause, ExitReason, Outcome, RootCause};
 use regex::Regex;
 
 use crate::rules::{self, Rule};

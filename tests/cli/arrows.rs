@@ -2,7 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
-const ORDER: [&str; 8] = ["discover", "source", "record", "observe", "attribute", "ledger", "http", "cli"];
+const ORDER: [&str; 14] = [
+    "vocabulary",
+    "address",
+    "source",
+    "record",
+    "config",
+    "kernel",
+    "topology",
+    "sample",
+    "attribute",
+    "ledger",
+    "engine",
+    "export",
+    "web",
+    "commands",
+];
 
 /// source and record know nothing of each other: bytes cross the border, nothing else.
 const STRANGERS: [(&str, &str); 2] = [("record", "source"), ("attribute", "source")];
@@ -22,7 +37,10 @@ fn no_arrow_runs_backwards() {
     let mut checked = 0;
     for (at, module) in ORDER.iter().enumerate() {
         let mut of_module = Vec::new();
-        files(&src.join(module), &mut of_module);
+        match src.join(format!("{module}.rs")) {
+            file if file.exists() => of_module.push(file),
+            _ => files(&src.join(module), &mut of_module),
+        }
         for file in of_module {
             let text = std::fs::read_to_string(&file).unwrap();
             let strangers = STRANGERS.iter().filter(|(from, _)| from == module).map(|(_, to)| to);

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use badgateway::attribute::vocabulary::Cause;
-use badgateway::ledger::families;
 use badgateway::record::format::{NAMES, RECOMMENDED, RECOMMENDED_JSON};
+use badgateway::vocabulary::Cause;
+use badgateway::vocabulary::families;
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()

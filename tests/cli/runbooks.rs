@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use badgateway::attribute::vocabulary::{Cause, RootCause};
-use badgateway::ledger::families;
 use badgateway::runbooks::{self, Runbook};
+use badgateway::vocabulary::families;
+use badgateway::vocabulary::{Cause, RootCause};
 use regex::Regex;
 
 use super::support::{Serve, run, stderr, text};

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use badgateway::discover::fpm::{Place, read_in};
+use badgateway::topology::fpm_conf::{Place, read_in};
 
 use crate::dump::{ours, theirs};
 use crate::program::php_fpm;

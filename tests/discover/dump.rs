@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-use badgateway::discover::fpm::{ErrorLog, FpmConfig, Pm};
+use badgateway::topology::fpm_conf::{ErrorLog, FpmConfig, Pm};
 
 /// Section and directive, and the value. Empty and unset are one.
 pub(crate) type Dump = BTreeMap<(String, String), String>;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use badgateway::discover::nginx::read;
+use badgateway::topology::nginx_conf::read;
 
 /// Each is what an `http` block holds.
 const TAKEN: &[&str] = &[

@@ -59,7 +59,7 @@ fn contained(config: &Path, file: &Path) -> Result<Proc> {
 #[test]
 fn two_containers_with_one_path_are_two() {
     if !may_mount() {
-        say("namespaces: NOT TRIED: nothing may be mounted here; src/observe/places has a recorded procfs");
+        say("namespaces: NOT TRIED: nothing may be mounted here; src/sample/places has a recorded procfs");
         return;
     }
     let _held = share_machine();
@@ -110,9 +110,7 @@ fn two_containers_with_one_path_are_two() {
 #[test]
 fn what_hidepid_hides_is_absent_and_not_zero() {
     let Some((user, group)) = worker_account().filter(|_| may_mount()) else {
-        say(
-            "namespaces: NOT TRIED: nothing may be mounted here; src/observe/kernel/processes has a test of files",
-        );
+        say("namespaces: NOT TRIED: nothing may be mounted here; src/kernel/processes has a test of files");
         return;
     };
     let _held = share_machine();

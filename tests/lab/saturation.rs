@@ -142,7 +142,7 @@ fn saturation_is_seen_before_the_first_502() {
 #[test]
 fn a_worker_killed_for_memory_is_told_from_one_that_was_killed() {
     let Some(cgroup) = Cgroup::new("lab", 100 << 20) else {
-        say("saturation: NOT TRIED: no memory cgroup may be made here; src/observe/kernel has recorded ones");
+        say("saturation: NOT TRIED: no memory cgroup may be made here; src/kernel has recorded ones");
         return;
     };
     let _held = share_machine();

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use badgateway::attribute::vocabulary::{Cause, FAILED_CODES, RootCause, code};
+use badgateway::vocabulary::{Cause, FAILED_CODES, RootCause, code};
 
 use crate::{
     all,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use badgateway::observe::status::fastcgi::Address;
-use badgateway::observe::status::poller::{Poller, Target};
+use badgateway::sample::status::fastcgi::Address;
+use badgateway::sample::status::poller::{Poller, Target};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
 

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use badgateway::observe::status::fastcgi::{Address, MAX_REPLY};
-use badgateway::observe::status::poller::{Target, once};
+use badgateway::sample::status::fastcgi::{Address, MAX_REPLY};
+use badgateway::sample::status::poller::{Target, once};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use badgateway::discover::fpm::{FpmConfig, Place, read_in};
+use badgateway::topology::fpm_conf::{FpmConfig, Place, read_in};
 
 use crate::program::php_fpm;
 

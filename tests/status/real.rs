@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use badgateway::observe::status::fastcgi::{Address, ask};
-use badgateway::observe::status::page::{StatusPage, parse};
-use badgateway::observe::status::poller::{Target, once};
+use badgateway::sample::status::fastcgi::{Address, ask};
+use badgateway::sample::status::page::{StatusPage, parse};
+use badgateway::sample::status::poller::{Target, once};
 
 use crate::master::{Master, free_port};
 

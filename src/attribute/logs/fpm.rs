@@ -5,7 +5,7 @@ use std::path::Path;
 
 use siphasher::sip::SipHasher13;
 
-use crate::attribute::root::LogId;
+use crate::attribute::root_cause::LogId;
 use crate::record::envelope::Envelope;
 use crate::record::fpm;
 use crate::record::stamp::Local;

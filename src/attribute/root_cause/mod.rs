@@ -1,0 +1,383 @@
+//! The root cause behind a failed response, from what PHP-FPM's log and an observer of the machine tell.
+//!
+//! For nginx a worker's death, a termination, a reload and a stop all look the same (104), and so do an FPM that is
+//! down and one that listens elsewhere (2, 111). The rules, strongest first; each piece of evidence explains no more
+//! failures than it can, and only those of its own pool, where it is known which pool an upstream is:
+//!
+//! | failure | evidence, at most a second away | root cause |
+//! |---|---|---|
+//! | connection lost | `execution timed out … terminating` with this request; one response | `request_terminated` |
+//! | connection lost | a worker's exit on SIGKILL and an OOM kill; one response for each | `worker_oom_killed` |
+//! | connection lost | a worker's exit, of the same second first; one response for each, in order | by signal or code |
+//! | connection lost | a worker's refusal of a client; one response for each | `client_not_allowed` |
+//! | lost or not made | between `Reloading`/`Terminating` and `ready to handle connections` | `fpm_reloaded`, `fpm_stopped` |
+//! | connection lost | the pool's master is gone or another one; all its workers are new | `fpm_stopped`; `fpm_reloaded` |
+//! | connection lost | an OOM kill in FPM's cgroup, and no FPM log that would know; one for each | `worker_oom_killed` |
+//! | connection lost, TCP | `listen.allowed_clients` of the pool lacks nginx's address | `client_not_allowed` |
+//! | connection not made | the pool's master is gone, or its socket does not listen | `fpm_not_running` |
+//! | connection not made | FPM's pools are known, and none listens there | `wrong_address` |
+//! | connection not made | there is no PHP-FPM | `fpm_not_running` |
+//! | no server left in a group | one of these three for each of its servers | the same |
+//! | connection timed out | the pool's accept queue was full | `pool_saturated` |
+//! | early end of a POST, PATCH or LOCK | a connection that nginx must have kept ([`super::keepalive`]); one for each | `stale_keepalive` |
+//! | any | none | what the cause itself shows |
+
+mod observed;
+
+use std::collections::VecDeque;
+use std::hash::Hasher;
+
+use serde::{Deserialize, Serialize};
+use siphasher::sip::SipHasher13;
+
+use crate::record::fpm::{Event, Exit};
+use crate::record::stamp::Local;
+use crate::sample::facts::Fact;
+
+use super::{Id, Verdict};
+use crate::vocabulary::{Cause, ExitReason, RootCause};
+use observed::{Observed, Site};
+pub use observed::{Place, Topology};
+
+/// How long after a response its evidence may still be written, in seconds.
+pub const GRACE: Local = 3;
+
+/// Most events and most responses remembered; the oldest go first.
+const CAPACITY: usize = 16_384;
+
+/// `METHOD URI` as far as FPM's log would show it, hashed: enough to be compared, and nothing of what a visitor
+/// asked for is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target(u64);
+
+impl Target {
+    /// FPM cuts the URI at 128 bytes and the query at 512 (`fpm_scoreboard_proc_s`), so no more is compared.
+    pub fn of(request: &[u8]) -> Self {
+        let at = memchr::memchr(b'?', request).unwrap_or(request.len());
+        let (uri, query) = request.split_at(at);
+        let mut hasher = SipHasher13::new();
+        hasher.write(&uri[..uri.len().min(127)]);
+        hasher.write_u8(b' ');
+        hasher.write(&query[..query.len().min(511)]);
+        Self(hasher.finish())
+    }
+}
+
+/// What a failed response asks FPM's log for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PendingRootCause {
+    /// The response; `None` for a truncated one, which only uses up an exit.
+    pub verdict: Option<Verdict>,
+    /// When it failed.
+    pub at: Local,
+    /// When it was asked, on the clock of [`Roots::answer`]: the logs' own, or one that runs evenly.
+    pub asked: Local,
+    /// What was asked for.
+    pub target: Target,
+    /// The peer, also of a truncated response.
+    pub upstream: Id,
+    /// Whether the peer speaks FastCGI; `None` when nothing tells.
+    pub fastcgi: Option<bool>,
+    /// The answer when FPM's log has none.
+    pub otherwise: RootCause,
+}
+
+/// Which FPM's log told of something: nothing of another one's pools is explained by it.
+pub type LogId = u64;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Termination {
+    at: Local,
+    pool: Id,
+    child: u64,
+    target: Target,
+    used: bool,
+}
+
+/// What ended one connection: a worker's end, or its refusal.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct WorkerExit {
+    at: Local,
+    /// `None`: a refusal, whose line names no pool.
+    pool: Option<Id>,
+    root: RootCause,
+    child: u64,
+    used: bool,
+}
+
+impl WorkerExit {
+    /// A refusal's line names no pool, but the configuration tells which pools refuse.
+    fn is_at(&self, site: Site<'_>) -> bool {
+        match self.pool {
+            Some(_) => site.is_of(self.pool),
+            None => site.may_refuse(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct MasterDowntime {
+    from: Local,
+    to: Option<Local>,
+    log: LogId,
+    root: RootCause,
+}
+
+/// A worker's end by SIGKILL, until it is known whether the OOM killer sent it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Kill {
+    at: Local,
+    asked: Local,
+    log: LogId,
+    pool: Id,
+    child: u64,
+}
+
+/// FPM's recent past, and the responses that wait for it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Roots {
+    terminations: VecDeque<Termination>,
+    deaths: VecDeque<WorkerExit>,
+    absences: VecDeque<MasterDowntime>,
+    questions: VecDeque<PendingRootCause>,
+    kills: VecDeque<Kill>,
+    observed: Observed,
+}
+
+/// Whether a later event can explain a cause at all.
+pub fn is_explained_later(cause: Cause) -> bool {
+    is_lost_connection(cause) || is_failed_connect(cause) || cause == Cause::ConnectTimeout
+}
+
+fn is_lost_connection(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::ConnectionReset | Cause::ClosedPrematurely | Cause::SendFailed | Cause::ResponseTruncated
+    )
+}
+
+fn is_failed_connect(cause: Cause) -> bool {
+    matches!(cause, Cause::ConnectionRefused | Cause::SocketMissing | Cause::NoLiveUpstreams)
+}
+
+/// What wants to know.
+pub trait RootCauseSink {
+    /// The root cause of a response.
+    fn root(&mut self, verdict: &Verdict, root: RootCause);
+    /// How a worker ended that was killed.
+    fn killed(&mut self, pool: Id, reason: ExitReason);
+}
+
+impl Roots {
+    /// Moves what waits to another clock by `shift` seconds: the one it was asked by ended with its process.
+    pub(super) fn shift(&mut self, shift: Local) {
+        self.questions.iter_mut().for_each(|question| question.asked += shift);
+        self.kills.iter_mut().for_each(|kill| kill.asked += shift);
+    }
+
+    /// How many responses and ends of workers wait.
+    pub fn waiting(&self) -> usize {
+        self.questions.len() + self.kills.len()
+    }
+
+    /// What an observer of the machine has seen.
+    pub fn observe(&mut self, at: Local, fact: Fact) {
+        self.observed.add(at, fact);
+    }
+
+    /// A line of an FPM's log; `pool` is the one it names, `asked` the present on the clock of [`Roots::answer`].
+    /// Gives the reason when it tells of a worker's end, unless an OOM kill may still be found behind it.
+    pub fn event(
+        &mut self,
+        at: Local,
+        asked: Local,
+        log: LogId,
+        pool: Id,
+        event: Event<'_>,
+    ) -> Option<ExitReason> {
+        match event {
+            Event::Terminating { child, request, .. } => {
+                let target = Target::of(request);
+                push(&mut self.terminations, Termination { at, pool, child, target, used: false });
+            }
+            Event::Exited { child, how: how @ Exit::Signal(9), .. } if self.observed.sees_oom_kills() => {
+                self.death(at, pool, child, how);
+                push(&mut self.kills, Kill { at, asked, log, pool, child });
+            }
+            Event::Exited { child, how, .. } => return Some(self.death(at, pool, child, how)),
+            Event::Disallowed => {
+                let root = RootCause::ClientNotAllowed;
+                push(&mut self.deaths, WorkerExit { at, pool: None, root, child: 0, used: false });
+            }
+            Event::Reloading => self.leave(at, log, RootCause::FpmReloaded),
+            Event::Stopping => self.leave(at, log, RootCause::FpmStopped),
+            Event::Ready => {
+                let open = |absence: &&mut MasterDowntime| absence.log == log && absence.to.is_none();
+                if let Some(absence) = self.absences.iter_mut().rev().find(open) {
+                    absence.to = Some(at);
+                }
+            }
+        }
+        None
+    }
+
+    fn leave(&mut self, from: Local, log: LogId, root: RootCause) {
+        push(&mut self.absences, MasterDowntime { from, to: None, log, root });
+    }
+
+    fn death(&mut self, at: Local, pool: Id, child: u64, how: Exit) -> ExitReason {
+        let announced =
+            self.terminations.iter().rev().any(|t| t.child == child && (0..=10).contains(&(at - t.at)));
+        let (reason, root) = match how {
+            Exit::Signal(9) => (ExitReason::Sigkill, RootCause::WorkerKilled),
+            // SIGHUP, SIGINT, SIGQUIT, SIGTERM: sent by somebody, FPM itself when it announced it.
+            Exit::Signal(1 | 2 | 3 | 15) if announced => {
+                (ExitReason::Terminated, RootCause::RequestTerminated)
+            }
+            Exit::Signal(1 | 2 | 3 | 15) => (ExitReason::Terminated, RootCause::WorkerKilled),
+            Exit::Signal(_) => (ExitReason::Crash, RootCause::WorkerCrashed),
+            Exit::Code(0) => return ExitReason::Recycled,
+            Exit::Code(_) => (ExitReason::ExitCode, RootCause::WorkerCrashed),
+        };
+        // A termination whose request was recognised already has explained its response.
+        let used =
+            self.terminations.iter().any(|t| t.child == child && t.used && (0..=10).contains(&(at - t.at)));
+        push(&mut self.deaths, WorkerExit { at, pool: Some(pool), root, child, used });
+        reason
+    }
+
+    /// A failed response waits for its evidence.
+    pub fn ask(&mut self, question: PendingRootCause) -> Option<PendingRootCause> {
+        self.questions.push_back(question);
+        (self.questions.len() > CAPACITY).then(|| self.questions.pop_front()).flatten()
+    }
+
+    /// Answers all that was asked before `deadline`. `topology` tells which pool an upstream is.
+    pub fn answer(&mut self, deadline: Local, topology: &Topology, answers: &mut impl RootCauseSink) {
+        self.answer_kills(deadline, topology, answers);
+        if !self.questions.iter().any(|q| q.asked < deadline) {
+            return;
+        }
+        let (mut ready, waiting): (Vec<_>, Vec<_>) =
+            self.questions.drain(..).partition(|q| q.asked < deadline);
+        self.questions = waiting.into();
+        ready.sort_by_key(|q| q.at);
+        let sites: Vec<_> = ready.iter().map(|question| topology.site(question)).collect();
+        let mut found: Vec<Option<RootCause>> =
+            ready.iter().zip(&sites).map(|(q, site)| self.terminated(q, *site)).collect();
+        // Exits of the same second first, over all responses, so that a neighbour's is not taken.
+        for shift in [0, 1, -1] {
+            for ((question, site), found) in ready.iter().zip(&sites).zip(&mut found) {
+                let second = question.at + shift;
+                if question.is_lost() && found.is_none() && !self.is_claimed(second, shift, *site, topology) {
+                    *found = self.died(second, *site);
+                }
+            }
+        }
+        for ((question, site), found) in ready.iter().zip(&sites).zip(found) {
+            let root = found.or_else(|| self.absent(question.at, *site));
+            let root = root.or_else(|| self.observed.explain(question, *site, topology));
+            if let Some(verdict) = &question.verdict {
+                answers.root(verdict, root.unwrap_or(question.otherwise));
+            }
+        }
+        if let Some(last) = ready.last() {
+            self.forget(last.at);
+        }
+    }
+
+    /// Tells kills by the OOM killer from others, before the responses that they explain.
+    fn answer_kills(&mut self, deadline: Local, topology: &Topology, answers: &mut impl RootCauseSink) {
+        while let Some(kill) = self.kills.front().filter(|kill| kill.asked < deadline).cloned() {
+            self.kills.pop_front();
+            let oom = self.observed.take_oom_kill(kill.at, topology.groups.get(&kill.log).copied());
+            if oom
+                && let Some(death) = self.deaths.iter_mut().find(|d| d.child == kill.child && d.at == kill.at)
+            {
+                death.root = RootCause::WorkerOomKilled;
+            }
+            answers.killed(kill.pool, if oom { ExitReason::Oom } else { ExitReason::Sigkill });
+        }
+    }
+
+    fn terminated(&mut self, question: &PendingRootCause, site: Site<'_>) -> Option<RootCause> {
+        if !question.is_lost() {
+            return None;
+        }
+        let near = |at: Local| (question.at - at).abs() <= 1;
+        let found = self
+            .terminations
+            .iter_mut()
+            .find(|t| !t.used && near(t.at) && t.target == question.target && site.is_of(Some(t.pool)))?;
+        found.used = true;
+        let child = found.child;
+        if let Some(death) =
+            self.deaths.iter_mut().find(|d| d.child == child && !d.used && (d.at - question.at).abs() <= 10)
+        {
+            death.used = true;
+        }
+        Some(RootCause::RequestTerminated)
+    }
+
+    /// Whether responses still to be answered have a better claim to the exits of that second.
+    fn is_claimed(&self, second: Local, shift: Local, site: Site<'_>, topology: &Topology) -> bool {
+        if shift != 1 {
+            return false;
+        }
+        let exits = self.deaths.iter().filter(|d| d.at == second && !d.used && d.is_at(site)).count();
+        let pool = site.pool();
+        let rivals = self.questions.iter().filter(|q| {
+            let theirs = topology.site(q).pool();
+            q.at == second && (pool.is_none() || theirs.is_none() || pool == theirs)
+        });
+        rivals.count() >= exits
+    }
+
+    fn died(&mut self, second: Local, site: Site<'_>) -> Option<RootCause> {
+        let death = self.deaths.iter_mut().find(|d| d.at == second && !d.used && d.is_at(site))?;
+        death.used = true;
+        Some(death.root)
+    }
+
+    /// The second in which FPM came back still counts, stamps are no finer; and the one behind it, in which nginx
+    /// may have noticed.
+    fn absent(&self, at: Local, site: Site<'_>) -> Option<RootCause> {
+        let of_log = |absence: &&MasterDowntime| site.is_logged_in(absence.log);
+        let within = |slack: Local| {
+            let absences = self.absences.iter().rev().filter(of_log);
+            let mut absences = absences.filter(|a| a.from <= at && a.to.is_none_or(|to| at <= to + slack));
+            absences.next().map(|absence| absence.root)
+        };
+        within(0).or_else(|| within(1))
+    }
+
+    /// Drops what can explain nothing any more.
+    fn forget(&mut self, answered: Local) {
+        let old = answered.saturating_sub(60);
+        self.terminations.retain(|t| t.at >= old);
+        self.deaths.retain(|d| d.at >= old);
+        self.absences.retain(|a| a.to.is_none_or(|to| to >= old));
+        self.observed.forget(old);
+    }
+}
+
+impl PendingRootCause {
+    fn is_lost(&self) -> bool {
+        self.verdict.is_none_or(|verdict| is_lost_connection(verdict.cause))
+    }
+
+    /// Its upstream is a group's name.
+    fn is_of_group(&self) -> bool {
+        self.verdict.is_some_and(|verdict| verdict.cause == Cause::NoLiveUpstreams)
+    }
+}
+
+fn push<T>(queue: &mut VecDeque<T>, item: T) {
+    queue.push_back(item);
+    if queue.len() > CAPACITY {
+        queue.pop_front();
+    }
+}
+
+#[cfg(test)]
+mod tests;

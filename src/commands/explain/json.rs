@@ -1,0 +1,90 @@
+//! `explain --format json`: one object, a contract that other tools read.
+
+use serde::Serialize;
+
+use super::report::{Kind, Report};
+use crate::attribute::Attributor;
+use crate::engine::zone;
+use crate::vocabulary::code;
+
+#[derive(Serialize)]
+struct Object<'a> {
+    lines: Lines,
+    responses: Vec<Response<'a>>,
+    failures: Vec<Failure<'a>>,
+    worker_exits: Vec<WorkerExit<'a>>,
+}
+
+#[derive(Serialize)]
+struct Lines {
+    access: u64,
+    error: u64,
+    fpm: u64,
+    unparsed: u64,
+}
+
+#[derive(Serialize)]
+struct Response<'a> {
+    code: String,
+    cause: &'static str,
+    root_cause: &'static str,
+    server: &'a str,
+    upstream: &'a str,
+    count: u64,
+    first: String,
+    last: String,
+}
+
+#[derive(Serialize)]
+struct Failure<'a> {
+    cause: &'static str,
+    upstream: &'a str,
+    outcome: &'static str,
+    count: u64,
+}
+
+#[derive(Serialize)]
+struct WorkerExit<'a> {
+    pool: &'a str,
+    reason: &'static str,
+    count: u64,
+}
+
+pub fn render(report: &Report, attributor: &Attributor) -> String {
+    let names = &attributor.names;
+    let responses = report.responses.iter().map(|(key, row)| Response {
+        code: code(key.status),
+        cause: key.cause.word(),
+        root_cause: key.root.word(),
+        server: names.servers.text(key.server),
+        upstream: names.upstreams.text(key.upstream),
+        count: row.count,
+        first: zone::rfc3339(row.first, attributor.offset()),
+        last: zone::rfc3339(row.last, attributor.offset()),
+    });
+    let failures = report.failures.iter().map(|((cause, upstream, outcome), count)| Failure {
+        cause: cause.word(),
+        upstream: names.upstreams.text(*upstream),
+        outcome: outcome.word(),
+        count: *count,
+    });
+    let exits = report.exits.iter().map(|((pool, reason), count)| WorkerExit {
+        pool: names.pools.text(*pool),
+        reason: reason.word(),
+        count: *count,
+    });
+    let object = Object {
+        lines: Lines {
+            access: report.parsed(Kind::Access),
+            error: report.parsed(Kind::Error),
+            fpm: report.parsed(Kind::Fpm),
+            unparsed: report.unparsed(),
+        },
+        responses: responses.collect(),
+        failures: failures.collect(),
+        worker_exits: exits.collect(),
+    };
+    let mut text = serde_json::to_string_pretty(&object).unwrap_or_default();
+    text.push('\n');
+    text
+}

@@ -1,0 +1,29 @@
+//! The commands: each puts the modules together and talks to a person.
+
+mod explain;
+mod runbook;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::config::flags::{Cli, Command};
+
+/// Runs the command line and gives the exit code: 0 done, 1 it failed, 2 it was asked wrongly.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Some(Command::Explain(args)) => explain::run(&args).map_err(|error| error.to_string()),
+        Some(Command::Runbook(args)) => runbook::run(&args).map_err(|error| error.to_string()),
+        Some(Command::Serve(args)) => serve::run(&args).map_err(|error| error.to_string()),
+        None => serve::run(&cli.serve).map_err(|error| error.to_string()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("badgateway: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

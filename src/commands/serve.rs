@@ -1,0 +1,182 @@
+//! `badgateway serve`: follow the logs, serve the metrics.
+//!
+//! Two threads: one reads and counts (the engine), one serves. Nothing on the data path waits for the
+//! server; the server asks the engine for a snapshot, which drains the logs first.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::time::{Duration, Instant};
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+
+use crate::attribute::{Attributor, Options};
+use crate::config::flags::{Begin, ServeArgs};
+use crate::config::logging;
+use crate::engine::clock::Clock;
+use crate::engine::inputs::{Inputs, SavedInputs};
+use crate::engine::persist::{Found, Persist};
+use crate::engine::topology_binder::TopologyBinder;
+use crate::engine::{Engine, Message, zone};
+use crate::ledger::store::StoreError;
+use crate::ledger::{Ledger, State};
+use crate::sample::output::SamplerOutput;
+use crate::sample::sampler::{Sampler, Settings};
+use crate::sample::status::poller::{Answers, Poller};
+use crate::source::{OpenError, ReadFrom};
+use crate::web::{self, App, ServerError};
+
+/// Why `serve` could not start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error(
+        "no log is given: name nginx's logs with --access-log and --error-log, for example --access-log /var/log/nginx/access.log --error-log /var/log/nginx/error.log"
+    )]
+    NoLog,
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    State(#[from] StoreError),
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    #[error("cannot start: {0}")]
+    Start(#[source] std::io::Error),
+}
+
+/// Runs it until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When a log can never be read, or the address cannot be listened on.
+pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
+    logging::start(args.log_level, args.log_format);
+    let logs = &args.logs;
+    if logs.access.is_empty() && logs.error.is_empty() && logs.fpm.is_empty() {
+        return Err(ServeError::NoLog);
+    }
+    let (send, receive) = channel();
+    let from = match args.read_from {
+        Begin::Start => ReadFrom::Start,
+        Begin::End => ReadFrom::End,
+    };
+    let options = Options {
+        live: true,
+        window: args.join_window,
+        access_log: !logs.access.is_empty(),
+        error_log: !logs.error.is_empty(),
+        // What is observed may explain a failure as well as a log.
+        fpm: true,
+        timings: true,
+        offset: zone::here(),
+    };
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Start)?;
+    // Bound before anything is read: a port that is taken is said at once.
+    let listener = runtime.block_on(web::bind(&args.listen))?;
+    let address = listener.local_addr().map_err(ServeError::Start)?;
+    let app = App::new(ask(send.clone()), &args.telemetry_path, args.procfs.clone());
+    let board = Arc::new(SamplerOutput::default());
+    let engine = engine(args, from, options, board.clone(), send.clone())?;
+    let settings = Settings {
+        procfs: args.procfs.clone(),
+        cgroup: args.cgroup.clone(),
+        configs: args.fpm_config.clone(),
+        nginx: args.nginx_config.clone(),
+    };
+    let (poller, answers) = poll_status_pages(board.clone());
+    // Dropping `observing` ends the thread.
+    let (observing, stop) = channel();
+    let observer = std::thread::Builder::new()
+        .name("observer".into())
+        .spawn(move || Sampler::new(settings, board, answers).run(&stop))
+        .map_err(ServeError::Start)?;
+    let ready = app.clone();
+    let thread = std::thread::Builder::new()
+        .name("engine".into())
+        .spawn(move || engine.run(&receive, || ready.set_ready()))
+        .map_err(ServeError::Start)?;
+    println!("badgateway {} listens on http://{address}{}", env!("CARGO_PKG_VERSION"), app.telemetry_path());
+    let _ = std::io::stdout().flush();
+    let served = runtime.block_on(async {
+        let _polling = tokio::spawn(poller);
+        web::serve(listener, app, stop_signal()?).await.map_err(ServeError::Server)
+    });
+    drop(observing);
+    let _ = send.send(Message::Stop);
+    let _ = thread.join();
+    let _ = observer.join();
+    served
+}
+
+/// Asks for the status pages that the board wants, in the background of the server: a page that hangs keeps nobody
+/// waiting.
+fn poll_status_pages(board: Arc<SamplerOutput>) -> (impl Future<Output = ()> + Send, Answers) {
+    let mut poller = Poller::default();
+    let answers = poller.answers();
+    let poll = async move {
+        let mut ticks = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            ticks.tick().await;
+            poller.set(board.targets());
+        }
+    };
+    (poll, answers)
+}
+
+/// Goes on from the state directory, or begins.
+fn engine(
+    args: &ServeArgs,
+    from: ReadFrom,
+    options: Options,
+    board: Arc<SamplerOutput>,
+    messages: Sender<Message>,
+) -> Result<Engine, ServeError> {
+    let clock = Clock::start(options.offset);
+    let found = match &args.state_dir {
+        Some(dir) => Some(Persist::open(dir, &args.procfs, Instant::now())?),
+        None => None,
+    };
+    let (persist, state, set_aside) = match found {
+        Some(Found { persist, state, set_aside }) => (Some(persist), state, set_aside),
+        None => (None, None, Vec::new()),
+    };
+    let (attributor, mut ledger, saved) = match state {
+        Some(State { attribution, counters, access, error, fpm }) => (
+            Attributor::resume(options, attribution, clock.now()),
+            Ledger::resume(counters),
+            SavedInputs { access: Some(access), error: Some(error), fpm: Some(fpm) },
+        ),
+        None => (Attributor::new(options), Ledger::default(), SavedInputs::default()),
+    };
+    ledger.compat = args.compat_phpfpm;
+    if persist.is_some() {
+        ledger.count_set_aside(&set_aside);
+    }
+    let inputs = Inputs::open(&args.logs, from, saved, clock.now(), &messages)?;
+    Ok(Engine { inputs, attributor, ledger, persist, binder: TopologyBinder::new(board), clock, messages })
+}
+
+fn ask(engine: Sender<Message>) -> web::Ask {
+    Box::new(move || {
+        let (send, receive) = oneshot::channel();
+        // An engine that is gone drops the question, and the answer fails at once.
+        let _ = engine.send(Message::Snapshot(send));
+        receive
+    })
+}
+
+fn stop_signal() -> Result<impl Future<Output = ()>, ServeError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Start)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Start)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(ServeError::Start)?;
+    Ok(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return,
+                _ = interrupt.recv() => return,
+                // Daemons reload on SIGHUP, and people send it to be sure. It must not end us.
+                _ = hangup.recv() => tracing::info!("SIGHUP: there is no configuration file to read again"),
+            }
+        }
+    })
+}

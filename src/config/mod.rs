@@ -1,0 +1,4 @@
+//! What the command line says.
+
+pub mod flags;
+pub mod logging;

@@ -1,0 +1,4 @@
+//! Numbers as text for Prometheus.
+
+pub mod encode;
+pub mod process;

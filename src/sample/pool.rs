@@ -1,0 +1,390 @@
+//! One pool over time.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::facts::{Fact, GroupKey, PoolKey};
+use super::machine::{Counted, CounterDelta, DeltaTracker, Peak, Pool, Status, ratio};
+use super::peaks::Peaks;
+use super::status::poller::{Answers, Latest, Target};
+use crate::address::Listener;
+use crate::kernel::processes::{Master, Worker};
+use crate::kernel::sockets::Sockets;
+
+/// A master forks its workers within so many seconds, also a crowd of them on a busy machine; the kernel tells hundredths.
+const IN_ONE_GO: f64 = 0.1;
+
+/// A master process: its pid may be given to another one later.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct MasterSeen {
+    pub(super) pid: u32,
+    pub(super) started: f64,
+}
+
+/// Where a pool's status page is asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Page {
+    /// By which the answers know it.
+    pub(super) key: String,
+    pub(super) target: Target,
+    /// As other exporters spell the address.
+    pub(super) uri: String,
+    /// It has a listener of its own (pm.status_listen).
+    pub(super) apart: bool,
+}
+
+/// What is remembered of a pool between two samples.
+pub(super) struct Tracked {
+    pub(super) key: PoolKey,
+    /// Its label.
+    pub(super) label: String,
+    pub(super) listener: Listener,
+    /// The same as the kernel spells it.
+    pub(super) bound: Listener,
+    pub(super) limit: u64,
+    /// How it gets its workers.
+    pub(super) pm: &'static str,
+    /// It belongs on the page: named, or seen running.
+    pub(super) shown: bool,
+    pub(super) master: Option<MasterSeen>,
+    last_master: Option<MasterSeen>,
+    /// The cgroup of the last master.
+    pub(super) group: Option<GroupKey>,
+    pub(super) up: Option<bool>,
+    full: Option<bool>,
+    sockets: Option<Sockets>,
+    pub(super) queue_limit: Option<u64>,
+    workers: Option<u64>,
+    resident: Option<u64>,
+    status: Option<Status>,
+    /// Where its status page is asked for.
+    pub(super) page: Option<Page>,
+    busy_peak: Peaks,
+    queue_peak: Peaks,
+    ratio_peak: Peaks,
+    /// By pid and start: CPU time and time in the run queue when last seen.
+    worked: HashMap<u32, (f64, f64, f64)>,
+    meter: DeltaTracker,
+    /// Polls that were counted among the accepted connections.
+    polls: u64,
+}
+
+impl Tracked {
+    pub(super) fn new(key: PoolKey, label: String, listener: Listener) -> Self {
+        Self {
+            key,
+            label,
+            bound: listener.clone(),
+            listener,
+            limit: 0,
+            pm: "",
+            shown: false,
+            master: None,
+            last_master: None,
+            group: None,
+            up: None,
+            full: None,
+            sockets: None,
+            queue_limit: None,
+            workers: None,
+            resident: None,
+            status: None,
+            page: None,
+            busy_peak: Peaks::default(),
+            queue_peak: Peaks::default(),
+            ratio_peak: Peaks::default(),
+            worked: HashMap::new(),
+            meter: DeltaTracker::default(),
+            polls: 0,
+        }
+    }
+
+    /// Takes a sample of its sockets. `ours`: our own poll of the status page is under way on its socket.
+    /// `processes`: the process table can be read, so a missing master means something.
+    pub(super) fn sample(
+        &mut self,
+        sockets: Option<Sockets>,
+        ours: bool,
+        processes: bool,
+        now: Instant,
+        since: Duration,
+        gains: &mut Vec<CounterDelta>,
+    ) -> Vec<Fact> {
+        let sockets = sockets.map(|sockets| without_ours(sockets, ours));
+        self.sockets = sockets;
+        let mut facts = Vec::new();
+        // A master that was never seen may run in a process namespace that we do not share: its socket has to do.
+        let alive = self.master.is_some() || self.last_master.is_none() || !processes;
+        let up = sockets.map(|sockets| sockets.listening && alive);
+        if let Some(up) = up.filter(|up| self.up != Some(*up)) {
+            facts.push(Fact::Up(self.key, up));
+        }
+        self.up = up.or(self.up);
+        let Some(Sockets { busy, queued, .. }) = sockets else { return facts };
+        // One more than the limit is let in (net/unix/af_unix.c unix_recvq_full, net/sock.h sk_acceptq_is_full).
+        let full = self.queue_limit.map(|limit| queued > limit);
+        if let Some(full) = full.filter(|full| self.full != Some(*full)) {
+            facts.push(Fact::Full(self.key, full));
+        }
+        self.full = full;
+        self.busy_peak.add(now, busy as f64);
+        self.queue_peak.add(now, queued as f64);
+        if let Some(ratio) = ratio(busy, queued, self.limit) {
+            self.ratio_peak.add(now, ratio);
+            let by = if ratio > 1.0 { since.as_secs_f64() } else { 0.0 };
+            self.gain(Counted::SaturatedSeconds, by, gains);
+        }
+        facts
+    }
+
+    /// Takes what the process table shows of its master and workers.
+    pub(super) fn processes(
+        &mut self,
+        master: Option<&Master>,
+        name: &str,
+        gains: &mut Vec<CounterDelta>,
+    ) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        let seen = master.map(|m| MasterSeen { pid: m.process.pid, started: m.process.started });
+        if self.master.is_some() && self.master != seen {
+            facts.push(Fact::Stopped(self.key));
+        }
+        let mut again = seen.is_some() && self.last_master.is_some() && self.last_master != seen;
+        // A reload keeps the master and ends all its workers.
+        if let Some(master) = master.filter(|_| facts.is_empty() && self.worked.len() > 1)
+            && self.is_reloaded(&master.workers, name)
+        {
+            facts.push(Fact::Reloaded(self.key));
+            again = true;
+        }
+        self.shown |= seen.is_some();
+        self.last_master = seen.clone().or(self.last_master.take());
+        if self.last_master.is_none() {
+            // Without a shared process namespace it may run unseen: nothing is known of its processes.
+            return facts;
+        }
+        self.gain(Counted::Reloads, f64::from(again), gains);
+        self.master = seen;
+        let workers: Vec<&Worker> =
+            master.iter().flat_map(|m| &m.workers).filter(|worker| worker.pool == name).collect();
+        self.workers = master.map(|_| workers.len() as u64);
+        self.resident = master.map(|_| workers.iter().map(|worker| worker.process.resident_bytes).sum());
+        self.work(&workers, gains);
+        facts
+    }
+
+    /// The process table cannot be read: what it showed is not known any more.
+    pub(super) fn forget_processes(&mut self) {
+        (self.master, self.workers, self.resident) = (None, None, None);
+    }
+
+    /// Whether all workers are new, and at least two were started in one go: those that crash one after the other are
+    /// replaced one after the other.
+    fn is_reloaded(&self, workers: &[Worker], pool: &str) -> bool {
+        let workers: Vec<&Worker> = workers.iter().filter(|worker| worker.pool == pool).collect();
+        let started = |worker: &&Worker| worker.process.started;
+        let first = workers.iter().map(started).fold(f64::INFINITY, f64::min);
+        let together = workers.iter().map(started).filter(|at| at - first <= IN_ONE_GO).count();
+        together > 1 && workers.iter().all(|worker| !self.knows(worker))
+    }
+
+    fn knows(&self, worker: &Worker) -> bool {
+        self.worked.get(&worker.process.pid).is_some_and(|(started, ..)| *started == worker.process.started)
+    }
+
+    /// Workers come and go, so the sum over those that live falls; what each has gained does not.
+    fn work(&mut self, workers: &[&Worker], gains: &mut Vec<CounterDelta>) {
+        let (mut cpu, mut waited) = (0.0, None::<f64>);
+        let mut worked = HashMap::new();
+        for worker in workers {
+            let process = &worker.process;
+            let before = self.worked.get(&process.pid).filter(|(started, ..)| *started == process.started);
+            let wait = process.run_queue_wait.as_ref().ok().copied();
+            // A new worker's time is all gained since the last look; at our start nothing is.
+            let (cpu_before, wait_before) = match before {
+                Some((_, cpu, wait)) => (*cpu, *wait),
+                None if self.worked.is_empty() => (process.cpu_seconds, wait.unwrap_or_default()),
+                None => (0.0, 0.0),
+            };
+            cpu += (process.cpu_seconds - cpu_before).max(0.0);
+            if let Some(wait) = wait {
+                *waited.get_or_insert(0.0) += (wait - wait_before).max(0.0);
+            }
+            worked.insert(process.pid, (process.started, process.cpu_seconds, wait.unwrap_or(wait_before)));
+        }
+        self.worked = worked;
+        self.gain(Counted::CpuSeconds, cpu, gains);
+        if let Some(by) = waited {
+            self.gain(Counted::RunQueueSeconds, by, gains);
+        }
+    }
+
+    /// What is not shown is not counted either.
+    fn gain(&self, what: Counted, by: f64, gains: &mut Vec<CounterDelta>) {
+        if self.shown {
+            gains.push(CounterDelta { what, labels: vec![self.label.clone()], by });
+        }
+    }
+
+    /// As it is shown.
+    pub(super) fn show(&mut self, now: Instant) -> Pool {
+        for peaks in [&mut self.busy_peak, &mut self.queue_peak, &mut self.ratio_peak] {
+            peaks.expire(now);
+        }
+        let busy = self.sockets.map(|sockets| sockets.busy);
+        let whole = |peaks: &Peaks| peaks.highest().map(|value| value as u64);
+        Pool {
+            key: self.key,
+            name: self.label.clone(),
+            upstream: self.listener.upstream(),
+            pm: self.pm,
+            up: self.up,
+            busy,
+            idle: self.workers.zip(busy).map(|(workers, busy)| workers.saturating_sub(busy)),
+            limit: (self.limit > 0).then_some(self.limit),
+            queue: self.sockets.map(|sockets| sockets.queued),
+            queue_limit: self.queue_limit,
+            peak: Peak {
+                busy: whole(&self.busy_peak),
+                queue: whole(&self.queue_peak),
+                ratio: self.ratio_peak.highest(),
+            },
+            start_time: self.master.as_ref().map(|master| master.started),
+            resident: self.resident,
+            status: self.status,
+        }
+    }
+
+    /// Takes the last answer of its status page, and says whether to ask again: not while it would only wait.
+    pub(super) fn status(
+        &mut self,
+        answers: &Answers,
+        gains: &mut Vec<CounterDelta>,
+    ) -> Option<(String, Arc<Latest>)> {
+        let page = self.page.as_ref()?;
+        // Without a free worker the question would wait, be given up, and still stand in the queue.
+        let limit = self.limit;
+        let full = |sockets: Sockets| sockets.queued > 0 || (limit > 0 && sockets.busy >= limit);
+        let waiting = self.sockets.is_some_and(full);
+        answers.hold(&page.key, waiting && !page.apart);
+        let latest = answers.get(&page.key)?;
+        self.status = Some(Status { up: latest.result.is_ok(), seconds: latest.took.as_secs_f64() });
+        if let Ok(answer) = &latest.result {
+            let mut read = |what, now: u64| self.meter.read(what, &[&self.label], now as f64);
+            let mut accepted = read(Counted::AcceptedConnections, answer.accepted_conn);
+            if !page.apart {
+                accepted.by = (accepted.by - latest.polls.saturating_sub(self.polls) as f64).max(0.0);
+            }
+            gains.push(accepted);
+            gains.push(read(Counted::SlowRequests, answer.slow_requests));
+            gains.push(read(Counted::MaxChildrenReached, answer.max_children_reached));
+            self.polls = latest.polls;
+        }
+        Some((page.uri.clone(), latest))
+    }
+
+    /// Whether our own poll is under way on its socket.
+    pub(super) fn is_polled(&self, answers: &Answers) -> bool {
+        self.page.as_ref().is_some_and(|page| !page.apart && answers.is_asking(&page.key))
+    }
+}
+
+/// A poll that takes long waits in the queue, where it is the last; else a worker has it.
+fn without_ours(mut sockets: Sockets, ours: bool) -> Sockets {
+    if ours && sockets.queued > 0 {
+        sockets.queued -= 1;
+    } else if ours {
+        sockets.busy = sockets.busy.saturating_sub(1);
+    }
+    sockets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::cgroup::Cgroups;
+    use crate::kernel::processes::Process;
+
+    fn tracked() -> Tracked {
+        let mut pool = Tracked::new(1, "www".into(), Listener::Unix("/run/x.sock".into()));
+        pool.limit = 2;
+        pool.shown = true;
+        pool.queue_limit = Some(1);
+        pool.master = Some(MasterSeen { pid: 1, started: 0.0 });
+        pool
+    }
+
+    fn sockets(busy: u64, queued: u64) -> Option<Sockets> {
+        Some(Sockets { listening: true, busy, queued })
+    }
+
+    fn worker(pid: u32, started: f64) -> Worker {
+        let process = Process {
+            pid,
+            ppid: 1,
+            state: 'S',
+            started,
+            cpu_seconds: 0.0,
+            resident_bytes: 0,
+            run_queue_wait: Ok(0.0),
+            cgroups: Ok(Cgroups::default()),
+        };
+        Worker { pool: "www".into(), process }
+    }
+
+    #[test]
+    fn a_pool_whose_master_was_never_seen_is_up_while_it_listens() {
+        let (mut pool, mut gains) = (tracked(), Vec::new());
+        pool.master = None;
+        let (now, tick) = (Instant::now(), Duration::ZERO);
+        let mut sample =
+            |pool: &mut Tracked, sockets| pool.sample(sockets, false, true, now, tick, &mut gains)[0];
+        assert_eq!(sample(&mut pool, sockets(0, 0)), Fact::Up(1, true), "a sidecar sees no processes");
+        assert_eq!(sample(&mut pool, Some(Sockets::default())), Fact::Up(1, false));
+        pool.last_master = Some(MasterSeen { pid: 1, started: 0.0 });
+        pool.up = Some(true);
+        assert_eq!(sample(&mut pool, sockets(0, 0)), Fact::Up(1, false), "it was seen, and is gone");
+    }
+
+    #[test]
+    fn workers_that_crash_one_after_the_other_are_no_reload() {
+        let mut pool = tracked();
+        let master = |workers: [(u32, f64); 2]| Master {
+            process: worker(1, 0.0).process,
+            config: None,
+            network: Ok(0),
+            mounts: Ok(0),
+            workers: workers.into_iter().map(|(pid, started)| worker(pid, started)).collect(),
+        };
+        let mut look = |workers| pool.processes(Some(&master(workers)), "www", &mut Vec::new());
+        assert_eq!(look([(10, 1.0), (11, 1.0)]), []);
+        assert_eq!(look([(12, 5.0), (13, 5.4)]), [], "two crashes within one look");
+        assert_eq!(look([(14, 9.0), (15, 9.02)]), [Fact::Reloaded(1)]);
+        assert_eq!(look([(14, 9.0), (16, 9.5)]), []);
+    }
+
+    #[test]
+    fn changes_are_told_once_and_time_above_one_is_counted() {
+        let (mut pool, mut gains, now) = (tracked(), Vec::new(), Instant::now());
+        let tick = Duration::from_millis(200);
+        let mut sample =
+            |sockets, gains: &mut Vec<CounterDelta>| pool.sample(sockets, false, true, now, tick, gains);
+        assert_eq!(sample(sockets(1, 0), &mut gains), [Fact::Up(1, true), Fact::Full(1, false)]);
+        assert_eq!(sample(sockets(2, 1), &mut gains), []);
+        assert_eq!(sample(sockets(2, 2), &mut gains), [Fact::Full(1, true)]);
+        assert_eq!(sample(None, &mut gains), [], "what cannot be read has not changed");
+        assert_eq!(sample(Some(Sockets::default()), &mut gains), [Fact::Up(1, false), Fact::Full(1, false)]);
+        let above: f64 = gains.iter().map(|gain| gain.by).sum();
+        assert!((above - 0.4).abs() < 1e-9);
+        let shown = pool.show(now);
+        assert_eq!((shown.up, shown.peak.queue, shown.peak.ratio), (Some(false), Some(2), Some(2.0)));
+    }
+
+    #[test]
+    fn our_own_poll_is_no_visitor() {
+        assert_eq!(sockets(2, 3).map(|s| without_ours(s, true)), sockets(2, 2));
+        assert_eq!(sockets(2, 0).map(|s| without_ours(s, true)), sockets(1, 0));
+        assert_eq!(sockets(0, 0).map(|s| without_ours(s, true)), sockets(0, 0));
+    }
+}

@@ -1,0 +1,221 @@
+//! Finds what was ours under another name, in the directory of the log: the copy that copytruncate made, and
+//! files that were born and rotated away between two looks.
+
+use std::cmp::Reverse;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::file_owners::{is_compressed_name, is_rotated_name};
+use super::files::{Files, Kind, LogFile, Stat};
+use super::generation::Generation;
+use super::identity::FileId;
+use super::known::{Face, Known, Mark, is_broken};
+use super::{OpenError, gzip, open};
+
+/// Siblings looked at: more would make a directory of a thousand old logs cost a thousand opens.
+const CANDIDATES: usize = 64;
+
+/// Digits that a date has and a number has not.
+const DATE: usize = 4;
+
+/// What a search came to.
+pub(super) enum Search<T> {
+    Found(T),
+    Absent,
+    /// It may be a file that cannot be read at present.
+    Unreadable,
+}
+
+/// The plain files named like rotated ones of `live`, gzips too, newest first; those behind [`CANDIDATES`] are
+/// not in order.
+pub(super) fn siblings(files: &dyn Files, live: &Path) -> Option<Vec<(FileId, PathBuf)>> {
+    let names = files.list(live.parent()?).ok()?;
+    let mut found: Vec<_> = names
+        .into_iter()
+        .filter(|sibling| is_rotated_name(live, sibling))
+        .filter(|sibling| !is_compressed_name(sibling) || gzip::is_named_so(sibling))
+        .filter_map(|sibling| {
+            let stat = files.lstat(&sibling).ok().filter(|stat| stat.kind == Kind::File)?;
+            Some((stat, sibling))
+        })
+        .collect();
+    found.sort_by_cached_key(|(stat, sibling)| Reverse((stat.modified, sibling.clone())));
+    // A clock that was set back makes times lie, but names hold: access.log.2 was there before access.log.1, and
+    // access.log-20261121 before access.log-20261122.
+    let newest = found.len().min(CANDIDATES);
+    if let Some(newest) = found.get_mut(..newest) {
+        newest.sort_by_cached_key(|(_, sibling)| {
+            let digits = digits(live, sibling);
+            let date = digits.clone().filter(|digits| digits.len() >= DATE);
+            let number =
+                digits.filter(|digits| digits.len() < DATE).and_then(|digits| digits.parse::<u32>().ok());
+            (number.is_none(), number, Reverse(date))
+        });
+    }
+    Some(found.into_iter().map(|(stat, sibling)| (FileId::of(&stat), sibling)).collect())
+}
+
+/// 2 of access.log.2 and access.log.2.gz.
+fn digits(live: &Path, sibling: &Path) -> Option<String> {
+    let suffix = sibling.as_os_str().as_bytes().get(live.as_os_str().len()..)?;
+    let suffix = suffix.strip_suffix(b".gz").unwrap_or(suffix);
+    let digits = suffix.strip_prefix(b".").or_else(|| suffix.strip_prefix(b"-"))?;
+    digits.iter().all(u8::is_ascii_digit).then(|| String::from_utf8_lossy(digits).into_owned())
+}
+
+/// A copy of a file that was emptied.
+pub(super) struct Copy {
+    pub(super) file: Box<dyn LogFile>,
+    pub(super) stat: Stat,
+    pub(super) gzip: bool,
+}
+
+/// The copy of `truncated` as it was before, unless it is one of the `open` files.
+pub(super) fn copy_of(
+    files: &dyn Files,
+    places: &[PathBuf],
+    truncated: &Generation,
+    open: &[Generation],
+) -> Search<Copy> {
+    let mut result = Search::Absent;
+    let siblings = places.iter().rev().filter_map(|place| siblings(files, place));
+    for (id, sibling) in siblings.flat_map(|siblings| siblings.into_iter().take(CANDIDATES)) {
+        if is_open(open, id) {
+            continue;
+        }
+        let Ok((file, stat)) = open::rotated_file(files, &sibling) else { continue };
+        match truncated.has_copy_in(file.as_ref()) {
+            Ok(true) => return Search::Found(Copy { file, stat, gzip: gzip::is_named_so(&sibling) }),
+            Ok(false) => {}
+            Err(error) if is_broken(&error) => {}
+            Err(_) => result = Search::Unreadable,
+        }
+    }
+    result
+}
+
+/// A file that was rotated away before it was ever seen.
+pub(super) struct Missed {
+    pub(super) file: Box<dyn LogFile>,
+    pub(super) stat: Stat,
+    pub(super) gzip: bool,
+    /// The open file that stands before it: it is older.
+    pub(super) after: Option<FileId>,
+    mark: Option<Mark>,
+}
+
+/// What stands beside a log.
+#[derive(Default)]
+pub(super) struct Survey {
+    /// Neither open nor known, oldest first.
+    pub(super) missed: Vec<Missed>,
+    /// Cannot be read at present: they may be known or not.
+    pub(super) unreadable: Vec<FileId>,
+    last_open: Option<FileId>,
+    /// Gzips of nothing.
+    pub(super) empty: usize,
+    /// What was known before and is still there.
+    pub(super) known: Known,
+}
+
+impl Survey {
+    /// Looks at the rotated files of all `places`, and at the places themselves, where a
+    /// symlink led before it led to `current`. `None`: a directory cannot be listed.
+    pub(super) fn of(
+        files: &dyn Files,
+        places: &[PathBuf],
+        current: &Path,
+        open: &[Generation],
+        known: &Known,
+    ) -> Option<Self> {
+        let mut survey = Self::default();
+        for place in places {
+            let siblings = siblings(files, place)?;
+            for (id, _) in siblings.iter().skip(CANDIDATES) {
+                survey.known.add_unreadable(*id);
+            }
+            for (id, sibling) in siblings.into_iter().take(CANDIDATES).rev() {
+                survey.examine(files, id, &sibling, open, known);
+            }
+            if place != current
+                && let Ok(stat) = files.lstat(place)
+                && stat.kind == Kind::File
+            {
+                survey.examine(files, FileId::of(&stat), place, open, known);
+            }
+        }
+        Some(survey)
+    }
+
+    fn examine(&mut self, files: &dyn Files, id: FileId, path: &Path, open: &[Generation], known: &Known) {
+        if is_open(open, id) {
+            self.last_open = Some(id);
+            return;
+        }
+        let after = self.last_open;
+        let (file, stat) = match open::rotated_file(files, path) {
+            Ok(opened) => opened,
+            Err(OpenError::Denied { .. } | OpenError::Io { .. }) => return self.cannot_read(id, known),
+            Err(_) => return,
+        };
+        let read =
+            Face::of(file.as_ref()).and_then(|face| is_one_of(open, &face).map(|is_open| (face, is_open)));
+        let (face, is_open) = match read {
+            Ok(read) => read,
+            // None of ours: we wait for a gzip no longer than for the file that it is made of.
+            Err(error) if is_broken(&error) => return self.known.add_unreadable(id),
+            Err(_) => return self.cannot_read(id, known),
+        };
+        let gzip = gzip::is_named_so(path);
+        let mark = face.mark;
+        if known.has(&face, id) {
+            self.known.add(mark);
+        } else if gzip && mark.is_none() {
+            self.empty += 1;
+        } else if !is_open {
+            // A gzip stands beside the file that it is made of until it is complete.
+            let twin = self.missed.iter().position(|missed| mark.is_some() && missed.mark == mark);
+            match twin {
+                Some(twin) if self.missed[twin].gzip => {
+                    self.missed[twin] = Missed { file, stat, gzip, after, mark };
+                }
+                Some(_) => {}
+                None => self.missed.push(Missed { file, stat, gzip, after, mark }),
+            }
+        }
+    }
+
+    fn cannot_read(&mut self, id: FileId, known: &Known) {
+        if known.has_unreadable(id) {
+            self.known.add_unreadable(id);
+        } else {
+            self.unreadable.push(id);
+        }
+    }
+
+    /// Takes everything for known.
+    pub(super) fn into_known(mut self) -> Known {
+        for missed in &self.missed {
+            self.known.add(missed.mark);
+        }
+        for id in &self.unreadable {
+            self.known.add_unreadable(*id);
+        }
+        self.known
+    }
+}
+
+/// Whether one of the `open` files begins like that one: it is a copy.
+fn is_one_of(open: &[Generation], face: &Face) -> io::Result<bool> {
+    for generation in open {
+        if generation.mark()?.is_some_and(|mark| face.shows(&mark)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn is_open(open: &[Generation], id: FileId) -> bool {
+    open.iter().any(|generation| generation.id == id)
+}

@@ -1,0 +1,47 @@
+//! nginx's configuration as nginx reads it: words, quotes, comments, blocks and includes.
+//!
+//! Directives of any module are read and none is refused: modules are many, and nginx itself has judged its file. Of
+//! all of it only the groups of upstreams are used yet.
+
+mod error;
+mod keepalive;
+mod load;
+mod lua;
+mod token;
+mod upstream;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use self::error::ConfigError;
+pub use self::upstream::{Keepalive, Upstream};
+
+/// What one nginx was told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NginxConfig {
+    /// The groups of the `http` block, in the order of the files.
+    pub upstreams: Vec<Upstream>,
+    /// Servers to which connections are kept open, by how long an idle one is, and on which nginx does not repeat a
+    /// POST: spelled as in [`Upstream::servers`].
+    pub kept: BTreeMap<String, Duration>,
+    /// Everything that was read, as paths of ours, with the directories that includes searched: when one of these
+    /// changes, the configuration may have changed.
+    pub files: Vec<PathBuf>,
+}
+
+/// Reads the configuration whose main file is `path`. `root` stands for `/` in it and all it includes.
+///
+/// # Errors
+/// When a file cannot be read, or nginx would refuse it for its form. Unknown directives are no error.
+pub fn read(path: &Path, root: &Path) -> Result<NginxConfig, ConfigError> {
+    let load::Loaded { main, files } = load::load(path, root)?;
+    let http: Vec<_> =
+        main.into_iter().filter(|directive| directive.name == "http").flat_map(|http| http.block).collect();
+    let upstreams: Vec<_> =
+        http.iter().filter(|directive| directive.name == "upstream").map(Upstream::of).collect();
+    Ok(NginxConfig { kept: keepalive::servers(&http, &upstreams), upstreams, files })
+}

@@ -1,0 +1,6 @@
+//! The closed sets of words and the metric families, as tables that parser, metrics, alerts, docs and runbooks read.
+
+pub mod families;
+mod words;
+
+pub use words::*;
