@@ -1,6 +1,12 @@
 //! What to do for each alert: the texts of `alerts/runbooks`, inside the binary, so that they are at hand where the
 //! network is not.
 
+use std::sync::LazyLock;
+
+use include_dir::{Dir, include_dir};
+
+use crate::vocabulary::{Cause, RootCause};
+
 /// A runbook.
 #[derive(Debug)]
 pub struct Runbook {
@@ -10,75 +16,17 @@ pub struct Runbook {
     pub text: &'static str,
 }
 
-macro_rules! runbooks {
-    ($($name:literal)*) => {
-        /// All, sorted by name.
-        pub const ALL: &[Runbook] = &[$(Runbook {
-            name: $name,
-            text: include_str!(concat!("../alerts/runbooks/", $name, ".md")),
-        }),*];
-    };
-}
+static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/alerts/runbooks");
 
-runbooks! {
-    "BadgatewayAbsent"
-    "BadgatewayCannotObserve"
-    "BadgatewayConfigReloadFailed"
-    "BadgatewayDown"
-    "BadgatewayLabelOverflow"
-    "BadgatewayLinesLost"
-    "BadgatewayLinesUnparsed"
-    "BadgatewayLogLagging"
-    "BadgatewayLogUnreadable"
-    "BadgatewayStateNotDurable"
-    "Nginx502ClientNotAllowed"
-    "Nginx502ConnectFailed"
-    "Nginx502ConnectionLost"
-    "Nginx502ConnectionRefused"
-    "Nginx502DnsFailure"
-    "Nginx502HeaderTooBig"
-    "Nginx502HostUnreachable"
-    "Nginx502InvalidResponse"
-    "Nginx502NoLiveUpstreams"
-    "Nginx502PermissionDenied"
-    "Nginx502PhpFpmReloaded"
-    "Nginx502PoolSaturated"
-    "Nginx502RequestTerminated"
-    "Nginx502SocketMissing"
-    "Nginx502StaleKeepalive"
-    "Nginx502TlsFailure"
-    "Nginx502Unexplained"
-    "Nginx502WorkerCrashed"
-    "Nginx502WorkerKilled"
-    "Nginx502WorkerOomKilled"
-    "Nginx502WrongAddress"
-    "Nginx504ConnectTimeout"
-    "Nginx504SlowUpstream"
-    "NginxApplicationErrors"
-    "NginxCachedErrors"
-    "NginxConfigErrors"
-    "NginxErrorBudgetBurn"
-    "NginxLimitsRequests"
-    "NginxOutOfResources"
-    "NginxPhpErrors"
-    "NginxRetriesMaskFailures"
-    "NginxReturnsErrors"
-    "NginxTruncatedResponses"
-    "PhpFpmAllPoolsDown"
-    "PhpFpmCpuThrottled"
-    "PhpFpmDown"
-    "PhpFpmListenQueueFilling"
-    "PhpFpmMaxChildrenReached"
-    "PhpFpmMemoryNearLimit"
-    "PhpFpmOomKill"
-    "PhpFpmPoolExhausted"
-    "PhpFpmPoolExhaustionPredicted"
-    "PhpFpmPoolSaturated"
-    "PhpFpmRequestsTerminated"
-    "PhpFpmRestartLoop"
-    "PhpFpmSlowRequests"
-    "PhpFpmWorkersDying"
-}
+/// All, sorted by name.
+pub static ALL: LazyLock<Vec<Runbook>> = LazyLock::new(|| {
+    let runbooks = FILES.files().filter_map(|file| {
+        Some(Runbook { name: file.path().file_stem()?.to_str()?, text: file.contents_utf8()? })
+    });
+    let mut runbooks: Vec<_> = runbooks.collect();
+    runbooks.sort_by_key(|runbook| runbook.name);
+    runbooks
+});
 
 impl Runbook {
     /// Its first sentence: what is happening.
@@ -87,9 +35,22 @@ impl Runbook {
     }
 }
 
-/// The runbook of an alert, whatever the case of its letters.
+/// The runbook of an alert, of a cause or of a root cause, whatever the case of its letters.
 pub fn find(name: &str) -> Option<&'static Runbook> {
-    ALL.iter().find(|runbook| runbook.name.eq_ignore_ascii_case(name))
+    let of_alert = |alert: &str| ALL.iter().find(|runbook| runbook.name.eq_ignore_ascii_case(alert));
+    let alert = || words().find(|(word, _)| word.eq_ignore_ascii_case(name)).map(|(_, alert)| alert);
+    of_alert(name).or_else(|| of_alert(alert()?))
+}
+
+/// Every name under which a runbook is found.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    ALL.iter().map(|runbook| runbook.name).chain(words().map(|(word, _)| word))
+}
+
+/// Causes and root causes, each with its alert.
+fn words() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let causes = Cause::ALL.iter().map(|cause| (cause.word(), cause.alert()));
+    causes.chain(RootCause::ALL.iter().map(|root| (root.word(), root.alert())))
 }
 
 /// The one of some words that a person may have meant, if one of them is near.
@@ -104,9 +65,10 @@ pub fn nearest<'a>(typed: &str, words: impl Iterator<Item = &'a str>) -> Option<
     let typed = typed.to_ascii_lowercase();
     let likeness = |word: &str| {
         let word = word.to_ascii_lowercase();
-        match typed.len() > 3 && word.contains(&typed) {
-            true => 1.0,
-            false => strsim::normalized_damerau_levenshtein(&typed, &word),
+        if typed.len() > 3 && word.contains(&typed) {
+            1.0
+        } else {
+            strsim::normalized_damerau_levenshtein(&typed, &word)
         }
     };
     let scored = words.map(|word| (likeness(word), word)).filter(|(likeness, _)| *likeness >= NEAR);
@@ -128,6 +90,10 @@ mod tests {
     fn names_are_found_in_any_case_and_near_misses_are_guessed() {
         assert_eq!(find("phpfpmdown").map(|runbook| runbook.name), Some("PhpFpmDown"));
         assert!(find("PhpFpmDow").is_none());
+        for (word, alert) in [("socket_missing", "Nginx502SocketMissing"), ("FPM_NOT_RUNNING", "PhpFpmDown")]
+        {
+            assert_eq!(find(word).map(|runbook| runbook.name), Some(alert));
+        }
         assert_eq!(near("PhpFpmDow"), Some("PhpFpmDown"));
         assert_eq!(near("socketmissing"), Some("Nginx502SocketMissing"));
         assert_eq!(near("xyzzy"), None);
@@ -137,7 +103,8 @@ mod tests {
 
     #[test]
     fn every_runbook_has_a_summary() {
-        for runbook in ALL {
+        assert!(ALL.len() > 50);
+        for runbook in ALL.iter() {
             assert!(runbook.summary().ends_with('.'), "{}: {:?}", runbook.name, runbook.summary());
         }
     }

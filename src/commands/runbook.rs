@@ -3,8 +3,7 @@
 use std::io::Write;
 
 use crate::config::flags::RunbookArgs;
-use crate::runbooks::{self, Runbook};
-use crate::vocabulary::{Cause, RootCause};
+use crate::runbooks;
 
 /// Why no runbook was shown.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +21,9 @@ pub enum RunbookError {
 pub fn run(args: &RunbookArgs) -> Result<(), RunbookError> {
     let out = match &args.name {
         None => list(),
-        Some(name) => find(name).ok_or_else(|| RunbookError::Unknown(name.to_owned()))?.text.to_owned(),
+        Some(name) => {
+            runbooks::find(name).ok_or_else(|| RunbookError::Unknown(name.to_owned()))?.text.to_owned()
+        }
     };
     match std::io::stdout().lock().write_all(out.as_bytes()) {
         // A reader that went away (`| head`) is no failure.
@@ -38,18 +39,8 @@ fn list() -> String {
     lines.collect()
 }
 
-/// By the name of the alert, or by a word of the labels `cause` and `root_cause`.
-fn find(name: &str) -> Option<&'static Runbook> {
-    let by_word = || words().find(|(word, _)| word.eq_ignore_ascii_case(name)).map(|(_, alert)| alert);
-    runbooks::find(name).or_else(|| by_word().and_then(runbooks::find))
-}
-
-fn words() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let causes = Cause::ALL.iter().map(|cause| (cause.word(), cause.alert()));
-    causes.chain(RootCause::ALL.iter().map(|root| (root.word(), root.alert())))
-}
-
 fn meant(name: &str) -> String {
-    let known = runbooks::ALL.iter().map(|runbook| runbook.name).chain(words().map(|(word, _)| word));
-    runbooks::nearest(name, known).map(|near| format!(" (did you mean {near}?)")).unwrap_or_default()
+    runbooks::nearest(name, runbooks::names())
+        .map(|near| format!(" (did you mean {near}?)"))
+        .unwrap_or_default()
 }

@@ -41,7 +41,7 @@ fn page(runbook: &Runbook) -> String {
 fn unknown(name: &str) -> String {
     let mut out = head("No such runbook");
     let _ = write!(out, "<h1>No such runbook</h1><p>There is none for <code>{}</code>", escape(name));
-    if let Some(near) = runbooks::nearest(name, runbooks::ALL.iter().map(|runbook| runbook.name)) {
+    if let Some(near) = runbooks::nearest(name, runbooks::names()) {
         let _ = write!(out, "; perhaps <a href=\"/runbooks/{0}\">{0}</a>", escape(near));
     }
     out.push_str(". These are all:</p>");
@@ -51,7 +51,7 @@ fn unknown(name: &str) -> String {
 
 fn names(out: &mut String) {
     out.push_str("<dl>");
-    for runbook in runbooks::ALL {
+    for runbook in runbooks::ALL.iter() {
         let (name, summary) = (escape(runbook.name), escape(runbook.summary()));
         let _ = write!(out, "<dt><a href=\"/runbooks/{name}\">{name}</a><dd>{summary}");
     }
