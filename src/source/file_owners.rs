@@ -14,15 +14,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use super::files::{LogFile, Stat};
-use super::identity::{FileId, Print, WINDOW, Window};
+use super::identity::{FileId, HeadPrint, WINDOW, Window};
 
 /// Files a follower of its own remembers: enough for one that is moved away and back.
 const REMEMBERED_ALONE: usize = 256;
 
 /// The answer to a follower that wants to read a file.
-pub(super) enum Verdict {
+pub(super) enum Ownership {
     /// Read it, from this offset.
-    Yours(u64),
+    Free(u64),
     /// Too few bytes under the name of a rotated one: it may become a copy, ask again when it has more.
     Wait,
     /// Its bytes are read through another path.
@@ -36,9 +36,9 @@ struct FileOwner {
     read_to: u64,
     /// A copy made by copytruncate: what is in it was, or will be, read elsewhere.
     copy: bool,
-    head: Print,
+    head: HeadPrint,
     /// The head before the last truncation: a copy has that one.
-    old_head: Option<Print>,
+    old_head: Option<HeadPrint>,
 }
 
 /// A claim in the form in which it is saved.
@@ -49,8 +49,8 @@ pub struct SavedFileOwner {
     owner: PathBuf,
     read_to: u64,
     copy: bool,
-    head: Print,
-    old_head: Option<Print>,
+    head: HeadPrint,
+    old_head: Option<HeadPrint>,
 }
 
 /// The claims of all followers of a set; clones share them.
@@ -80,8 +80,8 @@ impl FileOwners {
         self.lock().get(&id).is_some_and(|claim| claim.open && claim.owner != path)
     }
 
-    /// Asks for `file`, found at `path`; `Yours` claims it.
-    pub(super) fn ask(&self, path: &Path, file: &dyn LogFile, stat: &Stat) -> io::Result<Verdict> {
+    /// Asks for `file`, found at `path`; `Free` takes it.
+    pub(super) fn ask(&self, path: &Path, file: &dyn LogFile, stat: &Stat) -> io::Result<Ownership> {
         let head = Window::read(file, 0, WINDOW)?;
         let mut claims = self.lock();
         let id = FileId::of(stat);
@@ -91,19 +91,19 @@ impl FileOwners {
                 let heads = [Some(claim.head), claim.old_head];
                 let mut heads = heads.into_iter().flatten().filter(|print| !print.is_empty());
                 if head.len() == 0 || heads.clone().any(|print| print.is_longer_than(&head)) {
-                    return Ok(Verdict::Wait);
+                    return Ok(Ownership::Wait);
                 }
                 if heads.any(|print| print.begins(&head)) {
                     original = Some(claim.owner.clone());
                 }
             }
             if let Some(owner) = original {
-                let head = Print::of(&head);
+                let head = HeadPrint::of(&head);
                 claims.insert(
                     id,
                     FileOwner { owner, open: false, read_to: 0, copy: true, head, old_head: None },
                 );
-                return Ok(Verdict::Taken);
+                return Ok(Ownership::Taken);
             }
         }
         Ok(claim(&mut claims, path, id, head))
@@ -123,13 +123,13 @@ impl FileOwners {
     /// Notes the copy of a truncated file, which the follower of `path` reads by itself.
     pub(super) fn note_copy(&self, path: &Path, id: FileId, head: Window) {
         let owner = path.to_path_buf();
-        let head = Print::of(&head);
+        let head = HeadPrint::of(&head);
         self.lock().insert(id, FileOwner { owner, open: true, read_to: 0, copy: true, head, old_head: None });
     }
 
     /// FileOwners a file that was open before a restart.
     pub(super) fn resume(&self, path: &Path, id: FileId, head: Window) {
-        let (owner, head) = (path.to_path_buf(), Print::of(&head));
+        let (owner, head) = (path.to_path_buf(), HeadPrint::of(&head));
         self.lock()
             .insert(id, FileOwner { owner, open: true, read_to: 0, copy: false, head, old_head: None });
     }
@@ -140,7 +140,7 @@ impl FileOwners {
             if !claim.head.begins(&head) {
                 claim.old_head = Some(claim.head);
             }
-            claim.head = Print::of(&head);
+            claim.head = HeadPrint::of(&head);
         }
     }
 
@@ -197,16 +197,16 @@ fn known<'a>(claims: &'a HashMap<FileId, FileOwner>, id: FileId, head: &Window) 
     claims.get(&id).filter(|claim| claim.open || (!claim.head.is_empty() && claim.head.begins(head)))
 }
 
-fn claim(claims: &mut HashMap<FileId, FileOwner>, path: &Path, id: FileId, head: Window) -> Verdict {
+fn claim(claims: &mut HashMap<FileId, FileOwner>, path: &Path, id: FileId, head: Window) -> Ownership {
     let read_to = match known(claims, id, &head) {
-        Some(claim) if claim.copy || (claim.open && claim.owner != path) => return Verdict::Taken,
+        Some(claim) if claim.copy || (claim.open && claim.owner != path) => return Ownership::Taken,
         Some(claim) => claim.read_to,
         None => 0,
     };
     let owner = path.to_path_buf();
-    let head = Print::of(&head);
+    let head = HeadPrint::of(&head);
     claims.insert(id, FileOwner { owner, open: true, read_to, copy: false, head, old_head: None });
-    Verdict::Yours(read_to)
+    Ownership::Free(read_to)
 }
 
 /// Whether `path` is named like a rotated file of `live`: access.log.1, access.log-20261121.

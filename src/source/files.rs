@@ -11,7 +11,7 @@ use std::time::SystemTime;
 /// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub enum Kind {
+pub enum FileType {
     File,
     Directory,
     Fifo,
@@ -31,7 +31,7 @@ pub struct Stat {
     /// Size in bytes.
     pub len: u64,
     /// What it is.
-    pub kind: Kind,
+    pub kind: FileType,
     /// Last write, if the file system tells.
     pub modified: Option<SystemTime>,
     /// Creation, if the file system tells.
@@ -134,19 +134,19 @@ impl LogFile for File {
 fn stat(meta: &Metadata) -> Stat {
     let kind = meta.file_type();
     let kind = if kind.is_file() {
-        Kind::File
+        FileType::File
     } else if kind.is_dir() {
-        Kind::Directory
+        FileType::Directory
     } else if kind.is_fifo() {
-        Kind::Fifo
+        FileType::Fifo
     } else if kind.is_socket() {
-        Kind::Socket
+        FileType::Socket
     } else if kind.is_char_device() {
-        Kind::CharacterDevice
+        FileType::CharacterDevice
     } else if kind.is_symlink() {
-        Kind::Symlink
+        FileType::Symlink
     } else {
-        Kind::BlockDevice
+        FileType::BlockDevice
     };
     Stat {
         dev: meta.dev(),

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::file_owners::{FileOwners, Verdict};
-use super::files::{Files, Kind, Os};
+use super::file_owners::{FileOwners, Ownership};
+use super::files::{FileType, Files, Os};
 use super::generation::{Generation, Step};
 use super::identity::FileId;
-use super::known::Known;
+use super::known::KnownFiles;
 use super::saved::SavedLog;
 use super::trouble::Trouble;
 use super::{Buffer, OpenError, Position, ReadError, ReadFrom, Skipped, Status, Upto, open};
@@ -40,11 +40,11 @@ pub struct Follower {
     pub(super) generations: Vec<Generation>,
     pub(super) claims: FileOwners,
     /// Rotated files beside the log that are not to be read; `None` until the first look.
-    pub(super) known: Option<Known>,
+    pub(super) known: Option<KnownFiles>,
     /// When they were listed.
     stocktaking: Instant,
     /// Since when rotated files have to be looked for, though the file at the path is the same.
-    pub(super) owed_since: Option<Instant>,
+    pub(super) unlisted_since: Option<Instant>,
     /// An open file cannot be read: what looks like one that was never seen may be a copy of it.
     pub(super) unmeasured: bool,
     /// Files to go on with that cannot be read, since we were started.
@@ -89,7 +89,7 @@ impl Follower {
     ) -> Follower {
         let mut follower = Self::unbegun(files, path, claims, optional, now);
         if from == ReadFrom::End {
-            let stat = follower.files.stat(&follower.path).ok().filter(|stat| stat.kind == Kind::File);
+            let stat = follower.files.stat(&follower.path).ok().filter(|stat| stat.kind == FileType::File);
             follower.existing = stat.map(|stat| (FileId::of(&stat), stat.len));
         }
         follower.check(now);
@@ -109,7 +109,7 @@ impl Follower {
             path,
             known: None,
             stocktaking: now,
-            owed_since: Some(now),
+            unlisted_since: Some(now),
             unmeasured: false,
             pending: None,
             fresh: Vec::new(),
@@ -142,7 +142,7 @@ impl Follower {
         if let Some(listed) = listed {
             self.stocktaking = now;
             let same = self.generations.last().map(|last| (last.id, last.is_live())) == before;
-            if let Some(survey) = listed.filter(|_| same && self.owed_since.is_none()) {
+            if let Some(survey) = listed.filter(|_| same && self.unlisted_since.is_none()) {
                 self.known = Some(survey.into_known());
             }
         }
@@ -279,7 +279,7 @@ impl Follower {
                 if !matches!(error, OpenError::Denied { .. } | OpenError::Io { .. }) {
                     self.existing = None;
                     self.let_go(now);
-                    if self.missing_since.is_none() || self.owed_since.is_some() {
+                    if self.missing_since.is_none() || self.unlisted_since.is_some() {
                         self.add_missed(self.generations.len());
                     }
                 }
@@ -305,7 +305,7 @@ impl Follower {
     /// The path points to `id`: makes that the live generation.
     fn turn_to(&mut self, id: FileId, now: Instant) -> Result<(), OpenError> {
         if self.generations.last().is_some_and(|last| last.id == id && last.is_live()) {
-            if self.owed_since.is_some() {
+            if self.unlisted_since.is_some() {
                 self.add_missed(self.generations.len() - 1);
             }
             return Ok(());
@@ -322,7 +322,8 @@ impl Follower {
         }
         let (file, stat) = open::plain_file(self.files.as_ref(), &self.path)?;
         let claim = |error| OpenError::from_io(&self.path, "read", error);
-        let Verdict::Yours(offset) = self.claims.ask(&self.path, file.as_ref(), &stat).map_err(claim)? else {
+        let Ownership::Free(offset) = self.claims.ask(&self.path, file.as_ref(), &stat).map_err(claim)?
+        else {
             return Ok(());
         };
         let offset = match self.existing {
@@ -331,7 +332,7 @@ impl Follower {
         };
         let live = Generation::new(file, &stat, offset).map_err(claim)?;
         self.existing = None;
-        self.meet(live.file(), Some(live.id));
+        self.remember(live.file(), Some(live.id));
         self.generations.push(live);
         self.add_missed(self.generations.len() - 1);
         self.go_to_place();
@@ -361,7 +362,7 @@ impl Follower {
                 index += 1;
             }
         }
-        if self.owed_since.is_none() && self.generations.iter().all(Generation::is_live) {
+        if self.unlisted_since.is_none() && self.generations.iter().all(Generation::is_live) {
             let former = self.places.len().saturating_sub(1);
             self.places.drain(..former);
         }

@@ -14,7 +14,7 @@ use memchr::memrchr;
 use super::buffer::Carry;
 use super::files::{LogFile, Stat};
 use super::identity::{self, Beginning, FileId, WINDOW, Window};
-use super::known::{Face, Mark};
+use super::known::{FileHead, HeadMark};
 use super::rotated::Copy;
 use super::status::Position;
 use super::trouble::Trouble;
@@ -242,15 +242,15 @@ impl Generation {
     }
 
     /// What it is known by; `None`: nothing is in it.
-    pub(super) fn mark(&self) -> io::Result<Option<Mark>> {
+    pub(super) fn mark(&self) -> io::Result<Option<HeadMark>> {
         match self.beginning.mark() {
-            None => Face::of(self.file.as_ref()).map(|face| face.mark),
+            None => FileHead::of(self.file.as_ref()).map(|head| head.mark),
             known => Ok(known),
         }
     }
 
     /// What it is known by once it is closed.
-    pub(super) fn last_mark(&self) -> Option<Mark> {
+    pub(super) fn last_mark(&self) -> Option<HeadMark> {
         self.beginning.last_mark()
     }
 

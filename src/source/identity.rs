@@ -9,7 +9,7 @@ use memchr::memchr;
 use serde::{Deserialize, Serialize};
 
 use super::files::{LogFile, Stat};
-use super::known::Mark;
+use super::known::HeadMark;
 
 /// Bytes kept from the head of a file and from before the read position. An access line has its time within
 /// them, so two logs that agree in both places at the same offsets are copies.
@@ -85,12 +85,12 @@ impl Window {
 /// What is remembered of a file's first bytes beyond our own lifetime: a hash, since a log's bytes are none of
 /// the state file's business.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Print {
+pub(super) struct HeadPrint {
     len: u8,
     hash: u64,
 }
 
-impl Print {
+impl HeadPrint {
     pub(super) fn of(window: &Window) -> Self {
         let bytes = window.as_slice();
         let bytes = bytes.get(..PRINTED).unwrap_or(bytes);
@@ -158,13 +158,13 @@ impl Beginning {
     }
 
     /// What the file is known by, once its first line, or as much of it as is looked at, was read.
-    pub(super) fn mark(self) -> Option<Mark> {
-        self.line.map(|line| Mark::new(line, self.len, self.hash))
+    pub(super) fn mark(self) -> Option<HeadMark> {
+        self.line.map(|line| HeadMark::new(line, self.len, self.hash))
     }
 
     /// The same of a file that ends within its first line; `None`: nothing was read.
-    pub(super) fn last_mark(self) -> Option<Mark> {
-        let unfinished = (self.len > 0).then(|| Mark::new(self.hash, self.len, self.hash));
+    pub(super) fn last_mark(self) -> Option<HeadMark> {
+        let unfinished = (self.len > 0).then(|| HeadMark::new(self.hash, self.len, self.hash));
         self.mark().or(unfinished)
     }
 }

@@ -16,13 +16,13 @@ use super::identity::{BEGINNING, FileId, hash, read_at_most};
 /// What a file is recognised by: its first line, and the first bytes beyond it that were there, since several files may
 /// begin within one second with the same request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct Mark {
+pub(super) struct HeadMark {
     line: u64,
     len: u16,
     all: u64,
 }
 
-impl Mark {
+impl HeadMark {
     /// `line` and `all` are hashes, the latter of `len` bytes.
     pub(super) fn new(line: u64, len: u16, all: u64) -> Self {
         Self { line, len, all }
@@ -30,25 +30,25 @@ impl Mark {
 }
 
 /// The first bytes of a file.
-pub(super) struct Face {
+pub(super) struct FileHead {
     bytes: Vec<u8>,
     /// `None`: the file is empty.
-    pub(super) mark: Option<Mark>,
+    pub(super) mark: Option<HeadMark>,
 }
 
-impl Face {
+impl FileHead {
     pub(super) fn of(file: &dyn LogFile) -> io::Result<Self> {
         let mut bytes = vec![0; BEGINNING as usize];
         let n = read_at_most(file, &mut bytes, 0)?;
         bytes.truncate(n);
         let end = memchr(b'\n', &bytes).map_or(n, |newline| newline + 1);
         let line = bytes.get(..end).filter(|line| !line.is_empty()).map(hash);
-        let mark = line.map(|line| Mark { line, len: n as u16, all: hash(&bytes) });
+        let mark = line.map(|line| HeadMark { line, len: n as u16, all: hash(&bytes) });
         Ok(Self { bytes, mark })
     }
 
     /// Whether a file that was marked so begins like this one. Of a copy under way only the first line is asked.
-    pub(super) fn shows(&self, mark: &Mark) -> bool {
+    pub(super) fn matches(&self, mark: &HeadMark) -> bool {
         let line = self.mark.is_some_and(|own| own.line == mark.line);
         line && self.bytes.get(..usize::from(mark.len)).is_none_or(|bytes| hash(bytes) == mark.all)
     }
@@ -63,21 +63,21 @@ pub(super) fn is_broken(error: &io::Error) -> bool {
 
 /// Files by their marks, and those that could not be read by a hash of their numbers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Known {
-    marks: BTreeSet<Mark>,
+pub(super) struct KnownFiles {
+    marks: BTreeSet<HeadMark>,
     numbers: BTreeSet<u64>,
 }
 
-impl Known {
-    pub(super) fn has(&self, face: &Face, id: FileId) -> bool {
-        self.has_unreadable(id) || self.marks.iter().any(|mark| face.shows(mark))
+impl KnownFiles {
+    pub(super) fn has(&self, head: &FileHead, id: FileId) -> bool {
+        self.has_unreadable(id) || self.marks.iter().any(|mark| head.matches(mark))
     }
 
     pub(super) fn has_unreadable(&self, id: FileId) -> bool {
         self.numbers.contains(&number(id))
     }
 
-    pub(super) fn add(&mut self, mark: Option<Mark>) {
+    pub(super) fn add(&mut self, mark: Option<HeadMark>) {
         self.marks.extend(mark);
     }
 

@@ -6,7 +6,7 @@ use super::files::LogFile;
 use super::follow::{Follower, GRACE};
 use super::generation::Generation;
 use super::identity::FileId;
-use super::known::Known;
+use super::known::KnownFiles;
 use super::rotated::{Missed, Survey};
 
 impl Follower {
@@ -19,16 +19,16 @@ impl Follower {
     pub(super) fn add_missed(&mut self, index: usize) -> usize {
         let waits = |generation: &Generation| generation.truncated_since.is_some();
         if self.unmeasured || self.generations.iter().any(waits) {
-            self.owed_since.get_or_insert(self.now);
+            self.unlisted_since.get_or_insert(self.now);
             return 0;
         }
         let Some(survey) = self.survey() else {
-            self.owed_since.get_or_insert(self.now);
+            self.unlisted_since.get_or_insert(self.now);
             return 0;
         };
         if self.known.is_none() {
             // They were there before us.
-            (self.known, self.owed_since) = (Some(survey.into_known()), None);
+            (self.known, self.unlisted_since) = (Some(survey.into_known()), None);
             return 0;
         }
         let Survey { missed, unreadable, empty, known, .. } = survey;
@@ -47,7 +47,7 @@ impl Follower {
                     continue;
                 }
             }
-            self.meet(generation.file(), None);
+            self.remember(generation.file(), None);
             let older = self.generations.iter().position(|open| Some(open.id) == after);
             at = at.max(older.map_or(0, |older| older + 1));
             self.generations.insert(at, generation);
@@ -62,7 +62,7 @@ impl Follower {
             added += 1;
         }
         if complete {
-            (self.known, self.owed_since) = (Some(known), None);
+            (self.known, self.unlisted_since) = (Some(known), None);
             let mut empty = empty;
             for position in std::mem::take(&mut self.fresh) {
                 if position.offset == 0 && empty > 0 {
@@ -79,7 +79,7 @@ impl Follower {
 
     /// Another look is owed while files cannot be read, but not for ever.
     fn wait_for(&mut self, unreadable: &[FileId]) {
-        let since = *self.owed_since.get_or_insert(self.now);
+        let since = *self.unlisted_since.get_or_insert(self.now);
         if self.now.saturating_duration_since(since) < GRACE {
             return;
         }
@@ -97,7 +97,7 @@ impl Follower {
     }
 
     /// A file is read from its first byte: it may be one of which nothing had been read before a restart.
-    pub(super) fn meet(&mut self, file: &dyn LogFile, id: Option<FileId>) {
+    pub(super) fn remember(&mut self, file: &dyn LogFile, id: Option<FileId>) {
         let is_it = |position: &super::Position| {
             id.is_none_or(|id| position.id() == id) && position.is_in(file).unwrap_or(true)
         };
@@ -120,7 +120,8 @@ impl Follower {
         }
         self.places.retain(|old| *old != place);
         let there = [place.clone()];
-        let survey = Survey::of(self.files.as_ref(), &there, &place, &self.generations, &Known::default());
+        let survey =
+            Survey::of(self.files.as_ref(), &there, &place, &self.generations, &KnownFiles::default());
         self.places.extend(there);
         if let (Some(known), Some(survey)) = (&mut self.known, survey) {
             known.extend(survey.into_known());

@@ -2,20 +2,20 @@
 
 use std::path::Path;
 
-use super::files::{Files, Kind, LogFile, Stat};
+use super::files::{FileType, Files, LogFile, Stat};
 use super::{OpenError, gzip};
 
 /// Says why `stat` is no plain file, if it is none.
 pub(super) fn expect_plain(path: &Path, stat: &Stat) -> Result<(), OpenError> {
     let path = path.to_path_buf();
     match stat.kind {
-        Kind::File => Ok(()),
-        Kind::Directory => Err(OpenError::Directory { path }),
-        Kind::Fifo => Err(OpenError::Fifo { path }),
-        Kind::Socket => Err(OpenError::Special { path, kind: "socket" }),
-        Kind::CharacterDevice => Err(OpenError::Special { path, kind: "character device" }),
-        Kind::BlockDevice => Err(OpenError::Special { path, kind: "block device" }),
-        Kind::Symlink => Err(OpenError::Special { path, kind: "symlink" }),
+        FileType::File => Ok(()),
+        FileType::Directory => Err(OpenError::Directory { path }),
+        FileType::Fifo => Err(OpenError::Fifo { path }),
+        FileType::Socket => Err(OpenError::Special { path, kind: "socket" }),
+        FileType::CharacterDevice => Err(OpenError::Special { path, kind: "character device" }),
+        FileType::BlockDevice => Err(OpenError::Special { path, kind: "block device" }),
+        FileType::Symlink => Err(OpenError::Special { path, kind: "symlink" }),
     }
 }
 

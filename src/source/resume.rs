@@ -9,7 +9,7 @@ use super::files::Files;
 use super::follow::{Follower, GRACE};
 use super::generation::Generation;
 use super::rotated::Search;
-use super::saved::{Found, Pool, SavedLog};
+use super::saved::{CandidateFiles, FoundFile, SavedLog};
 use super::status::Position;
 
 impl Follower {
@@ -19,7 +19,7 @@ impl Follower {
     /// files of it, plain or gzip. What cannot be found is counted in [`super::Status::lost_bytes`] as far as its
     /// size is known, and in [`super::Status::gaps`]. While it may be one that cannot be read, nothing is.
     pub fn resume(files: Arc<dyn Files>, saved: &SavedLog, now: Instant) -> Follower {
-        let mut pool = Pool::of(&files, [saved]);
+        let mut pool = CandidateFiles::of(&files, [saved]);
         let mut follower = Self::resume_from(files, saved, &mut pool, now, FileOwners::alone(), false);
         follower.check(now);
         follower
@@ -30,7 +30,7 @@ impl Follower {
     pub(super) fn resume_from(
         files: Arc<dyn Files>,
         saved: &SavedLog,
-        pool: &mut Pool,
+        pool: &mut CandidateFiles,
         now: Instant,
         claims: FileOwners,
         optional: bool,
@@ -39,7 +39,7 @@ impl Follower {
         follower.existing = saved.existing;
         follower.places = saved.places().collect();
         follower.known = saved.known.clone();
-        follower.owed_since = Some(now);
+        follower.unlisted_since = Some(now);
         follower.take_up_all(saved, pool, now, now);
         follower
     }
@@ -47,17 +47,17 @@ impl Follower {
     /// Tries again what could not be done when we were started.
     pub(super) fn retry_resume(&mut self, now: Instant) {
         if let Some((saved, since)) = self.pending.take() {
-            let mut pool = Pool::of(&self.files, [&saved]);
+            let mut pool = CandidateFiles::of(&self.files, [&saved]);
             self.take_up_all(&saved, &mut pool, since, now);
         }
     }
 
-    fn take_up_all(&mut self, saved: &SavedLog, pool: &mut Pool, since: Instant, now: Instant) {
+    fn take_up_all(&mut self, saved: &SavedLog, pool: &mut CandidateFiles, since: Instant, now: Instant) {
         let is_overdue = now.saturating_duration_since(since) >= GRACE;
         let mut found = Vec::new();
         for position in saved.files.iter().filter(|position| !position.is_fresh()) {
             let search = match pool.find(position, is_overdue) {
-                Search::Found(Found { path, file, stat, gzip }) => {
+                Search::Found(FoundFile { path, file, stat, gzip }) => {
                     match Generation::resume(file, &stat, position) {
                         Ok(generation) => Search::Found((path, gzip, generation)),
                         Err(_) => Search::Unreadable,

@@ -7,10 +7,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::file_owners::{is_compressed_name, is_rotated_name};
-use super::files::{Files, Kind, LogFile, Stat};
+use super::files::{FileType, Files, LogFile, Stat};
 use super::generation::Generation;
 use super::identity::FileId;
-use super::known::{Face, Known, Mark, is_broken};
+use super::known::{FileHead, HeadMark, KnownFiles, is_broken};
 use super::{OpenError, gzip, open};
 
 /// Siblings looked at: more would make a directory of a thousand old logs cost a thousand opens.
@@ -36,7 +36,7 @@ pub(super) fn siblings(files: &dyn Files, live: &Path) -> Option<Vec<(FileId, Pa
         .filter(|sibling| is_rotated_name(live, sibling))
         .filter(|sibling| !is_compressed_name(sibling) || gzip::is_named_so(sibling))
         .filter_map(|sibling| {
-            let stat = files.lstat(&sibling).ok().filter(|stat| stat.kind == Kind::File)?;
+            let stat = files.lstat(&sibling).ok().filter(|stat| stat.kind == FileType::File)?;
             Some((stat, sibling))
         })
         .collect();
@@ -102,7 +102,7 @@ pub(super) struct Missed {
     pub(super) gzip: bool,
     /// The open file that stands before it: it is older.
     pub(super) after: Option<FileId>,
-    mark: Option<Mark>,
+    mark: Option<HeadMark>,
 }
 
 /// What stands beside a log.
@@ -116,7 +116,7 @@ pub(super) struct Survey {
     /// Gzips of nothing.
     pub(super) empty: usize,
     /// What was known before and is still there.
-    pub(super) known: Known,
+    pub(super) known: KnownFiles,
 }
 
 impl Survey {
@@ -127,7 +127,7 @@ impl Survey {
         places: &[PathBuf],
         current: &Path,
         open: &[Generation],
-        known: &Known,
+        known: &KnownFiles,
     ) -> Option<Self> {
         let mut survey = Self::default();
         for place in places {
@@ -140,7 +140,7 @@ impl Survey {
             }
             if place != current
                 && let Ok(stat) = files.lstat(place)
-                && stat.kind == Kind::File
+                && stat.kind == FileType::File
             {
                 survey.examine(files, FileId::of(&stat), place, open, known);
             }
@@ -148,7 +148,14 @@ impl Survey {
         Some(survey)
     }
 
-    fn examine(&mut self, files: &dyn Files, id: FileId, path: &Path, open: &[Generation], known: &Known) {
+    fn examine(
+        &mut self,
+        files: &dyn Files,
+        id: FileId,
+        path: &Path,
+        open: &[Generation],
+        known: &KnownFiles,
+    ) {
         if is_open(open, id) {
             self.last_open = Some(id);
             return;
@@ -159,17 +166,17 @@ impl Survey {
             Err(OpenError::Denied { .. } | OpenError::Io { .. }) => return self.cannot_read(id, known),
             Err(_) => return,
         };
-        let read =
-            Face::of(file.as_ref()).and_then(|face| is_one_of(open, &face).map(|is_open| (face, is_open)));
-        let (face, is_open) = match read {
+        let read = FileHead::of(file.as_ref())
+            .and_then(|head| is_one_of(open, &head).map(|is_open| (head, is_open)));
+        let (head, is_open) = match read {
             Ok(read) => read,
             // None of ours: we wait for a gzip no longer than for the file that it is made of.
             Err(error) if is_broken(&error) => return self.known.add_unreadable(id),
             Err(_) => return self.cannot_read(id, known),
         };
         let gzip = gzip::is_named_so(path);
-        let mark = face.mark;
-        if known.has(&face, id) {
+        let mark = head.mark;
+        if known.has(&head, id) {
             self.known.add(mark);
         } else if gzip && mark.is_none() {
             self.empty += 1;
@@ -186,7 +193,7 @@ impl Survey {
         }
     }
 
-    fn cannot_read(&mut self, id: FileId, known: &Known) {
+    fn cannot_read(&mut self, id: FileId, known: &KnownFiles) {
         if known.has_unreadable(id) {
             self.known.add_unreadable(id);
         } else {
@@ -195,7 +202,7 @@ impl Survey {
     }
 
     /// Takes everything for known.
-    pub(super) fn into_known(mut self) -> Known {
+    pub(super) fn into_known(mut self) -> KnownFiles {
         for missed in &self.missed {
             self.known.add(missed.mark);
         }
@@ -207,9 +214,9 @@ impl Survey {
 }
 
 /// Whether one of the `open` files begins like that one: it is a copy.
-fn is_one_of(open: &[Generation], face: &Face) -> io::Result<bool> {
+fn is_one_of(open: &[Generation], head: &FileHead) -> io::Result<bool> {
     for generation in open {
-        if generation.mark()?.is_some_and(|mark| face.shows(&mark)) {
+        if generation.mark()?.is_some_and(|mark| head.matches(&mark)) {
             return Ok(true);
         }
     }

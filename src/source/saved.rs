@@ -8,9 +8,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::files::{Files, Kind, LogFile, Stat};
+use super::files::{FileType, Files, LogFile, Stat};
 use super::identity::FileId;
-use super::known::Known;
+use super::known::KnownFiles;
 use super::rotated::Search;
 use super::status::Position;
 use super::{OpenError, gzip, open, rotated};
@@ -21,18 +21,18 @@ pub struct SavedLog {
     /// Its path.
     #[serde(with = "crate::bytes::path")]
     pub path: PathBuf,
-    places: Vec<Place>,
+    places: Vec<LinkTarget>,
     /// Its files, oldest first.
     pub files: Vec<Position>,
     /// A file that could not be opened then and the offset from which it is wanted.
     pub(super) existing: Option<(FileId, u64)>,
     /// Rotated files that are not to be read. `None`: the directory could not be listed.
-    pub(super) known: Option<Known>,
+    pub(super) known: Option<KnownFiles>,
 }
 
 /// Where a symlink at the path led to: its files are found again beside that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Place(#[serde(with = "crate::bytes::path")] PathBuf);
+struct LinkTarget(#[serde(with = "crate::bytes::path")] PathBuf);
 
 impl SavedLog {
     pub(super) fn new(
@@ -40,9 +40,9 @@ impl SavedLog {
         places: &[PathBuf],
         files: Vec<Position>,
         existing: Option<(FileId, u64)>,
-        known: Option<Known>,
+        known: Option<KnownFiles>,
     ) -> Self {
-        let places = places.iter().cloned().map(Place).collect();
+        let places = places.iter().cloned().map(LinkTarget).collect();
         Self { path: path.to_path_buf(), places, files, existing, known }
     }
 
@@ -66,7 +66,7 @@ pub(super) fn from_millis(millis: i64) -> Option<SystemTime> {
 }
 
 /// A file in which a position was recognised.
-pub(super) struct Found {
+pub(super) struct FoundFile {
     pub(super) path: PathBuf,
     pub(super) file: Box<dyn LogFile>,
     pub(super) stat: Stat,
@@ -80,12 +80,12 @@ struct Candidate {
 }
 
 /// Every file that may be one that was read before.
-pub(super) struct Pool {
+pub(super) struct CandidateFiles {
     files: Arc<dyn Files>,
     candidates: Vec<Candidate>,
 }
 
-impl Pool {
+impl CandidateFiles {
     /// The files at the paths of `logs` and those named like rotated ones of them.
     pub(super) fn of<'p>(files: &Arc<dyn Files>, logs: impl IntoIterator<Item = &'p SavedLog>) -> Self {
         let mut pool = Self { files: files.clone(), candidates: Vec::new() };
@@ -99,7 +99,7 @@ impl Pool {
             for path in std::iter::once(log.path.clone()).chain(places).chain(siblings) {
                 if seen.insert(path.clone())
                     && let Ok(stat) = files.stat(&path)
-                    && stat.kind == Kind::File
+                    && stat.kind == FileType::File
                 {
                     pool.candidates.push(Candidate { path, stat, found: false });
                 }
@@ -112,7 +112,7 @@ impl Pool {
     /// file is found once.
     ///
     /// What cannot be read may be the file; if the search is `overdue`, only the file's own number counts.
-    pub(super) fn find(&mut self, position: &Position, overdue: bool) -> Search<Found> {
+    pub(super) fn find(&mut self, position: &Position, overdue: bool) -> Search<FoundFile> {
         let is_same = |candidate: &Candidate| FileId::of(&candidate.stat) == position.id();
         let is_gzip = |candidate: &Candidate| gzip::is_named_so(&candidate.path);
         // Cheapest and surest first.
@@ -129,7 +129,7 @@ impl Pool {
                     Search::Found((file, stat)) => {
                         candidate.found = true;
                         let gzip = gzip::is_named_so(&candidate.path);
-                        return Search::Found(Found { path: candidate.path.clone(), file, stat, gzip });
+                        return Search::Found(FoundFile { path: candidate.path.clone(), file, stat, gzip });
                     }
                     Search::Unreadable if index == 0 || !overdue => result = Search::Unreadable,
                     Search::Unreadable | Search::Absent => {}

@@ -9,9 +9,9 @@ use glob::{MatchOptions, Pattern};
 use serde::{Deserialize, Serialize};
 
 use super::file_owners::{FileOwners, SavedFileOwner, is_compressed_name};
-use super::files::{Files, Kind, Os};
+use super::files::{FileType, Files, Os};
 use super::identity::FileId;
-use super::saved::{Pool, SavedLog, from_millis, to_millis};
+use super::saved::{CandidateFiles, SavedLog, from_millis, to_millis};
 use super::trouble::Trouble;
 use super::{Follower, OpenError, ReadFrom, open};
 
@@ -105,7 +105,7 @@ impl FollowSet {
         let SavedSet { logs, claims, saved } = saved.unwrap_or_default();
         set.claims.restore(claims);
         let logs: Vec<_> = logs.into_iter().filter(|log| set.wants(&log.path)).collect();
-        let mut pool = Pool::of(&set.files, &logs);
+        let mut pool = CandidateFiles::of(&set.files, &logs);
         for log in &logs {
             set.take_up(log, &mut pool, now);
         }
@@ -136,7 +136,7 @@ impl FollowSet {
             || self.globs.iter().any(|glob| glob.compiled.matches_path_with(path, OPTIONS))
     }
 
-    fn take_up(&mut self, log: &SavedLog, pool: &mut Pool, now: Instant) {
+    fn take_up(&mut self, log: &SavedLog, pool: &mut CandidateFiles, now: Instant) {
         let optional = !self.literal.contains(&log.path);
         let (files, claims) = (self.files.clone(), self.claims.clone());
         self.followers.push(Follower::resume_from(files, log, pool, now, claims, optional));
@@ -208,7 +208,7 @@ impl FollowSet {
 
     fn follow(&mut self, path: PathBuf, from: ReadFrom, now: Instant, optional: bool) {
         if optional {
-            let plain = self.files.stat(&path).ok().filter(|stat| stat.kind == Kind::File);
+            let plain = self.files.stat(&path).ok().filter(|stat| stat.kind == FileType::File);
             let Some(stat) = plain else { return };
             if self.claims.is_taken(&path, FileId::of(&stat)) {
                 return;

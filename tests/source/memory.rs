@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use badgateway::source::files::{Files, Kind, LogFile, Stat};
+use badgateway::source::files::{FileType, Files, LogFile, Stat};
 
 pub(crate) const DIR: &str = "/logs";
 
@@ -95,7 +95,7 @@ impl Disk {
             dev: 1,
             ino,
             len: inode.bytes.len() as u64,
-            kind: Kind::File,
+            kind: FileType::File,
             modified: Some(inode.modified),
             created: self.keeps_births.then_some(inode.born),
         }
@@ -247,7 +247,7 @@ impl Files for Memory {
         let disk = self.disk();
         if path == Path::new(DIR) {
             let (modified, created) = (Some(disk.modified), None);
-            return Ok(Stat { dev: 1, ino: 1, len: 0, kind: Kind::Directory, modified, created });
+            return Ok(Stat { dev: 1, ino: 1, len: 0, kind: FileType::Directory, modified, created });
         }
         Ok(disk.stat(disk.find(path)?))
     }
@@ -255,7 +255,7 @@ impl Files for Memory {
     fn lstat(&self, path: &Path) -> io::Result<Stat> {
         let stat = Files::stat(self, path)?;
         let is_symlink = matches!(self.disk().names.get(path), Some(Entry::Symlink(_)));
-        Ok(if is_symlink { Stat { kind: Kind::Symlink, ..stat } } else { stat })
+        Ok(if is_symlink { Stat { kind: FileType::Symlink, ..stat } } else { stat })
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn LogFile>> {

@@ -56,7 +56,7 @@ enum Way {
 
 /// Where a part of the format begins in the line, and how many quotes stand in front of it.
 #[derive(Clone, Copy, Default)]
-struct Known {
+struct Reached {
     part: usize,
     at: usize,
     quotes: usize,
@@ -81,7 +81,7 @@ impl Plan {
 
     #[inline]
     pub(super) fn connection(&self, format: &Format, line: &[u8]) -> Option<u64> {
-        let (start, end) = self.connection.as_ref()?.value(format, line, Known::default())?;
+        let (start, end) = self.connection.as_ref()?.value(format, line, Reached::default())?;
         stamp::number(&line[start..end])
     }
 
@@ -92,9 +92,9 @@ impl Plan {
         if self.walk {
             return None;
         }
-        let (status, known) = self.status(format, line)?;
+        let (status, reached) = self.status(format, line)?;
         if let Some(server) = &self.server {
-            server.start(line, known)?;
+            server.start(line, reached)?;
         }
         Some(status)
     }
@@ -103,41 +103,41 @@ impl Plan {
     #[inline]
     pub(super) fn follow<'a>(&self, format: &Format, line: &'a [u8]) -> Option<Followed<'a>> {
         let tail = self.tail.as_ref()?;
-        let (status, known) = self.status(format, line)?;
+        let (status, reached) = self.status(format, line)?;
         let (server, at) = match &self.server {
-            Some(target) => target.name(format, line, known)?,
-            None => (&b""[..], known.at),
+            Some(target) => target.name(format, line, reached)?,
+            None => (&b""[..], reached.at),
         };
         tail.read(Followed { status, server, ..Followed::default() }, line, at)
     }
 
     #[inline]
-    fn status(&self, format: &Format, line: &[u8]) -> Option<(u16, Known)> {
+    fn status(&self, format: &Format, line: &[u8]) -> Option<(u16, Reached)> {
         let target = self.status.as_ref()?;
-        let (start, end) = target.value(format, line, Known::default())?;
+        let (start, end) = target.value(format, line, Reached::default())?;
         let digits: [u8; 3] = line.get(start..end)?.try_into().ok()?;
         let [a, b, c] = digits.map(|digit| u16::from(digit.wrapping_sub(b'0')));
         if a.max(b).max(c) > 9 {
             return None;
         }
-        Some((a * 100 + b * 10 + c, Known { part: target.part + 1, at: end, quotes: target.quotes }))
+        Some((a * 100 + b * 10 + c, Reached { part: target.part + 1, at: end, quotes: target.quotes }))
     }
 }
 
 impl Target {
     /// Where the literal begins and ends.
     #[inline]
-    fn start(&self, line: &[u8], known: Known) -> Option<(usize, usize)> {
-        // What stands behind a known part is looked for behind it.
-        let known = if self.anchor >= known.part { known } else { Known::default() };
-        let anchor = self.jump.go(line, known)?;
+    fn start(&self, line: &[u8], reached: Reached) -> Option<(usize, usize)> {
+        // What stands behind a reached part is looked for behind it.
+        let reached = if self.anchor >= reached.part { reached } else { Reached::default() };
+        let anchor = self.jump.go(line, reached)?;
         Some((anchor, self.before.end(line, anchor)?))
     }
 
     /// Where the value begins and ends.
     #[inline]
-    fn value(&self, format: &Format, line: &[u8], known: Known) -> Option<(usize, usize)> {
-        let (anchor, start) = self.start(line, known)?;
+    fn value(&self, format: &Format, line: &[u8], reached: Reached) -> Option<(usize, usize)> {
+        let (anchor, start) = self.start(line, reached)?;
         match &self.way {
             Way::Status(next) => next.end(line, start + 3).map(|_| (start, start + 3)),
             Way::Quoted(quote) => {
@@ -157,8 +157,8 @@ impl Target {
 
     /// A name and where it ends.
     #[inline]
-    fn name<'a>(&self, format: &Format, line: &'a [u8], known: Known) -> Option<(&'a [u8], usize)> {
-        let (start, end) = self.value(format, line, known)?;
+    fn name<'a>(&self, format: &Format, line: &'a [u8], reached: Reached) -> Option<(&'a [u8], usize)> {
+        let (start, end) = self.value(format, line, reached)?;
         let name = line.get(start..end)?;
         // An escaped name must be decoded: that is not the quick way.
         (!scan::holds(name, b'\\')).then_some((name, end))
@@ -167,10 +167,10 @@ impl Target {
 
 impl Jump {
     #[inline]
-    fn go(&self, line: &[u8], known: Known) -> Option<usize> {
+    fn go(&self, line: &[u8], reached: Reached) -> Option<usize> {
         match self {
-            Jump::Literal(finder) => Some(known.at + finder.find(line.get(known.at..)?)?),
-            Jump::Quote(n) => scan::nth(line, known.at, b'"', n - known.quotes),
+            Jump::Literal(finder) => Some(reached.at + finder.find(line.get(reached.at..)?)?),
+            Jump::Quote(n) => scan::nth(line, reached.at, b'"', n - reached.quotes),
         }
     }
 }
