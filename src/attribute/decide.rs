@@ -14,7 +14,7 @@ pub enum Decision<'g> {
     Entry(&'g Candidate, Cause),
     /// The access line alone, or a script's own words.
     Line {
-        /// Why.
+        /// The cause.
         cause: Cause,
         /// A root cause that is known better than by the cause.
         root: Option<RootCause>,

@@ -11,11 +11,11 @@ use crate::record::access::{Access, Written};
 use crate::record::stamp::{self, Local};
 
 use super::names::Id;
-use super::pending::{Pending, Says, Waiting};
+use super::pending::{Evidence, Pending, WaitingEntry};
 use crate::vocabulary::{Cause, RootCause, is_failed};
 
 /// An entry's sequence number beside a copy of it.
-pub type Candidate = (u64, Waiting);
+pub type Candidate = (u64, WaitingEntry);
 
 /// How long before a failed access line its last entry may stand: `lingering_time` delays the line.
 const LINGERING: Local = 30;
@@ -78,7 +78,7 @@ impl<'a> Keys<'a> {
     }
 
     /// How far an entry's stamp lies behind the end of the request.
-    fn behind(&self, entry: &Waiting) -> Local {
+    fn behind(&self, entry: &WaitingEntry) -> Local {
         let difference = self.end - entry.at;
         match self.zone_is_assumed {
             // Zones are multiples of a quarter of an hour. Rounding keeps small differences either way.
@@ -87,7 +87,7 @@ impl<'a> Keys<'a> {
         }
     }
 
-    fn is_in_time(&self, entry: &Waiting) -> bool {
+    fn is_in_time(&self, entry: &WaitingEntry) -> bool {
         let longest = (self.end - self.start + 1).min(if self.zone_is_assumed { 448 } else { Local::MAX });
         (-1..=longest).contains(&self.behind(entry))
     }
@@ -106,7 +106,7 @@ fn entries(access: &Access<'_>) -> Option<usize> {
 /// The entries of one request.
 #[derive(Debug, Default)]
 pub struct Group {
-    /// In order.
+    /// In the order in which nginx wrote them.
     pub entries: Vec<Candidate>,
 }
 
@@ -121,22 +121,22 @@ impl Group {
         self.last_failure(|entry| entry.subrequest)
     }
 
-    fn last_failure(&self, wanted: impl Fn(&Waiting) -> bool) -> Option<(&Candidate, Cause)> {
-        self.entries.iter().rev().find_map(|candidate| match candidate.1.says {
-            Says::Failure(cause) if wanted(&candidate.1) => Some((candidate, cause)),
+    fn last_failure(&self, wanted: impl Fn(&WaitingEntry) -> bool) -> Option<(&Candidate, Cause)> {
+        self.entries.iter().rev().find_map(|candidate| match candidate.1.evidence {
+            Evidence::Failure(cause) if wanted(&candidate.1) => Some((candidate, cause)),
             _ => None,
         })
     }
 
     /// Whether auth_request announced that it failed the request.
     pub fn auth_request(&self) -> bool {
-        self.entries.iter().any(|(_, e)| e.says == Says::AuthRequest)
+        self.entries.iter().any(|(_, e)| e.evidence == Evidence::AuthRequest)
     }
 
     /// What PHP said about its own end.
     pub fn php(&self) -> Option<RootCause> {
-        self.entries.iter().rev().find_map(|(_, entry)| match entry.says {
-            Says::Php(root) => Some(root),
+        self.entries.iter().rev().find_map(|(_, entry)| match entry.evidence {
+            Evidence::Php(root) => Some(root),
             _ => None,
         })
     }
@@ -154,13 +154,13 @@ impl Group {
     }
 }
 
-fn is_attempt(entry: &Waiting) -> bool {
-    !entry.subrequest && matches!(entry.says, Says::Failure(_))
+fn is_attempt(entry: &WaitingEntry) -> bool {
+    !entry.subrequest && matches!(entry.evidence, Evidence::Failure(_))
 }
 
 /// The entries of an access line that carries `$connection`.
 pub fn exact(pending: &Pending, keys: &Keys<'_>, connection: u64) -> Group {
-    let fits = |entry: &Waiting| keys.pid.is_none_or(|pid| pid == entry.pid) && keys.is_in_time(entry);
+    let fits = |entry: &WaitingEntry| keys.pid.is_none_or(|pid| pid == entry.pid) && keys.is_in_time(entry);
     let candidates = pending.of_connection(connection, keys.request.as_deref(), fits);
     one_request(&candidates, keys.entries)
 }
@@ -172,7 +172,8 @@ fn one_request(candidates: &[Candidate], most: Option<usize>) -> Group {
     let mut tried = 0;
     for (seq, entry) in candidates {
         let repeats = group.entries.iter().any(|(_, taken)| {
-            (taken.says, taken.subrequest, taken.upstream) == (entry.says, entry.subrequest, entry.upstream)
+            (taken.evidence, taken.subrequest, taken.upstream)
+                == (entry.evidence, entry.subrequest, entry.upstream)
         });
         if is_attempt(entry) {
             let peer_again =
@@ -187,7 +188,7 @@ fn one_request(candidates: &[Candidate], most: Option<usize>) -> Group {
             tried += 1;
         } else if repeats {
             // The next request of a keepalive connection begins.
-            if matches!(entry.says, Says::Php(_)) {
+            if matches!(entry.evidence, Evidence::Php(_)) {
                 break;
             }
             continue;
@@ -201,9 +202,9 @@ fn one_request(candidates: &[Candidate], most: Option<usize>) -> Group {
 pub fn probable(pending: &Pending, keys: &Keys<'_>) -> Group {
     let Some(request) = keys.request.as_deref() else { return Group::default() };
     let earliest = if is_failed(keys.status) { keys.start.min(keys.end - LINGERING) } else { keys.start };
-    let in_time = |entry: &Waiting| (earliest - 1..=keys.end + 1).contains(&entry.at);
+    let in_time = |entry: &WaitingEntry| (earliest - 1..=keys.end + 1).contains(&entry.at);
     let client = keys.client.map(|client| pending.hash(client));
-    let same_client = |entry: &Waiting| match (entry.client, client) {
+    let same_client = |entry: &WaitingEntry| match (entry.client, client) {
         (Some(a), Some(b)) => a == b,
         _ => true,
     };
@@ -222,7 +223,7 @@ fn requests(candidates: Vec<Candidate>, most: Option<usize>) -> Vec<Group> {
     let mut groups = Vec::new();
     while let Some((_, first)) = left.first() {
         let (pid, connection) = (first.pid, first.connection);
-        let same = |entry: &Waiting| (entry.pid, entry.connection) == (pid, connection);
+        let same = |entry: &WaitingEntry| (entry.pid, entry.connection) == (pid, connection);
         let of_connection: Vec<_> = left.iter().filter(|(_, entry)| same(entry)).copied().collect();
         let group = one_request(&of_connection, most);
         if group.entries.is_empty() {
@@ -248,7 +249,7 @@ fn best(groups: Vec<Group>, keys: &Keys<'_>) -> Group {
 }
 
 /// The peer of a decisive entry: as the access line names it, when the entry's own is a guess.
-pub fn peer(entry: &Waiting, names: &mut super::Names, last_addr: Option<&[u8]>) -> Id {
+pub fn peer(entry: &WaitingEntry, names: &mut super::Names, last_addr: Option<&[u8]>) -> Id {
     match last_addr {
         Some(addr)
             if (entry.upstream_guessed || entry.upstream == Id::NONE) && !addr.is_empty() && addr != b"-" =>

@@ -5,7 +5,7 @@ use super::decide::{self, Decision};
 use super::join::{self, Group, Keys};
 use super::keepalive;
 use super::names::Id;
-use super::pending::Says;
+use super::pending::Evidence;
 use super::root_cause::{self, PendingRootCause, Target};
 use super::{Attributor, Sink, Verdict};
 use crate::record::access::{Access, Written};
@@ -56,7 +56,7 @@ impl Attributor {
         let root = root.or(stale.then_some(RootCause::StaleKeepalive));
         self.explain(verdict, root, fastcgi, at, keys.target(), sink);
         for (seq, entry) in &group.entries {
-            let Says::Failure(cause) = entry.says else {
+            let Evidence::Failure(cause) = entry.evidence else {
                 self.pending.take(*seq);
                 continue;
             };
@@ -99,20 +99,20 @@ impl Attributor {
         // 499: the client left after the attempt had failed; nothing saved it.
         let outcome = if keys.status == 499 { Outcome::Failed } else { Outcome::Rescued };
         for (seq, entry) in &group.entries {
-            match entry.says {
-                Says::Failure(cause) if keys.connection.is_some() || entry.subrequest => {
+            match entry.evidence {
+                Evidence::Failure(cause) if keys.connection.is_some() || entry.subrequest => {
                     let outcome = if entry.subrequest { Outcome::Background } else { outcome };
                     if self.pending.take(*seq) {
                         sink.failure(entry.upstream, cause, outcome);
                     }
                 }
                 // Only probable: a failed line of the same client and request may still come.
-                Says::Failure(_) => {
+                Evidence::Failure(_) => {
                     if let Some(entry) = self.pending.get_mut(*seq) {
                         entry.rescued = true;
                     }
                 }
-                Says::Php(_) | Says::AuthRequest => {
+                Evidence::Php(_) | Evidence::AuthRequest => {
                     self.pending.take(*seq);
                 }
             }

@@ -27,7 +27,7 @@ pub enum Meaning {
 /// A failure as its entry tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// Why.
+    /// The cause.
     pub cause: Cause,
     /// The errno, for messages that carry one.
     pub errno: Option<i32>,

@@ -30,7 +30,7 @@ use decide::Decision;
 use join::{Group, Keys};
 use message::Meaning;
 pub use names::{Id, Names};
-use pending::{Pending, Says, Waiting};
+use pending::{Evidence, Pending, WaitingEntry};
 use root_cause::{LogId, PendingRootCause, RootCauseSink, Roots, Target, Topology};
 pub use saved::SavedAttribution;
 
@@ -39,7 +39,7 @@ pub use saved::SavedAttribution;
 pub struct Verdict {
     /// `$status`.
     pub status: u16,
-    /// Why.
+    /// The cause.
     pub cause: Cause,
     /// Its `server_name`.
     pub server: Id,
@@ -49,7 +49,7 @@ pub struct Verdict {
     pub at: Local,
 }
 
-/// Who wants to know.
+/// Receives what the attribution decides: counts, verdicts, root causes.
 pub trait Sink {
     /// A line of an access log. Its server is told where every line's is wanted ([`Options::timings`]).
     fn response(&mut self, server: Id, status: u16);
@@ -86,7 +86,7 @@ pub struct Options {
     pub offset: i32,
 }
 
-/// Joins the logs.
+/// Joins access lines with the entries of error logs and with PHP-FPM's evidence, and gives verdicts.
 #[derive(Debug)]
 pub struct Attributor {
     /// Label values.
@@ -273,13 +273,13 @@ impl Attributor {
         let context = entry.context();
         let meaning =
             message::meaning(recognised, head.level, head.connection.is_some(), &context, head.body);
-        let says = match meaning {
-            Meaning::Failure(failure) => Says::Failure(failure.cause),
+        let evidence = match meaning {
+            Meaning::Failure(failure) => Evidence::Failure(failure.cause),
             Meaning::Stderr => match message::php_root(context.message) {
-                Some(root) => Says::Php(root),
+                Some(root) => Evidence::Php(root),
                 None => return meaning,
             },
-            Meaning::AuthRequest => Says::AuthRequest,
+            Meaning::AuthRequest => Evidence::AuthRequest,
             Meaning::Nothing => return meaning,
         };
         let upstream = context.upstream.map_or(Id::NONE, |peer| self.names.upstreams.id(peer.address));
@@ -287,7 +287,7 @@ impl Attributor {
             context.upstream.filter(|peer| !peer.schema.is_empty()).map(|peer| peer.schema == b"fastcgi");
         let Some(connection) = head.connection else {
             // Outside of a connection: the resolver of an upstream zone.
-            if let Says::Failure(cause) = says {
+            if let Evidence::Failure(cause) = evidence {
                 sink.failure(upstream, cause, Outcome::Background);
             }
             return meaning;
@@ -313,12 +313,12 @@ impl Attributor {
             }
             return meaning;
         }
-        if let (Says::Failure(cause), false) = (says, self.options.access_log) {
+        if let (Evidence::Failure(cause), false) = (evidence, self.options.access_log) {
             sink.failure(upstream, cause, Outcome::Unmatched);
             return meaning;
         }
         let request = if entry.is_ambiguous() { None } else { context.request };
-        let waiting = Waiting {
+        let waiting = WaitingEntry {
             at: head.at,
             arrived: self.clock(head.at),
             pid: head.pid,
@@ -330,11 +330,11 @@ impl Attributor {
             upstream_guessed: context.upstream.is_none_or(|peer| peer.guessed),
             fastcgi,
             subrequest: context.subrequest,
-            says,
+            evidence,
             root: if let Meaning::Failure(failure) = meaning { failure.root } else { None },
             rescued: false,
             // Evidence has no outcome of its own.
-            counted: !matches!(says, Says::Failure(_)),
+            counted: !matches!(evidence, Evidence::Failure(_)),
             taken: false,
         };
         if let Some(oldest) = self.pending.push(waiting) {
@@ -373,7 +373,7 @@ impl Attributor {
     pub fn settle(&mut self, sink: &mut impl Sink) {
         let now = self.now;
         self.pending.settle(now.saturating_sub(self.options.window), |entry| settle(entry, sink));
-        self.roots.answer(now.saturating_sub(root_cause::GRACE), &self.topology, &mut Told(sink));
+        self.roots.answer(now.saturating_sub(root_cause::GRACE), &self.topology, &mut SinkAdapter(sink));
     }
 
     /// An access log has come to this time: the clock of logs that are not followed live.
@@ -387,14 +387,14 @@ impl Attributor {
     /// The logs are at their end: everything that waits is counted.
     pub fn finish(&mut self, sink: &mut impl Sink) {
         self.pending.settle(Local::MAX, |entry| settle(entry, sink));
-        self.roots.answer(Local::MAX, &self.topology, &mut Told(sink));
+        self.roots.answer(Local::MAX, &self.topology, &mut SinkAdapter(sink));
     }
 }
 
-/// Passes answers on.
-struct Told<'a, S>(&'a mut S);
+/// Hands the root causes that were found on to the sink.
+struct SinkAdapter<'a, S>(&'a mut S);
 
-impl<S: Sink> RootCauseSink for Told<'_, S> {
+impl<S: Sink> RootCauseSink for SinkAdapter<'_, S> {
     fn root(&mut self, verdict: &Verdict, root: RootCause) {
         self.0.root(verdict, root);
     }
@@ -404,8 +404,8 @@ impl<S: Sink> RootCauseSink for Told<'_, S> {
     }
 }
 
-fn settle(entry: &Waiting, sink: &mut impl Sink) {
-    if let Says::Failure(cause) = entry.says {
+fn settle(entry: &WaitingEntry, sink: &mut impl Sink) {
+    if let Evidence::Failure(cause) = entry.evidence {
         let outcome = if entry.rescued { Outcome::Rescued } else { Outcome::Unmatched };
         sink.failure(entry.upstream, cause, outcome);
     }

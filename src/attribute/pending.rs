@@ -38,7 +38,7 @@ pub struct RequestKey {
 
 /// What an entry says about its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Says {
+pub enum Evidence {
     /// An attempt failed.
     Failure(Cause),
     /// A script died with a fatal error.
@@ -47,24 +47,24 @@ pub enum Says {
     AuthRequest,
 }
 
-/// An entry that waits.
+/// An entry that waits for its access line.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Waiting {
+pub struct WaitingEntry {
     /// Its time stamp.
     pub at: Local,
     /// When it arrived, on the clock that [`super::Attributor::set_clock`] moves.
     pub arrived: Local,
-    /// Worker.
+    /// Process id of the nginx worker.
     pub pid: u64,
-    /// Connection number.
+    /// nginx's connection number (`*7` in the entry).
     pub connection: u64,
     /// Request line, if the entry still had it.
     pub request: Option<RequestKey>,
     /// Hash of the client's address.
     pub client: Option<u64>,
-    /// Server block.
+    /// `server_name` of its server block.
     pub server: Id,
-    /// Peer.
+    /// Address of the upstream server.
     pub upstream: Id,
     /// The peer's address was cut by guess: the access line knows it better.
     pub upstream_guessed: bool,
@@ -72,8 +72,9 @@ pub struct Waiting {
     pub fastcgi: Option<bool>,
     /// A subrequest failed, not the request itself.
     pub subrequest: bool,
-    /// What it says.
-    pub says: Says,
+    /// What it tells of its request.
+    #[serde(rename = "says")]
+    pub evidence: Evidence,
     /// A root cause that the message itself names.
     pub root: Option<RootCause>,
     /// A success of the same client and request was seen (formats without a connection number only):
@@ -110,15 +111,15 @@ type Chains = HashMap<u64, Chain, BuildHasherDefault<Multiply>>;
 /// How many entries wait by the last digits of their connection: most lines' connections have none, and that
 /// is to be told without a map.
 #[derive(Debug)]
-struct Crowd(Box<[u16; Crowd::DIGITS]>);
+struct ConnectionFilter(Box<[u16; ConnectionFilter::DIGITS]>);
 
-impl Default for Crowd {
+impl Default for ConnectionFilter {
     fn default() -> Self {
         Self(Box::new([0; Self::DIGITS]))
     }
 }
 
-impl Crowd {
+impl ConnectionFilter {
     const DIGITS: usize = 4096;
 
     #[inline]
@@ -141,7 +142,7 @@ pub struct Pending {
     by_connection: Chains,
     by_request: Chains,
     /// Entries that no access line has taken.
-    crowd: Crowd,
+    filter: ConnectionFilter,
     /// Entries whose outcome is not counted yet.
     uncounted: usize,
     /// Everything before this sequence number is counted or taken.
@@ -171,7 +172,7 @@ impl HashKey {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct SavedPending {
     key: HashKey,
-    entries: Vec<Waiting>,
+    entries: Vec<WaitingEntry>,
 }
 
 impl SavedPending {
@@ -189,7 +190,7 @@ impl SavedPending {
 
 #[derive(Debug)]
 struct Link {
-    entry: Waiting,
+    entry: WaitingEntry,
     next_of_connection: Option<u64>,
     next_of_request: Option<u64>,
 }
@@ -234,7 +235,7 @@ impl Pending {
     /// Whether an entry of a connection is here that no access line has taken.
     #[inline]
     pub fn waits_for(&self, connection: u64) -> bool {
-        if self.crowd.is_empty(connection) {
+        if self.filter.is_empty(connection) {
             return false;
         }
         let chain = self.by_connection.get(&connection);
@@ -252,7 +253,7 @@ impl Pending {
     }
 
     /// Adds an entry. Gives back the oldest one, when there are too many, if its outcome is not counted.
-    pub fn push(&mut self, entry: Waiting) -> Option<Waiting> {
+    pub fn push(&mut self, entry: WaitingEntry) -> Option<WaitingEntry> {
         // Those that were taken make room: only what waits counts against the capacity.
         while self.entries.front().is_some_and(|link| link.entry.taken) {
             self.pop();
@@ -271,7 +272,7 @@ impl Pending {
             });
         }
         self.uncounted += usize::from(!entry.counted);
-        *self.crowd.of(entry.connection) += u16::from(!entry.taken);
+        *self.filter.of(entry.connection) += u16::from(!entry.taken);
         self.entries.push_back(Link { entry, next_of_connection: None, next_of_request: None });
         if self.entries.len() <= CAPACITY {
             return None;
@@ -280,14 +281,14 @@ impl Pending {
         (!oldest.counted && !oldest.taken).then_some(oldest)
     }
 
-    fn pop(&mut self) -> Option<Waiting> {
+    fn pop(&mut self) -> Option<WaitingEntry> {
         let Link { entry, next_of_connection, next_of_request } = self.entries.pop_front()?;
         unlink(&mut self.by_connection, entry.connection, self.base, next_of_connection);
         if let Some(request) = entry.request {
             unlink(&mut self.by_request, request.head, self.base, next_of_request);
         }
         self.base += 1;
-        *self.crowd.of(entry.connection) -= u16::from(!entry.taken);
+        *self.filter.of(entry.connection) -= u16::from(!entry.taken);
         if !entry.counted && !entry.taken {
             self.uncounted -= 1;
         }
@@ -299,8 +300,8 @@ impl Pending {
         &self,
         connection: u64,
         line: Option<&[u8]>,
-        wanted: impl Fn(&Waiting) -> bool,
-    ) -> Vec<(u64, Waiting)> {
+        wanted: impl Fn(&WaitingEntry) -> bool,
+    ) -> Vec<(u64, WaitingEntry)> {
         self.walk(
             self.by_connection.get(&connection),
             |link| link.next_of_connection,
@@ -312,7 +313,11 @@ impl Pending {
     }
 
     /// Entries with this request line that no access line has taken and that `wanted` likes, in order.
-    pub fn of_request(&self, line: &[u8], wanted: impl Fn(&Waiting) -> bool) -> Vec<(u64, Waiting)> {
+    pub fn of_request(
+        &self,
+        line: &[u8],
+        wanted: impl Fn(&WaitingEntry) -> bool,
+    ) -> Vec<(u64, WaitingEntry)> {
         let head = self.hash(&line[..line.len().min(HEAD)]);
         self.walk(
             self.by_request.get(&head),
@@ -339,14 +344,14 @@ impl Pending {
         &self,
         chain: Option<&Chain>,
         next: impl Fn(&Link) -> Option<u64>,
-        wanted: impl Fn(&Waiting) -> bool,
-    ) -> Vec<(u64, Waiting)> {
+        wanted: impl Fn(&WaitingEntry) -> bool,
+    ) -> Vec<(u64, WaitingEntry)> {
         let free = self.links(chain, next).filter(|(_, link)| !link.entry.taken && wanted(&link.entry));
         free.map(|(seq, link)| (seq, link.entry)).take(MOST_CANDIDATES).collect()
     }
 
     /// An entry, to be changed.
-    pub fn get_mut(&mut self, seq: u64) -> Option<&mut Waiting> {
+    pub fn get_mut(&mut self, seq: u64) -> Option<&mut WaitingEntry> {
         let at = seq.checked_sub(self.base)?;
         self.entries.get_mut(at as usize).map(|link| &mut link.entry)
     }
@@ -358,7 +363,7 @@ impl Pending {
         entry.taken = true;
         entry.counted = true;
         let (connection, request) = (entry.connection, entry.request);
-        *self.crowd.of(connection) -= u16::from(waited);
+        *self.filter.of(connection) -= u16::from(waited);
         self.uncounted -= usize::from(uncounted);
         self.shorten(connection, request);
         uncounted
@@ -385,7 +390,7 @@ impl Pending {
     }
 
     /// Counts the outcome of every entry that arrived before `deadline` and found no access line.
-    pub fn settle(&mut self, deadline: Local, mut each: impl FnMut(&Waiting)) {
+    pub fn settle(&mut self, deadline: Local, mut each: impl FnMut(&WaitingEntry)) {
         let mut at = self.settled.max(self.base);
         while let Some(link) = self.entries.get_mut((at - self.base) as usize) {
             let entry = &mut link.entry;

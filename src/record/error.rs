@@ -58,7 +58,7 @@ pub struct Head<'a> {
     pub at: Local,
     /// Severity.
     pub level: Level,
-    /// The worker process.
+    /// Process id of the nginx worker.
     pub pid: u64,
     /// `*N`, the number of the client's connection; absent outside of a connection.
     pub connection: Option<u64>,

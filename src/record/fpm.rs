@@ -23,18 +23,18 @@ pub enum Exit {
 pub enum Event<'a> {
     /// A worker ended.
     Exited {
-        /// Its pool.
+        /// Name of the pool, as the log has it.
         pool: &'a [u8],
-        /// Its process id.
+        /// Process id of the worker.
         child: u64,
-        /// How.
+        /// Signal or exit code.
         how: Exit,
     },
     /// `request_terminate_timeout` struck: FPM sends SIGTERM to the worker.
     Terminating {
-        /// Its pool.
+        /// Name of the pool, as the log has it.
         pool: &'a [u8],
-        /// Its process id.
+        /// Process id of the worker.
         child: u64,
         /// `METHOD URI` as FPM saw it: the URI cut at 128 bytes, the query at 512.
         request: &'a [u8],

@@ -160,7 +160,7 @@ fn is_failed_connect(cause: Cause) -> bool {
     matches!(cause, Cause::ConnectionRefused | Cause::SocketMissing | Cause::NoLiveUpstreams)
 }
 
-/// What wants to know.
+/// Receives root causes and the ends of killed workers.
 pub trait RootCauseSink {
     /// The root cause of a response.
     fn root(&mut self, verdict: &Verdict, root: RootCause);

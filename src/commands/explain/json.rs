@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::report::{Kind, Report};
+use super::report::{LogKind, Report};
 use crate::attribute::Attributor;
 use crate::engine::zone;
 use crate::vocabulary::code;
@@ -75,9 +75,9 @@ pub fn render(report: &Report, attributor: &Attributor) -> String {
     });
     let object = Object {
         lines: Lines {
-            access: report.parsed(Kind::Access),
-            error: report.parsed(Kind::Error),
-            fpm: report.parsed(Kind::Fpm),
+            access: report.parsed(LogKind::Access),
+            error: report.parsed(LogKind::Error),
+            fpm: report.parsed(LogKind::Fpm),
             unparsed: report.unparsed(),
         },
         responses: responses.collect(),

@@ -10,7 +10,7 @@ use crate::vocabulary::{Cause, ExitReason, Outcome, Phase, RootCause, is_failed}
 /// What kind of log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub enum Kind {
+pub enum LogKind {
     Access,
     Error,
     Fpm,
@@ -20,7 +20,7 @@ pub enum Kind {
 #[derive(Debug)]
 pub struct LogState {
     /// Its kind.
-    pub kind: Kind,
+    pub kind: LogKind,
     /// As it was named.
     pub path: String,
     /// Lines understood.
@@ -34,7 +34,7 @@ pub struct LogState {
 }
 
 impl LogState {
-    fn new(kind: Kind, path: &str, tally: &Tally, oversized: u64) -> Self {
+    fn new(kind: LogKind, path: &str, tally: &Tally, oversized: u64) -> Self {
         Self {
             kind,
             path: path.to_owned(),
@@ -46,15 +46,15 @@ impl LogState {
     }
 
     pub fn access(path: &str, tally: &Tally, oversized: u64) -> Self {
-        Self::new(Kind::Access, path, tally, oversized)
+        Self::new(LogKind::Access, path, tally, oversized)
     }
 
     pub fn error(path: &str, tally: &Tally, oversized: u64) -> Self {
-        Self::new(Kind::Error, path, tally, oversized)
+        Self::new(LogKind::Error, path, tally, oversized)
     }
 
     pub fn fpm(path: &str, tally: &Tally, oversized: u64) -> Self {
-        Self::new(Kind::Fpm, path, tally, oversized)
+        Self::new(LogKind::Fpm, path, tally, oversized)
     }
 }
 
@@ -92,7 +92,7 @@ pub struct Report {
 
 impl Report {
     /// Lines of a kind that were understood.
-    pub fn parsed(&self, kind: Kind) -> u64 {
+    pub fn parsed(&self, kind: LogKind) -> u64 {
         self.logs.iter().filter(|log| log.kind == kind).map(|log| log.parsed).sum()
     }
 

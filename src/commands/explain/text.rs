@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::report::{Kind, Report, Row};
+use super::report::{LogKind, Report, Row};
 use crate::attribute::{Attributor, Id};
 use crate::engine::zone;
 use crate::record::stamp::Local;
@@ -24,7 +24,7 @@ pub fn render(report: &Report, attributor: &Attributor) -> String {
 }
 
 fn headline(report: &Report, out: &mut String) {
-    let has_access = report.logs.iter().any(|log| log.kind == Kind::Access);
+    let has_access = report.logs.iter().any(|log| log.kind == LogKind::Access);
     let _ = match (has_access, report.failed) {
         (false, _) => writeln!(
             out,
@@ -192,7 +192,7 @@ fn unread(report: &Report, out: &mut String) {
         if let Some(example) = &log.example {
             let _ = writeln!(out, "  The first one: {}.", example.why);
             let _ = writeln!(out, "  {:?}", example.line);
-            if log.kind == Kind::Access {
+            if log.kind == LogKind::Access {
                 out.push_str("  If the log has another log_format, give its string with --log-format.\n");
             }
         }
