@@ -9,6 +9,7 @@ pub mod join;
 mod judge;
 pub mod keepalive;
 pub mod logs;
+mod lookup;
 pub mod message;
 pub mod names;
 pub mod pending;
