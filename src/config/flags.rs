@@ -173,9 +173,10 @@ fn parse_path(text: &str) -> Result<String, String> {
             "/, /-/… and /runbooks are pages of Badgateway: choose another path, such as /metrics".to_owned()
         );
     }
-    match path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte)) {
-        true => Ok(path),
-        false => Err("write a path of letters, digits and -_.~/, such as /metrics".to_owned()),
+    if path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte)) {
+        Ok(path)
+    } else {
+        Err("write a path of letters, digits and -_.~/, such as /metrics".to_owned())
     }
 }
 

@@ -86,9 +86,10 @@ mod logfmt {
             let name = if field.name() == "message" { "msg" } else { field.name() };
             let plain = !value.is_empty()
                 && value.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'=' | b'\\'));
-            let _ = match plain {
-                true => write!(self.text, " {name}={value}"),
-                false => write!(self.text, " {name}={value:?}"),
+            let _ = if plain {
+                write!(self.text, " {name}={value}")
+            } else {
+                write!(self.text, " {name}={value:?}")
             };
         }
     }

@@ -106,9 +106,10 @@ impl State {
 
     /// The length, once known; until then at least what is left in compressed form.
     fn len(&self, compressed: u64) -> u64 {
-        match self.ended {
-            true => self.pos,
-            false => self.pos + compressed.saturating_sub(self.decoder.get_ref().offset()).max(1),
+        if self.ended {
+            self.pos
+        } else {
+            self.pos + compressed.saturating_sub(self.decoder.get_ref().offset()).max(1)
         }
     }
 }

@@ -98,9 +98,10 @@ impl SocketTable {
     pub fn read(&mut self, net: &Path) -> Vec<Reading<Sockets>> {
         let Self { unix, tcp, counts, asked, lines } = self;
         counts.fill(Sockets::default());
-        let unix_read = match unix.is_empty() {
-            true => Ok(()),
-            false => lines.each(&net.join("unix"), |row| unix::count(row, unix, counts)),
+        let unix_read = if unix.is_empty() {
+            Ok(())
+        } else {
+            lines.each(&net.join("unix"), |row| unix::count(row, unix, counts))
         };
         let tcp_read = read_tcp(net, tcp, counts, lines);
         let result = |asked: &Asked| {

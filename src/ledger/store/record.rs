@@ -143,12 +143,11 @@ impl Record {
     }
 
     fn check(header: Header, bytes: Vec<u8>, got: usize) -> Result<Self, Broken> {
-        let reason = match got == bytes.len() {
-            false => Some(Reason::Truncated),
-            true => {
-                let sum = checksum(&bytes[..header.covered], &bytes[header.line..]);
-                (format!("{sum:08x}").as_bytes() != header.crc32).then_some(Reason::Checksum)
-            }
+        let reason = if got == bytes.len() {
+            let sum = checksum(&bytes[..header.covered], &bytes[header.line..]);
+            (format!("{sum:08x}").as_bytes() != header.crc32).then_some(Reason::Checksum)
+        } else {
+            Some(Reason::Truncated)
         };
         match reason {
             Some(reason) => Err(Broken { header: Some(header), ..Broken::new(reason) }),

@@ -52,12 +52,11 @@ pub(super) fn format(text: &str) -> Result<Format, FormatError> {
     };
     let (escape, text) = escape(text)?;
     let joined;
-    let text = match text.starts_with(['\'', '"']) {
-        true => {
-            joined = unquote(text).unwrap_or_else(|| text.to_owned());
-            &joined
-        }
-        false => text,
+    let text = if text.starts_with(['\'', '"']) {
+        joined = unquote(text).unwrap_or_else(|| text.to_owned());
+        &joined
+    } else {
+        text
     };
     assemble(parts(text)?, escape)
 }

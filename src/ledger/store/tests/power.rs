@@ -44,9 +44,10 @@ impl File {
             return;
         }
         for (bytes, doubtful) in std::mem::take(&mut self.pending) {
-            match doubtful {
-                true => self.write(&bytes, random),
-                false => write_over(&mut self.synced, &bytes),
+            if doubtful {
+                self.write(&bytes, random);
+            } else {
+                write_over(&mut self.synced, &bytes);
             }
         }
     }
