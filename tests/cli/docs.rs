@@ -1,9 +1,9 @@
 //! Documents that are generated or that quote the code must be in step with it.
 
 use std::path::Path;
+use std::process::Command;
 
 use badgateway::record::format::{NAMES, RECOMMENDED, RECOMMENDED_JSON};
-use badgateway::vocabulary::Cause;
 use badgateway::vocabulary::families;
 
 fn read(path: &str) -> String {
@@ -40,17 +40,35 @@ fn the_readme_s_log_formats_are_the_ones_we_read() {
     }
 }
 
+/// Each `console` block as typed: a `cd` from the clone, a command, and the beginning of what it prints.
 #[test]
-fn the_readme_lists_every_cause() {
+fn the_readme_s_console_blocks_print_what_they_say() {
     let readme = read("README.md");
-    for cause in Cause::ALL {
-        let row = format!("| `{}` |", cause.word());
-        assert!(readme.contains(&row), "README has no row for {}", cause.word());
-        assert!(
-            readme.contains(&cause.fix().replace('|', "\\|")),
-            "README's fix of {} is another",
-            cause.word()
-        );
+    let blocks: Vec<_> = readme.split("```console\n").skip(1).collect();
+    assert!(!blocks.is_empty());
+    for block in blocks {
+        let block = block.split("```").next().unwrap();
+        let mut dir = Path::new(env!("CARGO_MANIFEST_DIR")).to_path_buf();
+        let mut said: Option<String> = None;
+        let mut printed = String::new();
+        for line in block.lines() {
+            match line.strip_prefix("$ ") {
+                Some(command) => match command.strip_prefix("cd ") {
+                    Some(to) => dir = dir.join(to),
+                    None => {
+                        let words: Vec<_> = command.split(' ').collect();
+                        assert_eq!(words[0], "badgateway");
+                        let mut program = Command::new(env!("CARGO_BIN_EXE_badgateway"));
+                        let output = program.current_dir(&dir).args(&words[1..]).output().unwrap();
+                        assert!(output.status.success(), "{command}: {output:?}");
+                        said = Some(String::from_utf8(output.stdout).unwrap());
+                    }
+                },
+                None => printed.push_str(&format!("{line}\n")),
+            }
+        }
+        let said = said.expect("a command");
+        assert!(said.starts_with(&printed), "the README shows\n{printed}\nbut it prints\n{said}");
     }
 }
 
