@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::escape::Escape;
-use super::format::{Field, Values};
+use super::format::field::{Field, Values};
 use super::list;
 use super::scan;
 use super::stamp::{self, Local};

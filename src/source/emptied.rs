@@ -1,8 +1,9 @@
 //! A file that was emptied: the rest of what was in it is read from the copy, if there is one.
 
 use super::follow::{Follower, GRACE};
+use super::generation::FileCopy;
 use super::generation::Generation;
-use super::rotated::{Copy, Search, copy_of};
+use super::rotated::{Search, copy_of};
 
 impl Follower {
     /// Starts a truncated file anew, with the copies that were made of it, if any, in front. Returns the index
@@ -49,7 +50,7 @@ impl Follower {
         at + self.add_missed(at) + 1
     }
 
-    fn find_copy(&self, index: usize) -> Search<Copy> {
+    fn find_copy(&self, index: usize) -> Search<FileCopy> {
         let Some(truncated) = self.generations.get(index) else { return Search::Absent };
         copy_of(self.files.as_ref(), &self.places, truncated, &self.generations)
     }

@@ -13,12 +13,18 @@ use memchr::memrchr;
 
 use super::buffer::Carry;
 use super::files::{LogFile, Stat};
-use super::identity::{self, Beginning, FileId, WINDOW, Window};
-use super::known::{FileHead, HeadMark};
-use super::rotated::Copy;
+use super::identity::{self, Beginning, FileId, HeadMark, WINDOW, Window};
+use super::known::FileHead;
 use super::status::Position;
 use super::trouble::Trouble;
 use super::{BLOCK, Buffer};
+
+/// A copy of a file that was emptied.
+pub(super) struct FileCopy {
+    pub(super) file: Box<dyn LogFile>,
+    pub(super) stat: Stat,
+    pub(super) gzip: bool,
+}
 
 /// How far to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,8 +90,8 @@ impl Generation {
     }
 
     /// The copy of a truncated file, taken up where that one was left; read once and dropped.
-    pub(super) fn resume_copy(copy: Copy, of: &mut Self) -> Self {
-        let Copy { file, stat, gzip } = copy;
+    pub(super) fn resume_copy(copy: FileCopy, of: &mut Self) -> Self {
+        let FileCopy { file, stat, gzip } = copy;
         let mut generation = Self::at(file, &stat, of.pos, std::mem::take(&mut of.carry));
         generation.mark = stat.len;
         (generation.head, generation.beginning, generation.tail) = (of.head, of.beginning, of.tail);

@@ -9,7 +9,6 @@ use memchr::memchr;
 use serde::{Deserialize, Serialize};
 
 use super::files::{LogFile, Stat};
-use super::known::HeadMark;
 
 /// Bytes kept from the head of a file and from before the read position. An access line has its time within
 /// them, so two logs that agree in both places at the same offsets are copies.
@@ -21,6 +20,22 @@ const PRINTED: usize = 64;
 /// Bytes of the beginning by which a file is recognised after a restart: more than one line, since the first
 /// bytes of a JSON line may be the same in all of them.
 pub(super) const BEGINNING: u64 = 1024;
+
+/// What a file is recognised by: its first line, and the first bytes beyond it that were there, since several files may
+/// begin within one second with the same request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct HeadMark {
+    pub(super) line: u64,
+    pub(super) len: u16,
+    pub(super) all: u64,
+}
+
+impl HeadMark {
+    /// `line` and `all` are hashes, the latter of `len` bytes.
+    pub(super) fn new(line: u64, len: u16, all: u64) -> Self {
+        Self { line, len, all }
+    }
+}
 
 /// A file, as long as it exists or is held open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

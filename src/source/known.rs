@@ -11,23 +11,7 @@ use memchr::memchr;
 use serde::{Deserialize, Serialize};
 
 use super::files::LogFile;
-use super::identity::{BEGINNING, FileId, hash, read_at_most};
-
-/// What a file is recognised by: its first line, and the first bytes beyond it that were there, since several files may
-/// begin within one second with the same request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct HeadMark {
-    line: u64,
-    len: u16,
-    all: u64,
-}
-
-impl HeadMark {
-    /// `line` and `all` are hashes, the latter of `len` bytes.
-    pub(super) fn new(line: u64, len: u16, all: u64) -> Self {
-        Self { line, len, all }
-    }
-}
+use super::identity::{BEGINNING, FileId, HeadMark, hash, read_at_most};
 
 /// The first bytes of a file.
 pub(super) struct FileHead {

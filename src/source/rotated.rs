@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use super::file_owners::{is_compressed_name, is_rotated_name};
 use super::files::{FileType, Files, LogFile, Stat};
-use super::generation::Generation;
-use super::identity::FileId;
-use super::known::{FileHead, HeadMark, KnownFiles, is_broken};
+use super::generation::{FileCopy, Generation};
+use super::identity::{FileId, HeadMark};
+use super::known::{FileHead, KnownFiles, is_broken};
 use super::{OpenError, gzip, open};
 
 /// Siblings looked at: more would make a directory of a thousand old logs cost a thousand opens.
@@ -64,20 +64,13 @@ fn digits(live: &Path, sibling: &Path) -> Option<String> {
     digits.iter().all(u8::is_ascii_digit).then(|| String::from_utf8_lossy(digits).into_owned())
 }
 
-/// A copy of a file that was emptied.
-pub(super) struct Copy {
-    pub(super) file: Box<dyn LogFile>,
-    pub(super) stat: Stat,
-    pub(super) gzip: bool,
-}
-
 /// The copy of `truncated` as it was before, unless it is one of the `open` files.
 pub(super) fn copy_of(
     files: &dyn Files,
     places: &[PathBuf],
     truncated: &Generation,
     open: &[Generation],
-) -> Search<Copy> {
+) -> Search<FileCopy> {
     let mut result = Search::Absent;
     let siblings = places.iter().rev().filter_map(|place| siblings(files, place));
     for (id, sibling) in siblings.flat_map(|siblings| siblings.into_iter().take(CANDIDATES)) {
@@ -86,7 +79,7 @@ pub(super) fn copy_of(
         }
         let Ok((file, stat)) = open::rotated_file(files, &sibling) else { continue };
         match truncated.has_copy_in(file.as_ref()) {
-            Ok(true) => return Search::Found(Copy { file, stat, gzip: gzip::is_named_so(&sibling) }),
+            Ok(true) => return Search::Found(FileCopy { file, stat, gzip: gzip::is_named_so(&sibling) }),
             Ok(false) => {}
             Err(error) if is_broken(&error) => {}
             Err(_) => result = Search::Unreadable,

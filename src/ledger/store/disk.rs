@@ -144,3 +144,8 @@ impl Slot for RealSlot {
         }
     }
 }
+
+/// Whether an error says that there is no such file.
+pub(super) fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}

@@ -6,6 +6,9 @@ use std::path::PathBuf;
 
 use super::disk::Disk;
 
+/// Bytes of the largest payload. A bound on what a start allocates, far above any real state.
+pub(super) const MAX_PAYLOAD: usize = 256 * 1024 * 1024;
+
 /// Why the state could not be opened or kept.
 #[derive(thiserror::Error, Debug)]
 pub enum StoreError {
@@ -28,7 +31,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// A payload that the next start would refuse to load.
-    #[error("cannot write a state of {length} bytes to {}: {} are the most.", dir.display(), super::record::MAX_PAYLOAD)]
+    #[error("cannot write a state of {length} bytes to {}: {} are the most.", dir.display(), MAX_PAYLOAD)]
     TooLarge {
         /// The directory.
         dir: PathBuf,

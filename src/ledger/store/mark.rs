@@ -4,7 +4,7 @@
 //! the newest numbers that a scrape has seen. It lies within one page, and the kernel looks for a kill
 //! between pages only, so that it is never torn by one. A power loss may tear it; then it is distrusted.
 
-use super::disk::{Access, Disk, Slot};
+use super::disk::{Access, Disk, Slot, is_missing};
 use super::error::{Reason, StoreError};
 use super::record::MAX_SEQUENCE;
 
@@ -49,7 +49,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<u64, Reason> {
 pub(super) fn read(disk: &dyn Disk) -> Result<Option<u64>, Reason> {
     let slot = match disk.open(NAME, Access::Read) {
         Ok(slot) => slot,
-        Err(error) if super::survey::is_missing(&error) => return Ok(None),
+        Err(error) if is_missing(&error) => return Ok(None),
         Err(_) => return Err(Reason::Unreadable),
     };
     let mut bytes = [0; WIDTH];

@@ -180,7 +180,7 @@ impl Store {
 
     /// Makes sure that the directory is ours, and encodes the record.
     fn prepare(&mut self, payload: &[u8], clean: bool) -> Result<(), StoreError> {
-        if payload.len() > record::MAX_PAYLOAD {
+        if payload.len() > error::MAX_PAYLOAD {
             return Err(StoreError::TooLarge { dir: self.disk.path(""), length: payload.len() });
         }
         if !self.lock.as_ref().is_some_and(Lock::holds) {

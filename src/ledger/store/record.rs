@@ -10,10 +10,7 @@ use std::io::Write;
 use crc32fast::Hasher;
 
 use super::disk::Slot;
-use super::error::Reason;
-
-/// Bytes of the largest payload. A bound on what a start allocates, far above any real state.
-pub(super) const MAX_PAYLOAD: usize = 256 * 1024 * 1024;
+use super::error::{MAX_PAYLOAD, Reason};
 
 /// No sequence comes near this; above it a number is damage, and adding to it stays safe.
 pub(super) const MAX_SEQUENCE: u64 = 1 << 62;

@@ -1,8 +1,6 @@
 //! What a directory holds: the newest whole record, whether to trust it, and what is broken.
 
-use std::io;
-
-use super::disk::{Access, Disk};
+use super::disk::{Access, Disk, is_missing};
 use super::error::Reason;
 use super::mark;
 use super::record::{Broken, Record};
@@ -39,11 +37,6 @@ pub(super) struct Survey {
 }
 
 type Found = Result<Option<Record>, Broken>;
-
-/// Whether an error says that there is no such file.
-pub(super) fn is_missing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
 
 /// Reads one slot; `None` if there is none.
 pub(super) fn load(disk: &dyn Disk, name: &str) -> Found {

@@ -117,3 +117,6 @@ pub(super) fn shape_of_other(name: &str) -> Shape {
         _ => Shape::Any,
     }
 }
+
+/// The raw values of one line, by field; `None` for fields that the format does not have.
+pub type Values<'a> = [Option<&'a [u8]>; Field::COUNT];

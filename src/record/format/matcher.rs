@@ -2,8 +2,8 @@
 
 use memchr::memmem;
 
-use super::field::Shape;
-use super::{Format, Mismatch, Part, Values};
+use super::field::{Shape, Values};
+use super::{Format, Mismatch, Part};
 use crate::record::escape::Escape;
 use crate::record::scan::{self, begins};
 

@@ -6,7 +6,7 @@
 
 mod builtin;
 mod compile;
-mod field;
+pub(super) mod field;
 mod follow;
 mod json;
 mod matcher;
@@ -21,10 +21,7 @@ pub use follow::Followed;
 
 use super::access::Access;
 use super::escape::Escape;
-use field::Shape;
-
-/// The raw values of one line, by field; `None` for fields that the format does not have.
-pub type Values<'a> = [Option<&'a [u8]>; Field::COUNT];
+use field::{Shape, Values};
 
 /// One part of a format.
 #[derive(Clone, Debug)]
