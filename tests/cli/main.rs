@@ -5,6 +5,7 @@
 
 mod arrows;
 mod bad_input;
+mod cycles;
 mod docs;
 mod explain;
 mod kept;
