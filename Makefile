@@ -33,7 +33,7 @@ e2e: setup-test
 
 # Each prints one line with what it did and found.
 soak: setup-test
-	SOAK=1 SEQUENCES=100000 $(CARGO) test --locked --release --test source --test reliability -- --nocapture
+	SOAK=1 SEQUENCES=100000 $(CARGO) test --locked --release --test source --test reliability --test web -- --nocapture --test-threads=1
 	SOAK=1 $(CARGO) test --locked --release --test lab -- --nocapture fifty_idle
 
 lint: setup-test

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
@@ -54,6 +55,7 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
     if logs.access.is_empty() && logs.error.is_empty() && logs.fpm.is_empty() {
         return Err(ServeError::NoLog);
     }
+    let descriptors = raise_descriptors();
     let (send, receive) = channel();
     let from = match args.read_from {
         Begin::Start => ReadFrom::Start,
@@ -72,9 +74,10 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Start)?;
     // Bound before anything is read: a port that is taken is said at once.
-    let listener = runtime.block_on(web::bind(&args.listen))?;
+    let listener = runtime.block_on(async { web::bind(&args.listen) })?;
     let address = listener.local_addr().map_err(ServeError::Start)?;
-    let app = App::new(ask(send.clone()), &args.telemetry_path, args.procfs.clone());
+    let app =
+        App::new(ask(send.clone()), &args.telemetry_path, args.procfs.clone(), connections(descriptors));
     let board = Arc::new(SamplerOutput::default());
     let engine = engine(args, from, options, board.clone(), send.clone())?;
     let settings = Settings {
@@ -99,13 +102,30 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
     let _ = std::io::stdout().flush();
     let served = runtime.block_on(async {
         let _polling = tokio::spawn(poller);
-        web::serve(listener, app, stop_signal()?).await.map_err(ServeError::Server)
+        web::serve(listener, app, stop_signal()?).await;
+        Ok(())
     });
+    // A thread that still compresses an answer nobody waits for must not keep the state from being closed.
+    runtime.shutdown_background();
     drop(observing);
     let _ = send.send(Message::Stop);
     let _ = thread.join();
     let _ = observer.join();
     served
+}
+
+/// Lets this process have as many open files as it may (the soft limit becomes the hard one), and tells how many.
+fn raise_descriptors() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    let current = if setrlimit(Resource::Nofile, raised).is_ok() { raised.current } else { limit.current };
+    current.unwrap_or(u64::MAX)
+}
+
+/// Connections to the web server: three quarters of all descriptors stay for logs, their rotation and the state.
+fn connections(descriptors: u64) -> usize {
+    const MOST: u64 = 64;
+    usize::try_from((descriptors / 4).min(MOST)).unwrap_or(1)
 }
 
 /// Asks for the status pages that the board wants, in the background of the server: a page that hangs keeps nobody

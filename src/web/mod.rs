@@ -1,72 +1,78 @@
 //! The HTTP server: metrics, health, and pages for people.
 //!
-//! It owns no numbers. For each scrape it asks for a snapshot, which is taken after everything that was
-//! written to the logs before has been read.
+//! It owns no numbers. For a scrape it asks for a snapshot, which is taken after everything that was written to the logs
+//! before has been read.
 
+mod clients;
+mod listen;
 mod markdown;
 mod page;
 mod runbooks;
+mod server;
+mod shared;
+mod watched;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use bytes::Bytes;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 
 use crate::export::{encode, process};
 use crate::ledger::Snapshot;
+use clients::Clients;
+pub use listen::{ServerError, bind};
+use shared::{Answers, NoAnswer};
 
-/// Asks the owner of the numbers for a snapshot.
-pub type Ask = Box<dyn Fn() -> oneshot::Receiver<Snapshot> + Send + Sync>;
+/// Asks the engine for a snapshot.
+pub type Ask = shared::Ask<Snapshot>;
 
-/// How long a scrape waits for its snapshot: below Prometheus' default timeout of 10 s.
-const PATIENCE: Duration = Duration::from_secs(8);
+/// What is made of a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Made {
+    /// Prometheus' text format.
+    Text,
+    /// The same, compressed by gzip.
+    Gzip,
+    /// The page for people.
+    Page,
+}
 
 /// What the handlers share.
 pub struct App {
-    ask: Ask,
+    answers: Answers<Snapshot, Made>,
+    clients: Arc<Clients>,
     telemetry_path: String,
-    procfs: PathBuf,
     ready: AtomicBool,
-}
-
-/// Why there is no server.
-#[derive(Debug, thiserror::Error)]
-pub enum ServerError {
-    /// The address is no address.
-    #[error(
-        "--web.listen-address {0:?} is no address: write HOST:PORT, :PORT for all interfaces, or 127.0.0.1:0 for any free port"
-    )]
-    Address(String),
-    /// It cannot be bound.
-    #[error(
-        "cannot listen on {address}: {source}; is another badgateway running? Choose an address with --web.listen-address"
-    )]
-    Bind {
-        /// What was tried.
-        address: String,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// Serving ended.
-    #[error("serving failed: {0}")]
-    Serve(#[source] std::io::Error),
 }
 
 impl App {
     /// `ask` gives snapshots; `telemetry_path` is where they are served, a path with a slash that no other page has;
-    /// `procfs` is where our own process is looked up.
-    pub fn new(ask: Ask, telemetry_path: &str, procfs: PathBuf) -> Arc<App> {
-        let telemetry_path = telemetry_path.to_owned();
-        Arc::new(App { ask, telemetry_path, procfs, ready: AtomicBool::new(false) })
+    /// `procfs` is where our own process is looked up; at most so many `connections` are open at a time.
+    pub fn new(ask: Ask, telemetry_path: &str, procfs: PathBuf, connections: usize) -> Arc<App> {
+        let clients = Clients::new(connections);
+        let path = telemetry_path.to_owned();
+        let render = move |snapshot: &Snapshot, made: Made| match made {
+            Made::Page => Ok(page::render(snapshot, &path).into()),
+            Made::Text | Made::Gzip => {
+                let body = encode::text(snapshot.clone(), process::families(&procfs), made == Made::Gzip);
+                body.map(Bytes::from).map_err(|error| error.to_string())
+            }
+        };
+        let stuck = clients.clone();
+        Arc::new(App {
+            answers: Answers::new(ask, Box::new(render), Box::new(move || stuck.drop_stuck(Instant::now()))),
+            clients,
+            telemetry_path: telemetry_path.to_owned(),
+            ready: AtomicBool::new(false),
+        })
     }
 
     /// The logs have been read once: `/-/ready` says yes from now on.
@@ -78,42 +84,11 @@ impl App {
     pub fn telemetry_path(&self) -> &str {
         &self.telemetry_path
     }
-
-    async fn snapshot(&self) -> Option<Snapshot> {
-        tokio::time::timeout(PATIENCE, (self.ask)()).await.ok()?.ok()
-    }
 }
 
-/// Binds `HOST:PORT`; `:PORT` is all interfaces, IPv6 where there is such a thing.
-///
-/// # Errors
-/// When the text is no address or it cannot be bound.
-pub async fn bind(address: &str) -> Result<TcpListener, ServerError> {
-    let candidates: Vec<String> = match address.strip_prefix(':') {
-        Some(port) => vec![format!("[::]:{port}"), format!("0.0.0.0:{port}")],
-        None => vec![address.replacen("localhost:", "127.0.0.1:", 1)],
-    };
-    let mut last = None;
-    for candidate in candidates {
-        let parsed: SocketAddr = candidate.parse().map_err(|_| ServerError::Address(address.to_owned()))?;
-        match TcpListener::bind(parsed).await {
-            Ok(listener) => return Ok(listener),
-            Err(source) => last = last.or(Some(source)),
-        }
-    }
-    let source = last.unwrap_or_else(|| std::io::ErrorKind::InvalidInput.into());
-    Err(ServerError::Bind { address: address.to_owned(), source })
-}
-
-/// Serves until `stop` is done.
-///
-/// # Errors
-/// When the listener fails.
-pub async fn serve(
-    listener: TcpListener,
-    app: Arc<App>,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> Result<(), ServerError> {
+/// Serves until `stop` is done and a few seconds longer at most.
+pub async fn serve(listener: TcpListener, app: Arc<App>, stop: impl Future<Output = ()>) {
+    let clients = app.clients.clone();
     let router = Router::new()
         .route(&app.telemetry_path, get(metrics))
         .route("/-/healthy", get(|| async { "Badgateway is healthy.\n" }))
@@ -123,46 +98,44 @@ pub async fn serve(
         .route("/runbooks/", get(runbooks::list))
         .route("/runbooks/{name}", get(runbooks::one))
         .with_state(app);
-    axum::serve(listener, router).with_graceful_shutdown(stop).await.map_err(ServerError::Serve)
+    server::serve(listener, router, clients, stop).await;
 }
 
 async fn ready(State(app): State<Arc<App>>) -> Response {
-    match app.ready.load(Ordering::Relaxed) {
-        true => "Badgateway is ready.\n".into_response(),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "Badgateway is still reading the logs.\n").into_response(),
+    if app.ready.load(Ordering::Relaxed) {
+        "Badgateway is ready.\n".into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "Badgateway is still reading the logs.\n").into_response()
     }
 }
 
-const BUSY: &str = "Badgateway did not read its logs in time. A disk may be stuck; see its own log.\n";
+const LATE: &str = "Badgateway did not read its logs in time. A disk may be stuck; see its own log.\n";
 
 async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let Some(snapshot) = app.snapshot().await else {
-        return (StatusCode::SERVICE_UNAVAILABLE, BUSY).into_response();
-    };
-    let gzip = headers
-        .get_all(header::ACCEPT_ENCODING)
-        .iter()
-        .filter_map(|v| v.to_str().ok())
-        .any(encode::wants_gzip);
-    match encode::text(snapshot, process::families(&app.procfs), gzip) {
-        Ok(body) => {
-            let kind = (header::CONTENT_TYPE, prometheus::TEXT_FORMAT);
-            match gzip {
-                true => ([kind, (header::CONTENT_ENCODING, "gzip")], body).into_response(),
-                false => ([kind], body).into_response(),
-            }
-        }
-        Err(error) => {
-            tracing::error!(%error, "cannot encode the metrics");
-            (StatusCode::INTERNAL_SERVER_ERROR, format!("cannot encode the metrics: {error}\n"))
-                .into_response()
-        }
+    let mut accepted =
+        headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    let made = if accepted.any(encode::wants_gzip) { Made::Gzip } else { Made::Text };
+    let mut response = app.respond(made, prometheus::TEXT_FORMAT).await;
+    if made == Made::Gzip && response.status().is_success() {
+        response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
+    response
 }
 
 async fn root(State(app): State<Arc<App>>) -> Response {
-    match app.snapshot().await {
-        Some(snapshot) => Html(page::render(&snapshot, &app.telemetry_path)).into_response(),
-        None => (StatusCode::SERVICE_UNAVAILABLE, BUSY).into_response(),
+    app.respond(Made::Page, "text/html; charset=utf-8").await
+}
+
+impl App {
+    async fn respond(&self, made: Made, content_type: &'static str) -> Response {
+        match self.answers.get(made).await {
+            Ok(body) => ([(header::CONTENT_TYPE, content_type)], body).into_response(),
+            Err(NoAnswer::Late) => (StatusCode::SERVICE_UNAVAILABLE, LATE).into_response(),
+            Err(NoAnswer::Failed(error)) => {
+                tracing::error!(%error, "an answer could not be made");
+                let text = format!("this answer could not be made: {error}\n");
+                (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
+            }
+        }
     }
 }

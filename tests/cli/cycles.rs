@@ -49,10 +49,10 @@ fn expand(tree: &str, before: &str, out: &mut Vec<String>) {
 /// The file that a path leads to: the longest beginning of it that is a module.
 fn resolve(path: &str, own: &Module, known: &BTreeMap<Module, PathBuf>) -> Option<Module> {
     let mut words: Vec<&str> = path.split("::").collect();
-    let mut at = match words.first()? {
-        &"crate" => Module::new(),
-        &"super" => own[..own.len().checked_sub(1)?].to_vec(),
-        &"self" => own.clone(),
+    let mut at = match *words.first()? {
+        "crate" => Module::new(),
+        "super" => own[..own.len().checked_sub(1)?].to_vec(),
+        "self" => own.clone(),
         _ => return None,
     };
     words.remove(0);

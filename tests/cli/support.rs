@@ -73,8 +73,20 @@ impl Serve {
         Self::begin(args, environment, Stdio::null())
     }
 
+    /// The same, with at most so many open files.
+    #[allow(dead_code, reason = "not every test crate asks")]
+    pub fn start_limited(args: &[&str], descriptors: u32) -> Serve {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -n {descriptors}; exec \"$0\" \"$@\""), BINARY]);
+        Self::spawn(command, args, &[], Stdio::null())
+    }
+
     fn begin(args: &[&str], environment: &[(&str, &str)], stdin: Stdio) -> Serve {
-        let mut child = Command::new(BINARY)
+        Self::spawn(Command::new(BINARY), args, environment, stdin)
+    }
+
+    fn spawn(mut command: Command, args: &[&str], environment: &[(&str, &str)], stdin: Stdio) -> Serve {
+        let mut child = command
             .arg("serve")
             .args(args)
             .args(["--web.listen-address", "127.0.0.1:0"])
