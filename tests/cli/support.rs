@@ -160,7 +160,13 @@ impl Serve {
     /// Polls until a condition holds.
     #[track_caller]
     pub fn until(&self, condition: impl Fn(&Serve) -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        self.until_within(Duration::from_secs(60), condition);
+    }
+
+    /// Polls until a condition holds, for that long.
+    #[track_caller]
+    pub fn until_within(&self, time: Duration, condition: impl Fn(&Serve) -> bool) {
+        let deadline = Instant::now() + time;
         while !condition(self) {
             assert!(Instant::now() < deadline, "it never came true; its log:\n{}", self.log());
             std::thread::yield_now();

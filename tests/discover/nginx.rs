@@ -6,14 +6,15 @@ use std::process::Command;
 
 use badgateway::topology::nginx_conf::read;
 
-/// Each is what an `http` block holds.
+/// Each is what an `http` block holds. `nginx -T` binds what it listens on: a socket in the test's directory (`@dir@`) needs
+/// no privilege and disturbs nobody.
 const TAKEN: &[&str] = &[
     "upstream a { server 127.0.0.1:9000; keepalive 4; }",
     "upstream \"a b\" { server 127.0.0.1; }#comment {\nupstream c{server unix:/x;}",
     "log_format x '$status {;} \"' \"it\\\"s ${status}\" \\;;",
     "map $uri ${host}x { default \"\"; ~^/\\d+$ 1; '~^/a{2} ;' 2; include inc/map; }",
-    "server { listen 127.0.0.1:1; if ($host = \"a\") { return 200 \"; }\"; } }",
-    "server { listen 127.0.0.1:1; if ($host = \"a\"){ return 200 'x\ny'; } location ~ \\.php$ { return 200 ${host}; } }",
+    "server { listen unix:@dir@/s; if ($host = \"a\") { return 200 \"; }\"; } }",
+    "server { listen unix:@dir@/s; if ($host = \"a\"){ return 200 'x\ny'; } location ~ \\.php$ { return 200 ${host}; } }",
     "include inc/*.conf; include inc/none*; include nowhere/*.conf;",
     "include inc/a.conf;\r\n\tinclude\t'inc/b.conf'\t;",
     "include inc/[!a].con?;",
@@ -67,6 +68,7 @@ fn we_read_what_nginx_reads() {
     fs::write(dir.join("inc/map"), "/x y;\n").unwrap();
     let file = dir.join("main.conf");
     let both = |http: &str| {
+        let http = http.replace("@dir@", &dir.display().to_string());
         let text = format!("pid {}/pid;\nevents {{}}\nhttp {{ access_log off;\n{http}\n}}\n", dir.display());
         fs::write(&file, text).unwrap();
         (theirs(&program, dir, &file), read(&file, Path::new("/")))

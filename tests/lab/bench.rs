@@ -1,7 +1,7 @@
 //! One nginx, one PHP-FPM with the pools that are asked for, one exporter.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -21,7 +21,7 @@ pub(crate) struct Bench {
     pub(crate) exporter: Exporter,
     pub(crate) nginx: Nginx,
     pub(crate) fpm: Fpm,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Bench {
@@ -38,7 +38,7 @@ impl Bench {
             };
             let upstream = if *tcp { listen.clone() } else { format!("unix:{listen}") };
             server.push_str(&format!(
-                "location /{name}/ {{ fastcgi_pass {upstream}; fastcgi_read_timeout 20s; }}\n"
+                "location /{name}/ {{ fastcgi_pass {upstream}; fastcgi_read_timeout 90s; }}\n"
             ));
             listening.push(Pool { name, listen, children: *children as u32, settings });
         }
@@ -50,12 +50,26 @@ impl Bench {
             &args,
             root.join("exporter.stderr"),
         )?;
-        Ok(Self { exporter, nginx, fpm, _dir: dir })
+        Ok(Self { exporter, nginx, fpm, dir })
+    }
+
+    /// Keeps a worker, or a place in the queue, until the file of that name is made in the lab's directory.
+    pub(crate) fn hold(&self, pool: &str, until: &Path) -> JoinHandle<Answer> {
+        self.begin(pool, format!("/{pool}/hold.php?until={}", until.display()))
+    }
+
+    /// A file that does not exist yet, for [`Bench::hold`].
+    pub(crate) fn signal(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
     }
 
     /// Keeps a worker, or a place in the queue, for that long.
     pub(crate) fn occupy(&self, pool: &str, seconds: f64) -> JoinHandle<Answer> {
-        let (port, path) = (self.nginx.port, format!("/{pool}/slow.php?s={seconds}"));
+        self.begin(pool, format!("/{pool}/slow.php?s={seconds}"))
+    }
+
+    fn begin(&self, pool: &str, path: String) -> JoinHandle<Answer> {
+        let port = self.nginx.port;
         if pool.contains("ondemand") {
             // It forks for one of several connections that come at once; the others wait for who is done first.
             thread::sleep(Duration::from_millis(100));
@@ -78,7 +92,7 @@ impl Bench {
         let expected = (busy, queued, (busy + queued) * 100 / children);
         let start = Instant::now();
         let mut last = None;
-        let found = wait_for("the pool's load", Duration::from_secs(4), || {
+        let found = wait_for("the pool's load", Duration::from_secs(20), || {
             last = self.load(pool);
             (last == Some(expected)).then_some(())
         });

@@ -79,8 +79,13 @@ pub(super) const CASES: &[Case] = &[
             stand.brittle.wait_gone()?;
             // The socket file is still there and nobody listens.
             let answers = vec![Http1::new(stand.nginx.port).get("/killed_all")];
-            // Down for as long as the kernel is looked at twice: an FPM that is back at once was restarted.
-            thread::sleep(Duration::from_millis(500));
+            // An FPM that is back before anybody saw it gone was restarted.
+            for exporter in [&stand.rich, &stand.plain] {
+                wait_for("the pool to be seen down", Duration::from_secs(20), || {
+                    let up = exporter.scrape().ok()?.value("badgateway_fpm_up", &[("pool", "brittle")]);
+                    (up == Some(0.0)).then_some(())
+                })?;
+            }
             stand.brittle.launch()?;
             Ok(answers)
         }),

@@ -21,6 +21,12 @@ const SCRIPTS: &[(&str, &str)] = &[
         "<?php if (isset($_GET['mark'])) file_put_contents($_GET['mark'], getmypid()); $end = microtime(true) + (float)$_GET['s']; \
         while (microtime(true) < $end) usleep(20000); echo 'ok';",
     ),
+    // Until the file is there, and no longer than a minute.
+    (
+        "hold.php",
+        "<?php $end = microtime(true) + 60; while (!file_exists($_GET['until']) && microtime(true) < $end) { \
+        usleep(20000); clearstatcache(); } echo 'ok';",
+    ),
     ("kill.php", "<?php posix_kill(getmypid(), (int)$_GET['sig']); sleep(5);"),
     (
         "half.php",
@@ -29,7 +35,10 @@ const SCRIPTS: &[(&str, &str)] = &[
     ),
     (
         "complain.php",
-        "<?php error_log('about to crash'); flush(); usleep(50000); posix_kill(getmypid(), 9); sleep(5);",
+        // More than PHP-FPM's buffer of 8 KiB holds, so that it is sent at once: since PHP 8.4 flush() would send the header,
+        // too. nginx cuts the blanks off (ngx_http_fastcgi_process_header).
+        "<?php error_log('about to crash'); for ($i = 0; $i < 9; $i++) error_log(str_repeat(' ', 1000)); usleep(50000); \
+        posix_kill(getmypid(), 9); sleep(5);",
     ),
     ("bigheader.php", "<?php header('X-Big: ' . str_repeat('b', 20000)); echo 'ok';"),
     ("badstatus.php", "<?php header('Status: abc nonsense'); echo 'ok';"),
