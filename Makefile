@@ -2,11 +2,12 @@
 
 CARGO ?= cargo
 
-.PHONY: help demo test e2e soak lint fmt docs bench setup-demo setup-test
+.PHONY: help demo test unit e2e soak lint fmt docs bench setup-demo setup-test
 
 help:
 	@echo 'make demo    break PHP in seven ways on this machine and watch Badgateway name each'
 	@echo 'make test    everything that must hold: lint, unit, corpus, real servers, docs (about 12 minutes)'
+	@echo 'make unit    what needs no server: less than a minute after the build'
 	@echo 'make e2e     26 failures from the first 502 to the page, ten quiet minutes, the rules of 1000 machines (about 25 minutes)'
 	@echo 'make soak    the tests of bad nights in their long form: kills, rotations, random sequences, CPU of the sampler (about 5 minutes after the build)'
 	@echo 'make lint    rustfmt and clippy, warnings denied'
@@ -24,8 +25,12 @@ demo: setup-demo
 	$(CARGO) build --locked --bin badgateway --example demo
 	$(CARGO) run --locked --quiet --example demo
 
-test: setup-test lint
-	$(CARGO) test --locked
+test: setup-test
+	@CARGO='$(CARGO)' sh tests/run.sh
+
+# Needs no server.
+unit:
+	@CARGO='$(CARGO)' sh tests/run.sh unit corpus source store
 
 # Prints the time from the first failed request to each notification.
 e2e: setup-test

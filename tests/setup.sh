@@ -48,9 +48,28 @@ case "${1:-}" in
     *) fail 'say what for: sh tests/setup.sh demo, or sh tests/setup.sh test' ;;
 esac
 
-has cargo || [ -x "${CARGO_HOME:-${HOME:-/root}/.cargo}/bin/cargo" ] ||
-    fail 'cargo is missing: install Rust first (https://rustup.rs)'
+cargo=$(command -v cargo || echo "${CARGO_HOME:-${HOME:-/root}/.cargo}/bin/cargo")
+[ -x "$cargo" ] || fail 'cargo is missing: install Rust first (https://rustup.rs)'
+wanted=$(sed -n 's/^rust-version = "1\.\([0-9]*\).*/\1/p' Cargo.toml)
+found=$("$cargo" --version 2>/dev/null | sed -n 's/^cargo 1\.\([0-9]*\).*/\1/p')
+[ "${found:-0}" -ge "${wanted:-0}" ] ||
+    fail "Rust 1.$wanted or newer is needed, and this is $("$cargo" --version 2>/dev/null || echo none): rustup update stable"
 
+if [ "$1" = test ]; then
+    for component in fmt clippy; do
+        "$cargo" "$component" --version >/dev/null 2>&1 || fail 'rustfmt or clippy is missing: rustup component add rustfmt clippy'
+    done
+fi
+
+# Measured on 2 cores, with the downloads: minutes, and MiB of disk in this directory and for packages.
+if [ "$1" = demo ]; then minutes=5 disk=1500; else minutes=15 disk=6000; fi
+say "make $1 takes about $minutes minutes on 2 cores the first time, and $disk MiB of disk"
+room=$(df -Pk . | awk 'NR == 2 { print int($4 / 1024) }')
+used=$(du -sm target 2>/dev/null | cut -f1)
+[ $((room + ${used:-0})) -ge "$disk" ] ||
+    fail "only $room MiB are free here: make room, or set CARGO_TARGET_DIR to a larger disk"
+
+need 'gcc libc6-dev' 'links what Rust compiles' cc
 need nginx 'the server whose failures are explained' nginx
 need php-fpm 'the upstream that is broken' 'php-fpm' 'php-fpm[78]*' 'php[78]*-fpm'
 if [ "$1" = test ]; then
