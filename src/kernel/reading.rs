@@ -25,6 +25,8 @@ pub struct Unreadable {
 pub enum Why {
     /// The kernel refused, with this errno.
     Errno(i32),
+    /// A process namespace of our own hides it.
+    Hidden,
     /// Anything else; [`io::ErrorKind::InvalidData`] is text that makes no sense.
     Kind(io::ErrorKind),
 }
@@ -49,11 +51,17 @@ impl Unreadable {
         Self { what: path.display().to_string(), why: Why::Kind(io::ErrorKind::Unsupported) }
     }
 
+    /// Only our own processes are in this procfs.
+    pub(super) fn hidden(procfs: &Path) -> Self {
+        Self { what: format!("other processes in {}", procfs.display()), why: Why::Hidden }
+    }
+
     /// What stood in the way, in the words of the standard library.
     pub fn kind(&self) -> io::ErrorKind {
         match self.why {
             Why::Errno(errno) => io::Error::from_raw_os_error(errno).kind(),
             Why::Kind(kind) => kind,
+            Why::Hidden => io::ErrorKind::PermissionDenied,
         }
     }
 
@@ -69,6 +77,13 @@ impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = &self.what;
         match self.kind() {
+            _ if self.why == Why::Hidden => {
+                write!(
+                    f,
+                    "{what} are hidden by a process namespace of our own: share it (Kubernetes: shareProcessNamespace: true; \
+                    docker: --pid; systemd: no PrivatePIDs=)."
+                )
+            }
             _ if self.is_absent() => write!(f, "{what} is not there."),
             io::ErrorKind::PermissionDenied => write!(f, "{what} may not be read by this user."),
             io::ErrorKind::Unsupported => write!(f, "{what} is switched off here."),
@@ -78,7 +93,7 @@ impl fmt::Display for Unreadable {
                 Why::Errno(errno) => {
                     write!(f, "{what} cannot be read: {}.", io::Error::from_raw_os_error(errno))
                 }
-                Why::Kind(_) => write!(f, "{what} cannot be read: {kind}."),
+                Why::Kind(_) | Why::Hidden => write!(f, "{what} cannot be read: {kind}."),
             },
         }
     }

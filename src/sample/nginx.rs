@@ -9,6 +9,7 @@ use crate::topology::nginx_conf::{self, NginxConfig};
 
 use crate::address::Listener;
 use crate::kernel::processes::NginxMaster;
+use crate::sample::places::root_of;
 
 /// Where nginx looks when it is not told: as distributions, nginx.org and the official images build it; its own
 /// default; OpenResty's. `-p` does not move the first, which is absolute.
@@ -151,9 +152,7 @@ fn of_master(procfs: &Path, master: &NginxMaster) -> Key {
             known.find(|path| exists(path)).unwrap_or_else(|| KNOWN[0].into())
         }
     };
-    // In a container of its own it sees another tree than we do. Where we may not look into that, ours has to do.
-    let root = if exists(&path) { root } else { PathBuf::from("/") };
-    (root, path)
+    (root_of(procfs, master.pid, &path), path)
 }
 
 fn modified(path: &Path) -> Option<SystemTime> {
@@ -196,7 +195,12 @@ mod tests {
             assert_eq!(of(argv), Path::new(expected), "{argv}");
         }
         assert_eq!(of_master(dir.path(), &master("nginx -c /srv/x.conf")).0, root);
-        assert_eq!(of_master(dir.path(), &master("nginx -c /nowhere")).0, Path::new("/"));
+        // It has another root than we have, and no such file: ours is not it.
+        assert_eq!(of_master(dir.path(), &master("nginx -c /nowhere")).0, root);
+        for pid in ["7", "self"] {
+            write(&dir.path().join(pid).join("mountinfo"), "22 1 8:1 / / rw - ext4 x rw\n");
+        }
+        assert_eq!(of_master(dir.path(), &master("nginx -c /nowhere")).0, Path::new("/"), "one file system");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::topology::fpm_conf::{self, ErrorLog, FpmConfig};
 
 use super::homes::{Home, Homes, Moves};
 use super::machine::Reload;
+use crate::kernel::namespace;
 use crate::kernel::processes::Master;
 
 /// Where the main file of an installed PHP-FPM is: Debian and its kin, Red Hat's, Alpine's, the official images.
@@ -77,11 +78,9 @@ impl Places {
         let mut done = BTreeSet::new();
         for master in masters {
             let Some(home) = self.homes.of(master.process.pid).cloned() else { continue };
-            // In a container of its own it sees another tree than we do. Where we may not look into that, ours has to do.
-            let root = procfs.join(master.process.pid.to_string()).join("root");
-            let theirs = home.path.strip_prefix("/").is_ok_and(|path| root.join(path).exists());
             if done.insert(home.clone()) {
-                changed |= self.read(&home, if theirs { &root } else { Path::new("/") }, true);
+                let root = root_of(procfs, master.process.pid, &home.path);
+                changed |= self.read(&home, &root, true);
             }
         }
         let given = self.given.iter().map(|path| (path.clone(), true));
@@ -146,6 +145,15 @@ impl Places {
         self.by_home.insert(home.clone(), Place { config, shown, root: root.to_owned(), stamps, complaint });
         changed
     }
+}
+
+/// Through which directory a process's file is read: its own root where we may look into that, else ours where both are one
+/// file system. In a container of its own it sees another tree than we do, and ours must not be taken for it; reading
+/// its own then says that it may not be read.
+pub(super) fn root_of(procfs: &Path, pid: u32, file: &Path) -> PathBuf {
+    let theirs = procfs.join(pid.to_string()).join("root");
+    let is_there = file.strip_prefix("/").is_ok_and(|file| theirs.join(file).exists());
+    if !is_there && namespace::shares_root(procfs, pid) == Ok(true) { PathBuf::from("/") } else { theirs }
 }
 
 /// A title holds the path as it was given to the master, maybe relative to where that was started. One that cannot be

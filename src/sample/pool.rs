@@ -353,7 +353,7 @@ mod tests {
         let master = |workers: [(u32, f64); 2]| Master {
             process: worker(1, 0.0).process,
             config: None,
-            network: Ok(0),
+            shares_network: Ok(true),
             mounts: Ok(0),
             workers: workers.into_iter().map(|(pid, started)| worker(pid, started)).collect(),
         };

@@ -66,7 +66,6 @@ pub struct Sampler {
     memories: Memories,
     answers: Answers,
     meter: DeltaTracker,
-    own_network: Option<u64>,
     readable: BTreeMap<&'static str, bool>,
     ticks: u32,
 }
@@ -100,7 +99,6 @@ impl Sampler {
             memories: Memories::new(&settings.procfs, &settings.cgroup),
             answers,
             meter: DeltaTracker::default(),
-            own_network: namespace::inode(&settings.procfs, None, "net").ok(),
             readable: BTreeMap::new(),
             ticks: 0,
             settings,
@@ -249,10 +247,8 @@ impl Sampler {
         for (index, pool) in self.pools.iter().enumerate() {
             let owner = self.owners.get(&pool.key);
             let master = owner.and_then(|(home, _)| self.places.master_of(home, masters));
-            let elsewhere = master.filter(|master| match (&master.network, self.own_network) {
-                (Ok(theirs), Some(ours)) => *theirs != ours,
-                _ => false,
-            });
+            // What is not known is not taken for ours: its own directory of procfs shows its sockets in any case.
+            let elsewhere = master.filter(|master| master.shares_network != Ok(true));
             let net = sockets::net(&self.settings.procfs, elsewhere.map(|master| master.process.pid));
             let tcp = matches!(pool.bound, Listener::Tcp { .. });
             groups.entry((net, tcp)).or_default().push(index);

@@ -1,10 +1,11 @@
 //! What was found: masters with their workers.
 
 use super::super::cgroup::Cgroups;
+use super::super::namespace;
 use super::super::reading::Reading;
 use super::Title;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A process, as anyone may see it.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,8 +55,8 @@ pub struct Master {
     /// Its main configuration file, in its own mount namespace and perhaps relative to where it was started;
     /// `None` when the title had no room for it.
     pub config: Option<PathBuf>,
-    /// The inode of its network namespace.
-    pub network: Reading<u64>,
+    /// Whether it is in our network namespace.
+    pub shares_network: Reading<bool>,
     /// The inode of its mount namespace.
     pub mounts: Reading<u64>,
     /// Its workers; an `ondemand` pool may have none.
@@ -64,10 +65,7 @@ pub struct Master {
 
 /// Puts workers below their masters. A worker without master, and a master below a master (a worker that has
 /// no title yet), are left out.
-pub(super) fn group(
-    processes: Vec<(Process, Title)>,
-    namespace: impl Fn(u32, &str) -> Reading<u64>,
-) -> Vec<Master> {
+pub(super) fn group(processes: Vec<(Process, Title)>, procfs: &Path) -> Vec<Master> {
     let mut masters = BTreeMap::new();
     let mut workers = Vec::new();
     for (process, title) in processes {
@@ -90,9 +88,12 @@ pub(super) fn group(
     workers.sort_by_key(|worker| worker.process.pid);
     let mut found: Vec<Master> = masters
         .into_values()
-        .map(|(process, config)| {
-            let [network, mounts] = ["net", "mnt"].map(|kind| namespace(process.pid, kind));
-            Master { process, config, network, mounts, workers: Vec::new() }
+        .map(|(process, config)| Master {
+            shares_network: namespace::shares_network(procfs, process.pid),
+            mounts: namespace::inode(procfs, Some(process.pid), "mnt"),
+            process,
+            config,
+            workers: Vec::new(),
         })
         .collect();
     for worker in workers {

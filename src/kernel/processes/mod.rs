@@ -13,7 +13,6 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::cgroup::Cgroups;
-use super::namespace;
 use super::reading::{self, Reading, Unreadable};
 pub use found::{Master, NginxMaster, Process, Worker};
 use stat::Stat;
@@ -47,6 +46,8 @@ pub struct Processes {
     procfs: PathBuf,
     known: HashMap<u32, Known>,
     nginx: Vec<NginxMaster>,
+    /// A master was seen once: others' processes are to be seen here.
+    shared: bool,
     scan: u32,
     buffer: Vec<u8>,
 }
@@ -54,7 +55,14 @@ pub struct Processes {
 impl Processes {
     /// Of the procfs mounted at `procfs`.
     pub fn new(procfs: &Path) -> Self {
-        Self { procfs: procfs.into(), known: HashMap::new(), nginx: Vec::new(), scan: 0, buffer: Vec::new() }
+        Self {
+            procfs: procfs.into(),
+            known: HashMap::new(),
+            nginx: Vec::new(),
+            shared: false,
+            scan: 0,
+            buffer: Vec::new(),
+        }
     }
 
     /// Lists PHP-FPM's masters by pid, each with its workers. An error is one of procfs itself, or hidepid.
@@ -84,7 +92,18 @@ impl Processes {
             _ => None,
         });
         self.nginx = nginx.collect();
-        Ok(found::group(processes, |pid, kind| namespace::inode(&self.procfs, Some(pid), kind)))
+        let masters = found::group(processes, &self.procfs);
+        self.shared |= !masters.is_empty() || !self.nginx.is_empty();
+        if !self.shared && !self.sees_everything() {
+            return Err(Unreadable::hidden(&self.procfs));
+        }
+        Ok(masters)
+    }
+
+    /// Whether all processes of the machine are here. In a process namespace of its own, such as a container's, there are no
+    /// kernel threads, of which kthreadd is the first (kernel/kthread.c, init/main.c `rest_init`).
+    fn sees_everything(&self) -> bool {
+        reading::read(&self.path(2, "comm")).is_ok_and(|name| name.trim_ascii() == b"kthreadd")
     }
 
     /// nginx's masters, as the last scan saw them.
@@ -114,6 +133,9 @@ impl Processes {
         if stat.start != fpm.start {
             return self.look(pid, 0, out);
         }
+        if stat.has_ended() {
+            return Some(Known::Other(FIRST));
+        }
         if matches!(fpm.title, Title::Master(_)) {
             // A master may be moved; the cgroups of its workers are not asked for.
             fpm.cgroups = Cgroups::read(&self.procfs, pid);
@@ -137,6 +159,9 @@ impl Processes {
             return Some(Known::Other(looks.saturating_add(1)));
         };
         let stat = self.stat(pid).ok()?;
+        if stat.has_ended() {
+            return Some(Known::Other(FIRST));
+        }
         let cgroups = Cgroups::read(&self.procfs, pid);
         let start = stat.start as f64 / procfs::ticks_per_second() as f64;
         // Kept with the process: the kernel derives it from the wall clock, and a start time must not move.

@@ -16,6 +16,11 @@ pub(super) struct Stat {
 }
 
 impl Stat {
+    /// Nobody has asked for its exit code yet, but it does nothing any more: a zombie, or one that is just being removed.
+    pub(super) fn has_ended(&self) -> bool {
+        matches!(self.state, 'Z' | 'X' | 'x')
+    }
+
     /// The name is in parentheses and may hold blanks and parentheses itself: the last one ends it.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         let end = memchr::memrchr(b')', text)?;

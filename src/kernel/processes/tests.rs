@@ -20,6 +20,8 @@ impl Machine {
         fs::write(dir.path().join("stat"), "btime 1000\n").unwrap();
         let machine = Self { dir };
         machine.run(1, 0, 1, "/sbin/init\0");
+        machine.run(2, 0, 1, "");
+        fs::write(machine.dir.path().join("2/comm"), "kthreadd\n").unwrap();
         machine
     }
 
@@ -42,7 +44,7 @@ fn workers_stand_below_their_master() {
     let first = processes.scan().unwrap();
     let [master] = first.as_slice() else { panic!("{first:?}") };
     assert_eq!(master.config.as_deref(), Some(Path::new("/etc/php/8.2/fpm/php-fpm.conf")));
-    assert_eq!(master.network, Ok(4_026_531_840));
+    assert_eq!(master.mounts, Ok(4_026_531_841));
     assert_eq!(pools(master), [(101, "www"), (102, "www"), (103, "api")]);
     let ticks = procfs::ticks_per_second() as f64;
     let worker = &master.workers[0].process;
@@ -97,7 +99,7 @@ fn a_master_that_came_by_exec_is_found_by_its_workers_at_once() {
     assert_eq!(pools(&processes.scan().unwrap()[0]), [(7, "www")]);
     // Without workers it takes a round.
     machine.run(10, 1, 5, "php-fpm: master process (/etc/ondemand.conf)");
-    assert!((0..=ROUND).any(|_| processes.known.len() == 3 && processes.scan().unwrap().len() == 1));
+    assert!((0..=ROUND).any(|_| processes.known.len() == 4 && processes.scan().unwrap().len() == 1));
 }
 
 #[test]
@@ -118,13 +120,49 @@ fn hidden_processes_are_unreadable_and_not_none() {
     assert!(processes.scan().unwrap_err().is_absent());
 }
 
+/// A container, or a unit with PrivatePIDs=: its own first process is there, and no kernel thread.
+#[test]
+fn processes_of_another_namespace_are_not_known_to_be_none() {
+    let machine = Machine::new();
+    machine.end(2);
+    let mut processes = Processes::new(machine.dir.path());
+    let said = processes.scan().unwrap_err().to_string();
+    assert!(said.contains("shareProcessNamespace"), "{said}");
+    machine.run(10, 1, 5, "php-fpm: master process (/etc/a.conf)");
+    assert!((0..=ROUND).any(|_| processes.scan().is_ok_and(|masters| masters.len() == 1)));
+    machine.end(10);
+    assert_eq!(processes.scan().unwrap(), [], "it was there, so it is gone");
+}
+
+#[test]
+fn who_has_ended_and_was_not_waited_for_is_gone() {
+    let machine = Machine::new();
+    machine.run(10, 1, 5, "php-fpm: master process (/etc/a.conf)");
+    machine.run(11, 10, 6, "php-fpm: pool www");
+    machine.run(12, 10, 6, "php-fpm: pool www");
+    machine.run(20, 1, 5, "nginx: master process nginx");
+    let mut processes = Processes::new(machine.dir.path());
+    assert_eq!((pools(&processes.scan().unwrap()[0]).len(), processes.nginx().len()), (2, 1));
+    let ends = |pid: u32| {
+        let stat = machine.dir.path().join(format!("{pid}/stat"));
+        let text = fs::read_to_string(&stat).unwrap().replace(" S ", " Z ");
+        fs::write(stat, text).unwrap();
+        fs::write(machine.dir.path().join(format!("{pid}/cmdline")), "").unwrap();
+    };
+    ends(11);
+    assert_eq!(pools(&processes.scan().unwrap()[0]), [(12, "www")]);
+    ends(10);
+    ends(20);
+    assert_eq!((processes.scan().unwrap(), processes.nginx().len()), (Vec::new(), 0));
+}
+
 #[test]
 fn absent_files_are_told_apart_from_zero() {
     let machine = Machine::new();
     machine.run(10, 1, 5, "php-fpm: master process (/etc/a.conf)");
     let master = Processes::new(machine.dir.path()).scan().unwrap().remove(0);
     assert!(master.process.run_queue_wait.unwrap_err().is_absent());
-    assert!(master.network.unwrap_err().is_absent());
+    assert!(master.shares_network.unwrap_err().is_absent());
     assert!(Processes::new(Path::new("/nowhere")).scan().unwrap_err().is_absent());
 }
 

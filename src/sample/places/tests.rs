@@ -60,6 +60,8 @@ impl Containers {
         fs::write(dir.path().join("1/stat"), "1 (init) S 0 1 1 0 -1 0 0 0 0 0 1 2 0 0 20 0 1 0 1 9 3 0\n")
             .unwrap();
         fs::write(dir.path().join("1/cmdline"), "/sbin/init\0").unwrap();
+        fs::create_dir(dir.path().join("2")).unwrap();
+        fs::write(dir.path().join("2/comm"), "kthreadd\n").unwrap();
         Self(dir)
     }
 
