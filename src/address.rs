@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The address of a pool.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -79,13 +79,48 @@ impl Listener {
         }
     }
 
-    /// Whether a connection to `upstream` comes out here, on one machine.
+    /// As PHP-FPM's `listen` spells it: [`Listener::from_fpm`] reads it back.
+    pub fn fpm(&self) -> String {
+        match self {
+            Self::Unix(path) => path.display().to_string(),
+            Self::Tcp { .. } => self.to_string(),
+        }
+    }
+
+    /// With a socket's path as its links lead: Debian's /run/php/php-fpm.sock leads over /etc/alternatives to
+    /// php8.4-fpm.sock, also while that does not exist, and /var/run is mostly /run.
+    pub fn resolved(&self) -> Self {
+        match self {
+            Self::Unix(path) => Self::Unix(resolve(path)),
+            Self::Tcp { .. } => self.clone(),
+        }
+    }
+
+    /// Whether a connection to `upstream` comes out here, on one machine, when both are [`Listener::resolved`].
     pub fn accepts(&self, upstream: &Self) -> bool {
         match (self, upstream) {
             (Self::Tcp { host: None, port }, Self::Tcp { port: other, .. }) => port == other,
             _ => self == upstream,
         }
     }
+}
+
+/// Where a path leads by its links, the last of which may lead to nothing.
+fn resolve(path: &Path) -> PathBuf {
+    /// As many links as the kernel follows (path_resolution(7)).
+    const LINKS: usize = 40;
+    let mut at = path.to_path_buf();
+    for _ in 0..LINKS {
+        let parent = at.parent().and_then(|parent| parent.canonicalize().ok());
+        if let Some((parent, name)) = parent.zip(at.file_name()) {
+            at = parent.join(name);
+        }
+        match (at.read_link(), at.parent()) {
+            (Ok(target), Some(parent)) => at = parent.join(target),
+            _ => break,
+        }
+    }
+    at
 }
 
 fn port(digits: &str) -> Option<u16> {
@@ -149,6 +184,38 @@ mod tests {
         assert!(any.accepts(&tcp("10.0.0.1", 9000)) && !any.accepts(&tcp("10.0.0.1", 9001)));
         assert!(!tcp("127.0.0.1", 9000).accepts(&tcp("10.0.0.1", 9000)));
         assert_eq!((any.to_string(), any.upstream()), ("*:9000".into(), "127.0.0.1:9000".into()));
+    }
+
+    #[test]
+    fn paths_that_lead_to_one_socket_are_one_address() {
+        use std::os::unix::fs::symlink;
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| Listener::Unix(dir.path().join(name));
+        std::fs::create_dir_all(dir.path().join("run/php")).unwrap();
+        std::fs::create_dir_all(dir.path().join("alternatives")).unwrap();
+        symlink("run", dir.path().join("var-run")).unwrap();
+        symlink(dir.path().join("alternatives/php-fpm.sock"), dir.path().join("run/php/php-fpm.sock"))
+            .unwrap();
+        symlink(dir.path().join("run/php/php8.4-fpm.sock"), dir.path().join("alternatives/php-fpm.sock"))
+            .unwrap();
+        symlink("loop", dir.path().join("run/loop")).unwrap();
+        let bound = at("run/php/php8.4-fpm.sock").resolved();
+        for exists in [false, true] {
+            assert_eq!(at("run/php/php-fpm.sock").resolved(), bound, "{exists}");
+            assert_eq!(at("var-run/php/php-fpm.sock").resolved(), bound, "{exists}");
+            assert_ne!(at("run/php/php8.2-fpm.sock").resolved(), bound, "{exists}");
+            assert_ne!(at("run/loop").resolved(), bound, "it ends");
+            std::fs::write(dir.path().join("run/php/php8.4-fpm.sock"), "").unwrap();
+        }
+        assert_eq!(Listener::Unix("/nowhere/x".into()).resolved(), Listener::Unix("/nowhere/x".into()));
+    }
+
+    #[test]
+    fn a_listener_is_read_back_as_php_fpm_spells_it() {
+        for listen in ["/run/x.sock", "127.0.0.1:9000", "[::1]:9000", "*:9000"] {
+            let listener = Listener::from_fpm(listen).unwrap();
+            assert_eq!(Listener::from_fpm(&listener.fpm()), Ok(listener));
+        }
     }
 
     #[test]

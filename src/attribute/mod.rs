@@ -60,8 +60,9 @@ pub trait Sink {
     fn root(&mut self, verdict: &Verdict, root: RootCause);
     /// A failed attempt and what became of it.
     fn failure(&mut self, upstream: Id, cause: Cause, outcome: Outcome);
-    /// The end of a PHP-FPM worker.
-    fn exit(&mut self, pool: Id, reason: ExitReason);
+    /// The end of a worker of a pool of the PHP-FPM master called `fpm`; [`Id::NONE`] when its log belongs to none that is
+    /// known.
+    fn exit(&mut self, fpm: Id, pool: Id, reason: ExitReason);
     /// How long an attempt took, in seconds.
     fn seconds(&mut self, upstream: Id, phase: Phase, seconds: f64);
     /// A server and an upstream belong together: their series may start at 0.
@@ -355,7 +356,7 @@ impl Attributor {
         };
         let asked = self.clock(line.at);
         if let Some(reason) = self.roots.event(line.at, asked, log, pool, event) {
-            sink.exit(pool, reason);
+            sink.exit(self.topology.fpm_of(log), pool, reason);
         }
     }
 
@@ -400,8 +401,8 @@ impl<S: Sink> RootCauseSink for SinkAdapter<'_, S> {
         self.0.root(verdict, root);
     }
 
-    fn killed(&mut self, pool: Id, reason: ExitReason) {
-        self.0.exit(pool, reason);
+    fn killed(&mut self, fpm: Id, pool: Id, reason: ExitReason) {
+        self.0.exit(fpm, pool, reason);
     }
 }
 

@@ -144,6 +144,8 @@ pub struct Names {
     pub upstreams: Interner,
     /// PHP-FPM pools.
     pub pools: Interner,
+    /// PHP-FPM masters.
+    pub fpms: Interner,
 }
 
 /// Most names of each kind.
@@ -151,11 +153,16 @@ const CAP: usize = 1000;
 
 impl Default for Names {
     fn default() -> Self {
-        Self { servers: Interner::new(CAP), upstreams: Interner::new(CAP), pools: Interner::new(CAP) }
+        Self {
+            servers: Interner::new(CAP),
+            upstreams: Interner::new(CAP),
+            pools: Interner::new(CAP),
+            fpms: Interner::new(CAP),
+        }
     }
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct SavedInterner {
     texts: Vec<Box<str>>,
     overflowed: u64,
@@ -167,6 +174,9 @@ pub(super) struct SavedNames {
     servers: SavedInterner,
     upstreams: SavedInterner,
     pools: SavedInterner,
+    /// Absent in a state of 0.1.
+    #[serde(default)]
+    fpms: SavedInterner,
 }
 
 impl Names {
@@ -175,6 +185,7 @@ impl Names {
             servers: self.servers.save(),
             upstreams: self.upstreams.save(),
             pools: self.pools.save(),
+            fpms: self.fpms.save(),
         }
     }
 
@@ -183,6 +194,7 @@ impl Names {
             servers: Interner::restore(CAP, saved.servers),
             upstreams: Interner::restore(CAP, saved.upstreams),
             pools: Interner::restore(CAP, saved.pools),
+            fpms: Interner::restore(CAP, saved.fpms),
         }
     }
 }

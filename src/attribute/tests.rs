@@ -28,7 +28,7 @@ impl Sink for Seen {
     fn failure(&mut self, _: Id, cause: Cause, outcome: Outcome) {
         *self.failures.entry(format!("{} {}", cause.word(), outcome.word())).or_default() += 1;
     }
-    fn exit(&mut self, _: Id, _: ExitReason) {}
+    fn exit(&mut self, _: Id, _: Id, _: ExitReason) {}
     fn seconds(&mut self, _: Id, _: Phase, _: f64) {}
     fn pair(&mut self, _: Id, _: Id) {}
 }

@@ -85,6 +85,7 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
         cgroup: args.cgroup.clone(),
         configs: args.fpm_config.clone(),
         nginx: args.nginx_config.clone(),
+        remembered: engine.remembered(),
     };
     let (poller, answers) = poll_status_pages(board.clone());
     // Dropping `observing` ends the thread.

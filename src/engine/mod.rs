@@ -21,6 +21,7 @@ use topology_binder::TopologyBinder;
 
 use crate::attribute::Attributor;
 use crate::ledger::{Ledger, Snapshot, State};
+use crate::sample::remembered::Remembered;
 use crate::source::Waker;
 
 /// Between two polls of logs that move. A scrape looks by itself, so this only bounds the backlog.
@@ -49,7 +50,7 @@ pub enum Message {
 }
 
 /// Changes whenever the logs or what waits have moved on.
-type Moves = ((u64, usize), (usize, usize));
+type Moves = ((u64, usize), (usize, usize), u64);
 
 /// What the last commit held: the moves, and how often something observed had increased.
 type Committed = Option<(Moves, u64)>;
@@ -129,6 +130,11 @@ impl Engine {
         }
     }
 
+    /// Pools that were seen running before this start.
+    pub fn remembered(&self) -> Vec<Remembered> {
+        self.ledger.remembered.clone()
+    }
+
     /// Reads for at most `time`. True: there is more.
     fn poll(&mut self, time: Duration, buffers: &mut Buffers) -> bool {
         let start = Instant::now();
@@ -148,7 +154,7 @@ impl Engine {
     }
 
     fn moves(&self) -> Moves {
-        (self.inputs.moves(), self.attributor.waiting())
+        (self.inputs.moves(), self.attributor.waiting(), self.ledger.remembered_changes())
     }
 
     /// Commits what is not committed yet. A failed commit is tried again. Pressure and the like increase all the time;

@@ -40,11 +40,15 @@ impl TopologyBinder {
         for (at, fact) in news.facts {
             attributor.observe(local(at, attributor.offset()), fact);
         }
+        if let Some(pools) = news.remembered {
+            ledger.remember(pools);
+        }
         let changed = news.layout.is_some() || logs != self.logs;
         if let Some(layout) = news.layout {
             for pool in layout.pools.iter().filter(|pool| pool.shown) {
                 // Before its first worker ends.
-                ledger.start_exits(attributor.names.pools.id(pool.name.as_bytes()));
+                let fpm = attributor.names.fpms.id(pool.fpm.as_bytes());
+                ledger.start_exits(fpm, attributor.names.pools.id(pool.name.as_bytes()));
             }
             self.layout = layout;
         }
@@ -91,9 +95,11 @@ impl TopologyBinder {
             upstreams.id(server.upstream().as_bytes());
         }
         let upstreams = &*upstreams;
+        let servers: Vec<_> =
+            self.layout.kept.iter().map(|(server, timeout)| (server.resolved(), timeout)).collect();
         let timeout = |id| {
-            let upstream = Listener::from_upstream(upstreams.text(id)).ok()?;
-            let (_, timeout) = self.layout.kept.iter().find(|(server, _)| meets(server, &upstream))?;
+            let upstream = Listener::from_upstream(upstreams.text(id)).ok()?.resolved();
+            let (_, timeout) = servers.iter().find(|(server, _)| server.accepts(&upstream))?;
             Some((id, i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX)))
         };
         upstreams.ids().filter_map(timeout).collect()
@@ -112,23 +118,27 @@ impl TopologyBinder {
 
     fn topology(&self, attributor: &mut Attributor) -> Topology {
         let upstreams = &attributor.names.upstreams;
+        let pools: Vec<_> = self.layout.pools.iter().map(|pool| (pool.listener.resolved(), pool)).collect();
         let known: Vec<(Id, &PoolPlace, Listener)> = upstreams
             .ids()
             .filter_map(|id| {
-                let upstream = Listener::from_upstream(upstreams.text(id)).ok()?;
-                let pool = self.layout.pools.iter().find(|pool| meets(&pool.listener, &upstream))?;
-                Some((id, pool, upstream))
+                let upstream = Listener::from_upstream(upstreams.text(id)).ok()?.resolved();
+                let (_, pool) = pools.iter().find(|(listener, _)| listener.accepts(&upstream))?;
+                Some((id, *pool, upstream))
             })
             .collect();
         let mut topology = Topology {
             complete: self.layout.complete,
-            any: !self.layout.pools.is_empty(),
+            any: self.layout.pools.iter().any(|pool| pool.runs),
             ..Topology::default()
         };
         topology.members = self.members(&mut attributor.names.upstreams);
         topology.kept = self.kept(&mut attributor.names.upstreams);
         for pool in &self.layout.pools {
-            topology.groups.extend(self.log_of(pool).zip(pool.group));
+            let log = self.log_of(pool);
+            topology.groups.extend(log.zip(pool.group));
+            let fpm = attributor.names.fpms.id(pool.fpm.as_bytes());
+            topology.fpms.extend(log.map(|log| (log, fpm)));
         }
         for (id, place, upstream) in known {
             let place = Place {
@@ -145,21 +155,9 @@ impl TopologyBinder {
     }
 }
 
-/// Whether nginx, connecting to `upstream`, comes out at `listener`. /var/run is mostly a symlink to /run.
-fn meets(listener: &Listener, upstream: &Listener) -> bool {
-    match (listener, upstream) {
-        (Listener::Unix(ours), Listener::Unix(theirs)) => is_same(ours, theirs),
-        _ => listener.accepts(upstream),
-    }
-}
-
-/// Whether two paths lead to one file, which need not exist.
+/// Whether two paths name one log.
 fn is_same(a: &Path, b: &Path) -> bool {
-    let real = |path: &Path| {
-        let parent = path.parent().and_then(|parent| parent.canonicalize().ok());
-        parent.zip(path.file_name()).map(|(parent, name)| parent.join(name))
-    };
-    a == b || real(a).is_some_and(|a| Some(a) == real(b))
+    a == b || a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
 }
 
 /// Whether `listen.allowed_clients` turns nginx away. Its address is only known where it is that of the listener: on
@@ -185,7 +183,9 @@ mod tests {
     fn place(allowed: &[&str]) -> PoolPlace {
         PoolPlace {
             key: 1,
+            fpm: "8.2".into(),
             name: "www".into(),
+            runs: true,
             shown: true,
             listener: Listener::from_fpm("127.0.0.1:9000").unwrap(),
             log: None,
@@ -201,15 +201,5 @@ mod tests {
         assert!(!refuses(&place(&["10.0.0.1", "127.0.0.1"]), &upstream));
         assert!(!refuses(&place(&[]), &upstream));
         assert!(!refuses(&place(&["10.0.0.1"]), &Listener::from_upstream("10.0.0.9:9000").unwrap()));
-    }
-
-    #[test]
-    fn a_symlinked_directory_is_the_same_place() {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::create_dir(dir.path().join("run")).unwrap();
-        std::os::unix::fs::symlink("run", dir.path().join("var-run")).unwrap();
-        assert!(is_same(&dir.path().join("run/x.sock"), &dir.path().join("var-run/x.sock")));
-        assert!(!is_same(&dir.path().join("run/x.sock"), &dir.path().join("run/y.sock")));
-        assert!(is_same(Path::new("/nowhere/x.sock"), Path::new("/nowhere/x.sock")));
     }
 }

@@ -53,9 +53,9 @@ impl Ledger {
     }
 
     /// A pool is known.
-    pub fn start_exits(&mut self, pool: Id) {
+    pub fn start_exits(&mut self, fpm: Id, pool: Id) {
         for reason in ExitReason::ALL {
-            self.exits.entry((pool, *reason)).or_default();
+            self.exits.entry((fpm, pool, *reason)).or_default();
         }
     }
 }
@@ -96,7 +96,7 @@ mod tests {
         let mut ledger = Ledger::default();
         ledger.failure(Id::at(3), Cause::ResponseTruncated, Outcome::Truncated);
         ledger.failure(Id::at(3), Cause::DnsFailure, Outcome::Background);
-        ledger.start_exits(Id::at(5));
+        ledger.start_exits(Id::at(4), Id::at(5));
         let resumed = Ledger::resume(ledger.save());
         assert_eq!((resumed.failures, resumed.exits), (ledger.failures, ledger.exits));
     }
@@ -104,10 +104,10 @@ mod tests {
     #[test]
     fn a_pool_begins_with_every_reason() {
         let mut ledger = Ledger::default();
-        ledger.start_exits(Id::at(2));
+        ledger.start_exits(Id::at(4), Id::at(2));
         assert_eq!(ledger.exits.len(), ExitReason::ALL.len());
-        ledger.exit(Id::at(2), ExitReason::Crash);
-        ledger.start_exits(Id::at(2));
-        assert_eq!(ledger.exits[&(Id::at(2), ExitReason::Crash)], 1);
+        ledger.exit(Id::at(4), Id::at(2), ExitReason::Crash);
+        ledger.start_exits(Id::at(4), Id::at(2));
+        assert_eq!(ledger.exits[&(Id::at(4), Id::at(2), ExitReason::Crash)], 1);
     }
 }

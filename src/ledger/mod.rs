@@ -17,6 +17,7 @@ use crate::attribute::{Id, Names, Sink, Verdict};
 use crate::vocabulary::{Cause, ExitReason, FAILED_CODES, Outcome, Phase, RootCause};
 
 use crate::sample::machine::{CounterDelta, Machine};
+use crate::sample::remembered::Remembered;
 
 use histogram::Histogram;
 pub use saved::{SavedCounters, SavedCounts, SavedInput, State};
@@ -61,13 +62,17 @@ pub struct Ledger {
     failures: HashMap<(Id, Cause, Outcome), u64>,
     /// By upstream, then by phase: three observations for each line, so no hashing.
     seconds: Vec<[Histogram; Phase::ALL.len()]>,
-    exits: HashMap<(Id, ExitReason), u64>,
+    /// By master, pool and reason.
+    exits: HashMap<(Id, Id, ExitReason), u64>,
     /// The pairs that are counted, by server, then by upstream: asked for each attempt, so no hashing.
     known: Vec<Vec<bool>>,
     pairs: usize,
     pairs_overflowed: u64,
     observed: observed::Sums,
     gains: u64,
+    /// Pools to be known again after a restart.
+    pub remembered: Vec<Remembered>,
+    remembered_changes: u64,
     /// The machine as it stands, refreshed before each snapshot.
     pub machine: Machine,
     /// The `phpfpm_*` families are wanted, too.
@@ -95,6 +100,8 @@ impl Default for Ledger {
             pairs_overflowed: 0,
             observed: observed::Sums::new(),
             gains: 0,
+            remembered: Vec::new(),
+            remembered_changes: 0,
             machine: Machine::default(),
             compat: false,
             set_aside: BTreeMap::new(),
@@ -116,6 +123,17 @@ impl Ledger {
     pub fn gain(&mut self, gain: CounterDelta) {
         self.gains += u64::from(gain.by > 0.0);
         observed::add(&mut self.observed, gain);
+    }
+
+    /// Other pools are to be known again after a restart.
+    pub fn remember(&mut self, pools: Vec<Remembered>) {
+        self.remembered = pools;
+        self.remembered_changes += 1;
+    }
+
+    /// How often the pools that are remembered have changed.
+    pub fn remembered_changes(&self) -> u64 {
+        self.remembered_changes
     }
 
     /// How often something that is observed has increased.
@@ -201,9 +219,9 @@ impl Sink for Ledger {
         *self.failures.entry((upstream, cause, outcome)).or_default() += 1;
     }
 
-    fn exit(&mut self, pool: Id, reason: ExitReason) {
-        self.start_exits(pool);
-        *self.exits.entry((pool, reason)).or_default() += 1;
+    fn exit(&mut self, fpm: Id, pool: Id, reason: ExitReason) {
+        self.start_exits(fpm, pool);
+        *self.exits.entry((fpm, pool, reason)).or_default() += 1;
     }
 
     fn seconds(&mut self, upstream: Id, phase: Phase, seconds: f64) {

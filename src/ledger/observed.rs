@@ -15,7 +15,7 @@ pub(super) fn add(sums: &mut Sums, gain: CounterDelta) {
     *sums.entry((gain.what, gain.labels)).or_default() += gain.by;
 }
 
-const fn family(what: Counted) -> &'static Family {
+pub(super) const fn family(what: Counted) -> &'static Family {
     match what {
         Counted::SaturatedSeconds => &families::FPM_SATURATED_SECONDS,
         Counted::AcceptedConnections => &families::FPM_ACCEPTED_CONNECTIONS,
@@ -57,9 +57,9 @@ pub(super) fn fill(sums: &Sums, machine: &Machine, out: &mut Snapshot) {
         usage.known(&[scope], memory.usage);
         limit.known(&[scope], memory.limit);
     }
-    let mut observed = Filling::new(&families::OBSERVED);
-    for (what, readable) in &machine.readable {
-        observed.count(&[what], u64::from(*readable));
+    let mut collectors = Filling::new(&families::COLLECTOR_SUCCESS);
+    for (collector, success) in &machine.collectors {
+        collectors.count(&[collector], u64::from(*success));
     }
     let mut successful = Filling::new(&families::CONFIG_RELOAD_SUCCESSFUL);
     let mut succeeded = Filling::new(&families::CONFIG_RELOAD_TIME);
@@ -68,7 +68,7 @@ pub(super) fn fill(sums: &Sums, machine: &Machine, out: &mut Snapshot) {
         let since = reload.succeeded.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
         succeeded.known(&[], since.map(|since| since.as_secs()));
     }
-    for filling in [usage, limit, observed, successful, succeeded] {
+    for filling in [usage, limit, collectors, successful, succeeded] {
         filling.finish(out);
     }
 }
@@ -94,22 +94,22 @@ fn pools(pools: &[Pool], out: &mut Snapshot) {
     ];
     let mut info = Filling::new(&families::FPM_POOL_INFO);
     for pool in pools {
-        info.count(&[&pool.name, &pool.upstream, pool.pm], 1);
+        info.count(&[&pool.fpm, &pool.name, &pool.upstream, pool.pm], 1);
     }
     info.finish(out);
     for (family, value) in GAUGES {
         let mut filling = Filling::new(family);
         for pool in pools {
             if let Some(value) = value(pool) {
-                filling.number(&[&pool.name], value);
+                filling.number(&[&pool.fpm, &pool.name], value);
             }
         }
         filling.finish(out);
     }
     let mut workers = Filling::new(&families::FPM_WORKERS);
     for pool in pools {
-        workers.known(&[&pool.name, "busy"], pool.busy);
-        workers.known(&[&pool.name, "idle"], pool.idle);
+        workers.known(&[&pool.fpm, &pool.name, "busy"], pool.busy);
+        workers.known(&[&pool.fpm, &pool.name, "idle"], pool.idle);
     }
     workers.finish(out);
 }

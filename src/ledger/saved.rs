@@ -11,8 +11,9 @@ use crate::sample::machine::Counted;
 use crate::source::SavedSet;
 use crate::vocabulary::{Cause, ExitReason, Outcome, Phase, RootCause};
 
-use super::Ledger;
 use super::histogram::Histogram;
+use super::{Ledger, observed};
+use crate::sample::remembered::Remembered;
 
 /// Everything that a restart must not lose.
 #[derive(Debug, Serialize, Deserialize)]
@@ -79,13 +80,28 @@ pub struct SavedCounters {
     roots: Vec<(Id, u16, RootCause, u64)>,
     failures: Vec<(Id, Cause, Outcome, u64)>,
     seconds: Vec<(usize, [Histogram; Phase::ALL.len()])>,
+    /// By pool alone, as a state of 0.1 has it: the ends are counted on under no master's name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     exits: Vec<(Id, ExitReason, u64)>,
+    #[serde(default)]
+    worker_exits: Vec<(Id, Id, ExitReason, u64)>,
     pairs: Vec<(Id, Id)>,
     pairs_overflowed: u64,
     #[serde(default)]
     observed: Vec<(Counted, Vec<String>, f64)>,
+    /// Pools that were seen running.
+    #[serde(default)]
+    remembered: Vec<Remembered>,
     #[serde(default)]
     set_aside: Vec<(String, u64)>,
+}
+
+/// A state of 0.1 has no master's name with its pools.
+fn with_fpm(what: Counted, mut labels: Vec<String>) -> Vec<String> {
+    if labels.len() + 1 == observed::family(what).labels.len() {
+        labels.insert(0, String::new());
+    }
+    labels
 }
 
 impl Ledger {
@@ -106,12 +122,16 @@ impl Ledger {
                 .map(|((upstream, cause, outcome), count)| (*upstream, *cause, *outcome, *count))
                 .collect(),
             seconds: seconds.map(|(at, phases)| (at, phases.clone())).collect(),
-            exits: self.exits.iter().map(|((pool, reason), count)| (*pool, *reason, *count)).collect(),
+            exits: Vec::new(),
+            worker_exits: (self.exits.iter())
+                .map(|((fpm, pool, reason), count)| (*fpm, *pool, *reason, *count))
+                .collect(),
             pairs: self.pairs().collect(),
             pairs_overflowed: self.pairs_overflowed,
             observed: (self.observed.iter())
                 .map(|((what, labels), sum)| (*what, labels.clone(), *sum))
                 .collect(),
+            remembered: self.remembered.clone(),
             set_aside: self.set_aside.iter().map(|(reason, count)| (reason.clone(), *count)).collect(),
         }
     }
@@ -139,10 +159,14 @@ impl Ledger {
             }
             ledger.seconds[at] = phases;
         }
-        ledger.exits = saved.exits.into_iter().map(|(pool, reason, count)| ((pool, reason), count)).collect();
+        let before = saved.exits.into_iter().map(|(pool, reason, count)| ((Id::NONE, pool, reason), count));
+        let exits = saved.worker_exits.into_iter();
+        ledger.exits =
+            before.chain(exits.map(|(fpm, pool, reason, count)| ((fpm, pool, reason), count))).collect();
         ledger.pairs_overflowed = saved.pairs_overflowed;
         let observed = saved.observed.into_iter();
-        ledger.observed = observed.map(|(what, labels, sum)| ((what, labels), sum)).collect();
+        ledger.observed = observed.map(|(what, labels, sum)| ((what, with_fpm(what, labels)), sum)).collect();
+        ledger.remembered = saved.remembered;
         ledger.set_aside.extend(saved.set_aside);
         ledger
     }

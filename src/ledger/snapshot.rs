@@ -138,8 +138,8 @@ pub(super) fn take(ledger: &Ledger, names: &Names) -> Snapshot {
     seconds.finish(&mut out);
 
     let mut exits = Filling::new(&families::FPM_WORKER_EXITS);
-    for ((pool, reason), count) in &ledger.exits {
-        exits.count(&[pools.text(*pool), reason.word()], *count);
+    for ((fpm, pool, reason), count) in &ledger.exits {
+        exits.count(&[names.fpms.text(*fpm), pools.text(*pool), reason.word()], *count);
     }
     exits.finish(&mut out);
 
@@ -187,7 +187,7 @@ fn about_us(ledger: &Ledger, names: &Names, out: &mut Snapshot) {
         let mut filling = Filling::new(&families::STATE_DURABLE);
         filling.count(&[], u64::from(durable));
         filling.finish(out);
-        let mut filling = Filling::new(&families::STATE_SET_ASIDE);
+        let mut filling = Filling::new(&families::STATE_FILES_REJECTED);
         for (reason, count) in &ledger.set_aside {
             filling.count(&[reason], *count);
         }

@@ -14,7 +14,9 @@ use super::status::poller::Latest;
 pub struct Pool {
     /// Itself, as the layout knows it.
     pub key: PoolKey,
-    /// Its label.
+    /// Short name of its master: the label `fpm`.
+    pub fpm: String,
+    /// Its own name: the label `pool`.
     pub name: String,
     /// The address under which nginx's logs name it, or, before they did, as nginx would have to write it.
     pub upstream: String,
@@ -100,7 +102,7 @@ pub struct Machine {
     /// Every status page as it answered last, with the address that was asked.
     pub pages: Vec<(String, Arc<Latest>)>,
     /// What was looked at, and whether it could be read.
-    pub readable: BTreeMap<&'static str, bool>,
+    pub collectors: BTreeMap<&'static str, bool>,
     /// The last reading of the configuration; `None` when there is none.
     pub reload: Option<Reload>,
 }

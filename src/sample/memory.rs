@@ -26,6 +26,11 @@ fn key_of(path: &str) -> GroupKey {
     SipHasher13::new().hash(path.as_bytes())
 }
 
+/// The path of a master's cgroup.
+pub(super) fn cgroup_of(master: &Master) -> Option<&str> {
+    path_of(&master.process)
+}
+
 /// The cgroup of a master, as the facts name it.
 pub(super) fn group_of(master: &Master) -> Option<GroupKey> {
     path_of(&master.process).map(key_of)

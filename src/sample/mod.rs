@@ -3,14 +3,17 @@
 //! Saturation must not depend on PHP-FPM's cooperation: its status page is answered by the very workers that are busy.
 //! So the kernel is asked, and what may not be read is said to be unreadable, never shown as zero.
 
+mod collectors;
 pub mod facts;
 mod homes;
 pub mod machine;
 mod memory;
+mod names;
 mod nginx;
 pub mod output;
 mod peaks;
 mod places;
 mod pool;
+pub mod remembered;
 pub mod sampler;
 pub mod status;

@@ -82,6 +82,13 @@ impl Configs {
         kept.into_iter().collect()
     }
 
+    /// Where FastCGI requests go.
+    pub(super) fn fastcgi_targets(&self) -> Vec<Listener> {
+        let configs = self.read.values().filter_map(|read| read.config.as_ref());
+        let targets = configs.flat_map(|config| &config.fastcgi);
+        targets.filter_map(|target| Listener::from_upstream(target).ok()).collect()
+    }
+
     /// Groups with all their servers, those left out that have a host name. A name that stands for two of them is
     /// nobody's.
     pub(super) fn groups(&self) -> Vec<(String, Vec<Listener>)> {

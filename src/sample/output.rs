@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::facts::{Fact, GroupKey, PoolKey};
 use super::machine::{CounterDelta, Machine};
+use super::remembered::Remembered;
 use super::status::poller::Target;
 use crate::address::Listener;
 
@@ -16,10 +17,14 @@ const MOST: usize = 65_536;
 /// One pool of PHP-FPM's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolPlace {
-    /// Itself.
+    /// Which pool this is, over restarts.
     pub key: PoolKey,
+    /// Short name of its master.
+    pub fpm: String,
     /// As PHP-FPM's log names it.
     pub name: String,
+    /// It runs or listens: only then its address is evidence that another one is wrong.
+    pub runs: bool,
     /// It belongs on the page.
     pub shown: bool,
     /// Where it listens.
@@ -52,6 +57,8 @@ pub struct Updates {
     pub gains: Vec<CounterDelta>,
     /// Evidence, each with its moment.
     pub facts: Vec<(SystemTime, Fact)>,
+    /// Pools to be known again after a restart, if they are others than before.
+    pub remembered: Option<Vec<Remembered>>,
     /// The layout, if it is another one than before.
     pub layout: Option<Layout>,
 }
@@ -102,6 +109,10 @@ impl SamplerOutput {
         if inner.news.facts.len() < MOST {
             inner.news.facts.extend(facts);
         }
+    }
+
+    pub(super) fn remember(&self, pools: Vec<Remembered>) {
+        self.lock().news.remembered = Some(pools);
     }
 
     pub(super) fn lay_out(&self, layout: Layout) {

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::facts::{Fact, GroupKey, PoolKey};
+use super::homes::Home;
 use super::machine::{Counted, CounterDelta, DeltaTracker, Peak, Pool, Status, ratio};
 use super::peaks::Peaks;
+use super::remembered::{self, Remembered};
 use super::status::poller::{Answers, Latest, Target};
 use crate::address::Listener;
 use crate::kernel::processes::{Master, Worker};
@@ -37,16 +39,20 @@ pub(super) struct Page {
 /// What is remembered of a pool between two samples.
 pub(super) struct Tracked {
     pub(super) key: PoolKey,
-    /// Its label.
-    pub(super) label: String,
+    /// Short name of its master.
+    pub(super) fpm: String,
+    /// Its own name, unique within its master.
+    pub(super) name: String,
     pub(super) listener: Listener,
     /// The same as the kernel spells it.
     pub(super) bound: Listener,
     pub(super) limit: u64,
     /// How it gets its workers.
     pub(super) pm: &'static str,
-    /// It belongs on the page: named, or seen running.
+    /// It belongs on the page: named, seen running now or in the last week, or wanted by nginx or systemd.
     pub(super) shown: bool,
+    /// It ran or listened when that was last told.
+    pub(super) runs: bool,
     pub(super) master: Option<MasterSeen>,
     last_master: Option<MasterSeen>,
     /// The cgroup of the last master.
@@ -71,10 +77,12 @@ pub(super) struct Tracked {
 }
 
 impl Tracked {
-    pub(super) fn new(key: PoolKey, label: String, listener: Listener) -> Self {
+    pub(super) fn new(key: PoolKey, fpm: String, name: String, listener: Listener) -> Self {
         Self {
             key,
-            label,
+            fpm,
+            name,
+            runs: false,
             bound: listener.clone(),
             listener,
             limit: 0,
@@ -223,7 +231,7 @@ impl Tracked {
     /// What is not shown is not counted either.
     fn gain(&self, what: Counted, by: f64, gains: &mut Vec<CounterDelta>) {
         if self.shown {
-            gains.push(CounterDelta { what, labels: vec![self.label.clone()], by });
+            gains.push(CounterDelta { what, labels: vec![self.fpm.clone(), self.name.clone()], by });
         }
     }
 
@@ -236,7 +244,8 @@ impl Tracked {
         let whole = |peaks: &Peaks| peaks.highest().map(|value| value as u64);
         Pool {
             key: self.key,
-            name: self.label.clone(),
+            fpm: self.fpm.clone(),
+            name: self.name.clone(),
             upstream: self.listener.upstream(),
             pm: self.pm,
             up: self.up,
@@ -271,7 +280,7 @@ impl Tracked {
         let latest = answers.get(&page.key)?;
         self.status = Some(Status { up: latest.result.is_ok(), seconds: latest.took.as_secs_f64() });
         if let Ok(answer) = &latest.result {
-            let mut read = |what, now: u64| self.meter.read(what, &[&self.label], now as f64);
+            let mut read = |what, now: u64| self.meter.read(what, &[&self.fpm, &self.name], now as f64);
             let mut accepted = read(Counted::AcceptedConnections, answer.accepted_conn);
             if !page.apart {
                 accepted.by = (accepted.by - latest.polls.saturating_sub(self.polls) as f64).max(0.0);
@@ -282,6 +291,18 @@ impl Tracked {
             self.polls = latest.polls;
         }
         Some((page.uri.clone(), latest))
+    }
+
+    /// What is kept of it over a restart.
+    pub(super) fn to_remember(&self, home: &Home) -> Remembered {
+        Remembered {
+            config: home.path.clone(),
+            nth: home.nth,
+            fpm: self.fpm.clone(),
+            pool: self.name.clone(),
+            listen: self.listener.fpm(),
+            seen: remembered::now(),
+        }
     }
 
     /// Whether our own poll is under way on its socket.
@@ -307,7 +328,7 @@ mod tests {
     use crate::kernel::processes::Process;
 
     fn tracked() -> Tracked {
-        let mut pool = Tracked::new(1, "www".into(), Listener::Unix("/run/x.sock".into()));
+        let mut pool = Tracked::new(1, "8.2".into(), "www".into(), Listener::Unix("/run/x.sock".into()));
         pool.limit = 2;
         pool.shown = true;
         pool.queue_limit = Some(1);

@@ -1,21 +1,25 @@
 //! The thread that looks at the machine: sockets five times a second, because bursts are short, all else once.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::PathBuf;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime};
 
 use siphasher::sip::SipHasher13;
 
+use super::collectors::Collectors;
 use super::facts::{Fact, PoolKey};
 use super::homes::Home;
 use super::machine::{Counted, CounterDelta, DeltaTracker, Machine};
 use super::memory::{self, Memories};
+use super::names;
 use super::nginx::Configs;
 use super::output::{Layout, PoolPlace, SamplerOutput};
 use super::places::{self, Places};
 use super::pool::{Page, Tracked};
+use super::remembered::{self, Memory, Remembered};
 use super::status::compat::scrape_uri;
 use super::status::fastcgi::Address;
 use super::status::poller::{Answers, Target};
@@ -49,6 +53,8 @@ pub struct Settings {
     pub configs: Vec<PathBuf>,
     /// Main files of nginx's configuration that are named.
     pub nginx: Vec<PathBuf>,
+    /// Pools that were seen running before the last restart.
+    pub remembered: Vec<Remembered>,
 }
 
 /// Looks at the machine.
@@ -66,7 +72,10 @@ pub struct Sampler {
     memories: Memories,
     answers: Answers,
     meter: DeltaTracker,
-    readable: BTreeMap<&'static str, bool>,
+    collectors: Collectors,
+    /// Short names of the masters.
+    names: BTreeMap<Home, String>,
+    remembered: Memory,
     ticks: u32,
 }
 
@@ -99,7 +108,9 @@ impl Sampler {
             memories: Memories::new(&settings.procfs, &settings.cgroup),
             answers,
             meter: DeltaTracker::default(),
-            readable: BTreeMap::new(),
+            collectors: Collectors::default(),
+            names: BTreeMap::new(),
+            remembered: Memory::new(settings.remembered.clone(), remembered::now()),
             ticks: 0,
             settings,
             board,
@@ -141,7 +152,7 @@ impl Sampler {
             pools: self.pools.iter_mut().filter(|pool| pool.shown).map(|pool| pool.show(now)).collect(),
             memory: self.memories.shown(),
             pages,
-            readable: self.readable.clone(),
+            collectors: self.collectors.shown(),
             reload: self.places.last_reading(),
         };
         self.board.put(machine, gains, facts.into_iter().map(|fact| (at, fact)).collect());
@@ -149,7 +160,7 @@ impl Sampler {
 
     fn look_at_processes(&mut self, now: Instant, gains: &mut Vec<CounterDelta>, facts: &mut Vec<Fact>) {
         self.masters = self.processes.scan().map(|masters| places::resolved(&self.settings.procfs, masters));
-        self.readable.insert("processes", self.masters.is_ok());
+        self.collectors.note("processes", self.masters.as_ref().map(drop));
         let masters = self.masters.as_deref().unwrap_or_default();
         let news = self.places.settle(masters, now);
         let due = news || (self.ticks / SLOW).is_multiple_of(CONFIGURATION);
@@ -157,53 +168,112 @@ impl Sampler {
         let due = due || self.nginx.is_new(self.processes.nginx());
         let others = due && self.nginx.look(&self.settings.procfs, self.processes.nginx());
         let changed = looked || news;
-        if changed || others {
+        if changed || others || self.remembered.forget(remembered::now()) {
             self.lay_out();
         }
         let masters = self.masters.as_deref().unwrap_or_default();
         let mut moved = false;
         for pool in &mut self.pools {
+            let Some((home, name)) = self.owners.get(&pool.key) else { continue };
+            let shown = pool.shown;
             if self.masters.is_err() {
                 pool.forget_processes();
-                continue;
+            } else {
+                let master = self.places.master_of(home, masters);
+                facts.extend(pool.processes(master, name, gains));
+                let group = master.and_then(memory::group_of).or(pool.group);
+                moved |= group != pool.group;
+                pool.group = group;
             }
-            let Some((home, name)) = self.owners.get(&pool.key) else { continue };
-            let master = self.places.master_of(home, masters);
-            let shown = pool.shown;
-            facts.extend(pool.processes(master, name, gains));
-            let group = master.and_then(memory::group_of).or(pool.group);
-            moved |= group != pool.group || shown != pool.shown;
-            pool.group = group;
+            let runs = pool.master.is_some() || pool.up == Some(true);
+            moved |= runs != pool.runs || shown != pool.shown;
+            pool.runs = runs;
+            if runs && pool.shown {
+                self.remembered.see(home, pool.to_remember(home));
+            }
         }
         if moved {
             self.lay_out();
+        }
+        if let Some(pools) = self.remembered.changes(remembered::now()) {
+            self.board.remember(pools);
         }
         // Who is down is not asked: that it is down is known already.
         let is_alive = |pool: &&Tracked| pool.master.is_some() || pool.up == Some(true);
         let alive = self.pools.iter().filter(|pool| pool.shown).filter(is_alive);
         let pages = alive.filter_map(|pool| pool.page.as_ref());
         self.board.ask_for(pages.map(|page| (page.key.clone(), page.target.clone())).collect());
-        self.readable.insert("configuration", self.places.complete());
-        self.readable.insert("nginx configuration", self.nginx.complete());
+        self.note_configurations();
         self.group_by_network(changed || moved);
     }
 
-    /// Pools from configurations; those that are known keep what is remembered of them.
+    /// Without the process table only the configurations that were named are known.
+    fn note_configurations(&mut self) {
+        const UNSEEN: &str = "no master process can be seen that would tell where its configuration is";
+        let seen = |given: &[PathBuf]| self.masters.is_ok() || !given.is_empty();
+        let read = |complete: bool, given: &[PathBuf], flag: &str| {
+            if !seen(given) {
+                Err(format!("{UNSEEN}; name it with {flag}"))
+            } else if !complete {
+                Err("a file of it cannot be read, as said above".to_owned())
+            } else {
+                Ok(())
+            }
+        };
+        let fpm = read(self.places.complete(), &self.settings.configs, "--fpm-config");
+        let nginx = read(self.nginx.complete(), &self.settings.nginx, "--nginx-config");
+        self.collectors.note("fpm_configuration", fpm);
+        self.collectors.note("nginx_configuration", nginx);
+    }
+
+    /// The short name of the master that lives there: what it was called before, or the first that is free.
+    fn name(&mut self, home: &Home) -> String {
+        if let Some(name) = self.names.get(home) {
+            return name.clone();
+        }
+        let taken: HashSet<String> = self
+            .names
+            .values()
+            .cloned()
+            .chain(self.remembered.iter().map(|(_, pool)| pool.fpm.clone()))
+            .collect();
+        let master = self.places.master_of(home, self.masters.as_deref().unwrap_or_default());
+        let name = match self.remembered.name(home) {
+            Some(name) => name.to_owned(),
+            None => names::unused(&taken, &names::short(&home.path), master.and_then(memory::cgroup_of)),
+        };
+        self.names.insert(home.clone(), name.clone());
+        name
+    }
+
+    /// Pools from configurations, and those that are remembered; those that are known keep what is remembered of them.
     fn lay_out(&mut self) {
         let mut known: HashMap<PoolKey, Tracked> =
             self.pools.drain(..).map(|pool| (pool.key, pool)).collect();
-        let mut labels = BTreeSet::new();
         let mut layout = Layout {
             pools: Vec::new(),
             complete: self.masters.is_ok() && self.places.complete(),
             kept: self.nginx.kept(),
             groups: self.nginx.groups(),
         };
+        let targets: Vec<_> = self.nginx.fastcgi_targets().iter().map(Listener::resolved).collect();
+        let enabled = enabled_units(Path::new(UNITS));
         self.owners.clear();
         // Shown ones first: they have the better claim to their plain name.
         for shown in [true, false] {
-            for (home, place) in self.places.by_home.iter().filter(|(_, place)| place.shown == shown) {
-                let Some(config) = &place.config else { continue };
+            let homes: Vec<Home> = self
+                .places
+                .by_home
+                .iter()
+                .filter(|(_, place)| place.shown == shown)
+                .map(|(home, _)| home.clone())
+                .collect();
+            for home in homes {
+                let fpm = self.name(&home);
+                let Some(config) = self.places.by_home.get(&home).and_then(|place| place.config.as_ref())
+                else {
+                    continue;
+                };
                 for pool in &config.pools {
                     let listener = match Listener::from_fpm(&pool.listen) {
                         Ok(listener) => listener,
@@ -212,30 +282,45 @@ impl Sampler {
                             continue;
                         }
                     };
-                    let key = key(home, &pool.name);
-                    let label = label(&labels, &pool.name, &listener);
-                    labels.insert(label.clone());
+                    let key = key(&home, &pool.name);
                     let mut tracked = known
                         .remove(&key)
-                        .filter(|old| old.listener == listener && old.label == label)
-                        .unwrap_or_else(|| Tracked::new(key, label, listener.clone()));
+                        .filter(|old| old.listener == listener && old.fpm == fpm)
+                        .unwrap_or_else(|| {
+                            Tracked::new(key, fpm.clone(), pool.name.clone(), listener.clone())
+                        });
                     tracked.limit = u64::from(pool.max_children);
                     tracked.pm = pool.pm.word();
                     tracked.page = page(key, pool);
-                    tracked.shown |= place.shown;
+                    // A pool that is only configured, such as a distribution's unused www, is none.
+                    let resolved = listener.resolved();
+                    tracked.shown |= shown
+                        || self.remembered.knows(&home, &pool.name)
+                        || enabled.contains(&fpm)
+                        || targets.iter().any(|target| resolved.accepts(target));
                     self.owners.insert(key, (home.clone(), pool.name.clone()));
-                    layout.pools.push(PoolPlace {
-                        key,
-                        name: pool.name.clone(),
-                        shown: tracked.shown,
-                        listener,
-                        log: places::log_of(config),
-                        group: tracked.group,
-                        allowed_clients: pool.allowed_clients.clone(),
-                    });
+                    let log = places::log_of(config);
+                    layout.pools.push(place_of(&tracked, log, pool.allowed_clients.clone()));
                     self.pools.push(tracked);
                 }
             }
+        }
+        let gone: Vec<_> = self.remembered.iter().map(|(home, pool)| (home.clone(), pool.clone())).collect();
+        for (home, pool) in gone {
+            let key = key(&home, &pool.pool);
+            // A configuration that was read tells which pools there are.
+            let is_read = self.places.by_home.get(&home).is_some_and(|place| place.config.is_some());
+            let Ok(listener) = Listener::from_fpm(&pool.listen) else { continue };
+            if is_read || self.owners.contains_key(&key) {
+                continue;
+            }
+            let mut tracked = known
+                .remove(&key)
+                .unwrap_or_else(|| Tracked::new(key, pool.fpm.clone(), pool.pool.clone(), listener));
+            tracked.shown = true;
+            self.owners.insert(key, (home, pool.pool));
+            layout.pools.push(place_of(&tracked, None, Vec::new()));
+            self.pools.push(tracked);
         }
         self.board.lay_out(layout);
     }
@@ -278,14 +363,15 @@ impl Sampler {
             let readings: Vec<Reading<Sockets>> = table.table.read(&table.net);
             // The kernel walks all its buckets for /proc/net/tcp: on a big machine that takes milliseconds.
             table.due = Some(now + cpu_time().saturating_sub(begun) * SHARE);
-            let readable = readings.iter().all(Result::is_ok);
+            let failed = readings.iter().find_map(|reading| reading.as_ref().err().cloned());
             for (index, reading) in table.pools.iter().zip(readings) {
                 if let Some(pool) = self.pools.get_mut(*index) {
                     let ours = pool.is_polled(&self.answers);
                     facts.extend(pool.sample(reading.ok(), ours, processes, now, since, gains));
                 }
             }
-            self.readable.insert(if table.tcp { "tcp sockets" } else { "unix sockets" }, readable);
+            let name = if table.tcp { "tcp_sockets" } else { "unix_sockets" };
+            self.collectors.note(name, failed.map_or(Ok(()), Err));
         }
     }
 
@@ -299,9 +385,13 @@ impl Sampler {
             .flat_map(|table| table.pools.clone())
             .collect();
         let listeners: Vec<Listener> = ours.iter().map(|index| self.pools[*index].listener.clone()).collect();
-        let (mut readable, mut moved) = (true, false);
+        let (mut failed, mut moved) = (None, false);
+        if listeners.is_empty() {
+            self.collectors.forget("backlogs");
+            return;
+        }
         for (index, backlog) in ours.into_iter().zip(diag::backlogs(&listeners)) {
-            readable &= backlog.is_ok();
+            failed = failed.or_else(|| backlog.as_ref().err().cloned());
             let pool = &mut self.pools[index];
             let backlog = backlog.ok().flatten();
             pool.queue_limit = backlog.as_ref().map(|backlog| backlog.limit);
@@ -309,7 +399,7 @@ impl Sampler {
             moved |= pool.bound != bound;
             pool.bound = bound;
         }
-        self.readable.insert("backlogs", readable);
+        self.collectors.note("backlogs", failed.map_or(Ok(()), Err));
         if moved {
             self.group_by_network(true);
         }
@@ -318,7 +408,10 @@ impl Sampler {
     fn look_at_memory(&mut self, gains: &mut Vec<CounterDelta>, facts: &mut Vec<Fact>) {
         let masters = self.masters.as_deref().unwrap_or_default();
         let readable = self.memories.look(masters, gains, facts);
-        self.readable.insert("memory", readable);
+        let reason = || {
+            format!("the memory of PHP-FPM's cgroup cannot be found below {}", self.settings.cgroup.display())
+        };
+        self.collectors.note("memory", if readable { Ok(()) } else { Err(reason()) });
     }
 
     fn look_at_drops(&mut self, gains: &mut Vec<CounterDelta>) {
@@ -346,12 +439,29 @@ fn page(key: PoolKey, pool: &fpm_conf::Pool) -> Option<Page> {
     Some(Page { key: format!("{key:016x}"), target: Target { address, path }, uri, apart })
 }
 
-/// A label that no other pool has: its name, then where it listens, then a number.
-fn label(taken: &BTreeSet<String>, pool: &str, listener: &Listener) -> String {
-    let upstream = listener.upstream();
-    let numbered = (2..).map(|number| format!("{pool} ({upstream}) {number}"));
-    let mut labels = [pool.to_owned(), format!("{pool} ({upstream})")].into_iter().chain(numbered);
-    labels.find(|label| !taken.contains(label)).unwrap_or_else(|| pool.to_owned())
+/// Where an administrator's units are enabled, as links in directories of other units' names (systemd.unit(5)).
+const UNITS: &str = "/etc/systemd/system";
+
+/// Short names of the masters whose unit is started at boot.
+fn enabled_units(dir: &Path) -> HashSet<String> {
+    let directories = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    let wants = directories.filter(|path| path.extension().is_some_and(|extension| extension == "wants"));
+    let units = wants.flat_map(|path| fs::read_dir(path).into_iter().flatten().flatten());
+    units.filter_map(|unit| names::of_unit(unit.file_name().to_str()?)).collect()
+}
+
+fn place_of(pool: &Tracked, log: Option<PathBuf>, allowed_clients: Vec<String>) -> PoolPlace {
+    PoolPlace {
+        key: pool.key,
+        fpm: pool.fpm.clone(),
+        name: pool.name.clone(),
+        runs: pool.runs,
+        shown: pool.shown,
+        listener: pool.listener.clone(),
+        log,
+        group: pool.group,
+        allowed_clients,
+    }
 }
 
 /// A hash of what tells a pool from all others: its PHP-FPM and its name.

@@ -49,49 +49,49 @@ families! {
         "Failed attempts in nginx's error logs by what became of the request: failed, rescued, truncated, background or unmatched."
     UPSTREAM_SECONDS Histogram "upstream_seconds" ["upstream", "phase"]
         "Time of each attempt from nginx's $upstream_connect_time, $upstream_header_time and $upstream_response_time."
-    FPM_WORKER_EXITS Counter "fpm_worker_exits_total" ["pool", "reason"]
+    FPM_WORKER_EXITS Counter "fpm_worker_exits_total" ["fpm", "pool", "reason"]
         "Ends of PHP-FPM workers in PHP-FPM's log. Every reason starts at 0 as soon as the pool is seen."
-    FPM_UP Gauge "fpm_up" ["pool"]
+    FPM_UP Gauge "fpm_up" ["fpm", "pool"]
         "Whether the pool's master lives and its socket listens, seen from the kernel, whether or not its status page answers."
-    FPM_POOL_INFO Gauge "fpm_pool_info" ["pool", "upstream", "pm"]
+    FPM_POOL_INFO Gauge "fpm_pool_info" ["fpm", "pool", "upstream", "pm"]
         "Always 1, one row for each pool, to join pools with upstreams: the address under which nginx's logs name the pool or, before they did, as nginx on the same machine would write it (127.0.0.1 for a pool on any address), and its pm: static, dynamic or ondemand."
-    FPM_WORKERS Gauge "fpm_workers" ["pool", "state"]
+    FPM_WORKERS Gauge "fpm_workers" ["fpm", "pool", "state"]
         "Workers by state, seen from the kernel: busy ones hold a connection, idle ones wait for one."
-    FPM_WORKERS_BUSY_PEAK Gauge "fpm_workers_busy_peak" ["pool"]
+    FPM_WORKERS_BUSY_PEAK Gauge "fpm_workers_busy_peak" ["fpm", "pool"]
         "Most busy workers in the last 60 s, sampled five times a second (TCP pools less often where the kernel takes long to list connections)."
-    FPM_WORKERS_LIMIT Gauge "fpm_workers_limit" ["pool"]
+    FPM_WORKERS_LIMIT Gauge "fpm_workers_limit" ["fpm", "pool"]
         "pm.max_children of the pool's configuration."
-    FPM_LISTEN_QUEUE Gauge "fpm_listen_queue" ["pool"]
+    FPM_LISTEN_QUEUE Gauge "fpm_listen_queue" ["fpm", "pool"]
         "Connections that no worker has accepted yet, seen from the kernel, for unix sockets too."
-    FPM_LISTEN_QUEUE_PEAK Gauge "fpm_listen_queue_peak" ["pool"]
+    FPM_LISTEN_QUEUE_PEAK Gauge "fpm_listen_queue_peak" ["fpm", "pool"]
         "Longest queue in the last 60 s, sampled five times a second."
-    FPM_LISTEN_QUEUE_LIMIT Gauge "fpm_listen_queue_limit" ["pool"]
+    FPM_LISTEN_QUEUE_LIMIT Gauge "fpm_listen_queue_limit" ["fpm", "pool"]
         "The kernel's limit of that queue (listen.backlog, capped by net.core.somaxconn); one more connection is let in."
-    FPM_SATURATION_RATIO Gauge "fpm_saturation_ratio" ["pool"]
+    FPM_SATURATION_RATIO Gauge "fpm_saturation_ratio" ["fpm", "pool"]
         "(busy + queued) / pm.max_children. Above 1, visitors wait."
-    FPM_SATURATION_RATIO_PEAK Gauge "fpm_saturation_ratio_peak" ["pool"]
+    FPM_SATURATION_RATIO_PEAK Gauge "fpm_saturation_ratio_peak" ["fpm", "pool"]
         "Highest ratio in the last 60 s, sampled five times a second."
-    FPM_SATURATED_SECONDS Counter "fpm_saturated_seconds_total" ["pool"]
+    FPM_SATURATED_SECONDS Counter "fpm_saturated_seconds_total" ["fpm", "pool"]
         "Time for which the saturation ratio was above 1."
-    FPM_STATUS_UP Gauge "fpm_status_up" ["pool"]
+    FPM_STATUS_UP Gauge "fpm_status_up" ["fpm", "pool"]
         "Whether the pool's status page answered last time. It is not asked while connections queue: it would only make the queue longer."
-    FPM_STATUS_SECONDS Gauge "fpm_status_seconds" ["pool"]
+    FPM_STATUS_SECONDS Gauge "fpm_status_seconds" ["fpm", "pool"]
         "How long the status page took last time."
-    FPM_ACCEPTED_CONNECTIONS Counter "fpm_accepted_connections_total" ["pool"]
+    FPM_ACCEPTED_CONNECTIONS Counter "fpm_accepted_connections_total" ["fpm", "pool"]
         "Requests begun, from the status page."
-    FPM_SLOW_REQUESTS Counter "fpm_slow_requests_total" ["pool"]
+    FPM_SLOW_REQUESTS Counter "fpm_slow_requests_total" ["fpm", "pool"]
         "Requests slower than request_slowlog_timeout, from the status page."
-    FPM_MAX_CHILDREN_REACHED Counter "fpm_max_children_reached_total" ["pool"]
+    FPM_MAX_CHILDREN_REACHED Counter "fpm_max_children_reached_total" ["fpm", "pool"]
         "How often the pool reached pm.max_children, from the status page. PHP-FPM never counts it for pm = static."
-    FPM_START_TIME Gauge "fpm_start_time_seconds" ["pool"]
+    FPM_START_TIME Gauge "fpm_start_time_seconds" ["fpm", "pool"]
         "Start of the pool's master process, in Unix time."
-    FPM_RELOADS Counter "fpm_reloads_total" ["pool"]
+    FPM_RELOADS Counter "fpm_reloads_total" ["fpm", "pool"]
         "Reloads and restarts of the pool's master that were seen."
-    FPM_CPU_SECONDS Counter "fpm_cpu_seconds_total" ["pool"]
+    FPM_CPU_SECONDS Counter "fpm_cpu_seconds_total" ["fpm", "pool"]
         "CPU time of the pool's workers."
-    FPM_RUN_QUEUE_SECONDS Counter "fpm_run_queue_seconds_total" ["pool"]
+    FPM_RUN_QUEUE_SECONDS Counter "fpm_run_queue_seconds_total" ["fpm", "pool"]
         "Time that the pool's workers were ready to run and waited for a CPU."
-    FPM_RESIDENT_MEMORY Gauge "fpm_resident_memory_bytes" ["pool"]
+    FPM_RESIDENT_MEMORY Gauge "fpm_resident_memory_bytes" ["fpm", "pool"]
         "Resident memory of the pool's workers, shared pages counted for each."
     OOM_KILLS Counter "oom_kills_total" ["scope"]
         "Processes killed for memory: in PHP-FPM's cgroup (fpm; fpm:NAME when there are several), in our own (self), or anywhere on the machine (machine)."
@@ -109,8 +109,8 @@ families! {
         "Connections that the kernel refused because a TCP listener's queue was full (TcpExtListenOverflows); not only PHP-FPM's."
     TCP_LISTEN_DROPS Counter "tcp_listen_drops_total" []
         "Connections that the kernel dropped at a TCP listener for any reason (TcpExtListenDrops)."
-    OBSERVED Gauge "observed" ["what"]
-        "Whether that part of the machine can be read: processes, unix sockets, tcp sockets, backlogs, configuration (PHP-FPM's), nginx configuration, memory. What cannot is absent, not 0."
+    COLLECTOR_SUCCESS Gauge "collector_success" ["collector"]
+        "Whether what this collector reads may be seen here: processes, unix_sockets, tcp_sockets, backlogs, fpm_configuration, nginx_configuration, memory. What cannot be seen is absent, not 0; Badgateway's own log says why."
     CONFIG_RELOAD_SUCCESSFUL Gauge "config_last_reload_successful" []
         "Whether all of the configuration that Badgateway depends on (PHP-FPM's files) could be read when it was read last, which is whenever it changes. What cannot be read is tried again every 5 s; meanwhile the reading before it stays in use. Absent when there is no configuration."
     CONFIG_RELOAD_TIME Gauge "config_last_reload_success_timestamp_seconds" []
@@ -131,7 +131,7 @@ families! {
         "How often a label value was counted as `other` because there were too many."
     STATE_DURABLE Gauge "state_durable" []
         "Whether the numbers shown are safe in the state directory; 0: a restart may lose some. Absent without --state.dir."
-    STATE_SET_ASIDE Counter "state_set_aside_total" ["reason"]
+    STATE_FILES_REJECTED Counter "state_files_rejected_total" ["reason"]
         "State files that could not be used and were set aside as *.bad. Absent without --state.dir."
     BUILD_INFO Gauge "build_info" ["version"]
         "Always 1; the version of Badgateway is in the label."

@@ -7,9 +7,9 @@ use crate::{promtool::promtool, rules};
 const INPUT: &str = r#"
       - series: 'badgateway_build_info{job="badgateway",instance="web1:10502",version="1"}'
         values: '1+0x400'
-      - series: 'badgateway_fpm_pool_info{job="badgateway",instance="web1:10502",pool="www",upstream="unix:/w.sock",pm="static"}'
+      - series: 'badgateway_fpm_pool_info{job="badgateway",instance="web1:10502",fpm="8.2",pool="www",upstream="unix:/w.sock",pm="static"}'
         values: '1+0x400'
-      - series: 'badgateway_fpm_up{job="badgateway",instance="web1:10502",pool="www"}'
+      - series: 'badgateway_fpm_up{job="badgateway",instance="web1:10502",fpm="8.2",pool="www"}'
         values: '1+0x20 0+0x20'
       - series: 'badgateway_http_responses_total{job="badgateway",instance="web1:10502",server="~^(?<n>.+)\\.shop$",code="200"}'
         values: '0+100x400'

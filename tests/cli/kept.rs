@@ -40,7 +40,9 @@ fn only_what_must_have_been_a_kept_connection_is_called_one() {
     }
     let args = ["--access-log", text(&access), "--error-log", text(&error), "--nginx-config", text(&config)];
     let serve = Serve::start(&args);
-    serve.until(|s| s.scrape().contains("badgateway_observed{what=\"nginx configuration\"} 1\n"));
+    serve.until(|s| {
+        s.scrape().contains("badgateway_collector_success{collector=\"nginx_configuration\"} 1\n")
+    });
     let (kept, plain) = ("10.0.0.1:80", "10.0.0.2:80");
     let (mut lines, mut entries) = (String::new(), String::new());
     for (number, (method, peer, header, response)) in [
@@ -77,6 +79,8 @@ fn a_configuration_that_cannot_be_read_is_said() {
     fs::write(&access, "").unwrap();
     fs::write(&config, "http {\n").unwrap();
     let serve = Serve::start(&["--access-log", text(&access), "--nginx-config", text(&config)]);
-    serve.until(|s| s.scrape().contains("badgateway_observed{what=\"nginx configuration\"} 0\n"));
+    serve.until(|s| {
+        s.scrape().contains("badgateway_collector_success{collector=\"nginx_configuration\"} 0\n")
+    });
     serve.until(|s| s.log().contains("nginx.conf line 2: the file ends inside of a block"));
 }

@@ -9,7 +9,9 @@ use super::support::{Serve, text};
 fn rows(page: &str, family: &str) -> Vec<String> {
     let lines = page.lines().filter_map(|line| line.strip_prefix(family)?.strip_prefix('{'));
     let is_ours = |line: &&str| {
-        ["all", "one", "socket"].iter().any(|name| line.starts_with(&format!("pool=\"{name}\",")))
+        ["all", "one", "socket"]
+            .iter()
+            .any(|name| line.starts_with(&format!("fpm=\"shop\",pool=\"{name}\",")))
     };
     let mut rows: Vec<_> = lines.filter(is_ours).map(str::to_owned).collect();
     rows.sort();
@@ -36,16 +38,17 @@ const POOLS: &str = "[global]\nerror_log = /nowhere/fpm.log\n\
 #[test]
 fn a_pool_bears_the_address_that_nginx_s_logs_name() {
     let dir = tempfile::tempdir().unwrap();
-    let (log, config) = (dir.path().join("error.log"), dir.path().join("php-fpm.conf"));
+    let (log, config) = (dir.path().join("error.log"), dir.path().join("shop/php-fpm.conf"));
     append(&log, "");
+    fs::create_dir(config.parent().unwrap()).unwrap();
     fs::write(&config, POOLS).unwrap();
     let serve = Serve::start(&["--error-log", text(&log), "--fpm-config", text(&config)]);
     serve.until(|serve| serve.scrape().contains("badgateway_fpm_pool_info"));
     let of_all = |upstream: &str| {
         vec![
-            format!("pool=\"all\",upstream=\"{upstream}\",pm=\"ondemand\"}} 1"),
-            "pool=\"one\",upstream=\"127.0.0.1:9001\",pm=\"dynamic\"} 1".to_owned(),
-            "pool=\"socket\",upstream=\"unix:/nowhere/x.sock\",pm=\"static\"} 1".to_owned(),
+            format!("fpm=\"shop\",pool=\"all\",upstream=\"{upstream}\",pm=\"ondemand\"}} 1"),
+            "fpm=\"shop\",pool=\"one\",upstream=\"127.0.0.1:9001\",pm=\"dynamic\"} 1".to_owned(),
+            "fpm=\"shop\",pool=\"socket\",upstream=\"unix:/nowhere/x.sock\",pm=\"static\"} 1".to_owned(),
         ]
     };
     let info = |serve: &Serve| rows(&serve.scrape(), "badgateway_fpm_pool_info");

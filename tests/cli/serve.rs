@@ -107,13 +107,13 @@ fn a_recorded_machine_is_shown_as_it_was() {
     let (proc, cgroup) = (fixtures.join("proc"), fixtures.join("cgroup"));
     let args = ["--access-log", text(&log), "--path.procfs", text(&proc), "--path.cgroup", text(&cgroup)];
     let serve = Serve::start(&args);
-    serve.until(|serve| serve.scrape().contains("badgateway_fpm_up{pool=\"www\"}"));
+    serve.until(|serve| serve.scrape().contains("badgateway_fpm_up{fpm=\"8.2\",pool=\"www\"}"));
     let page = serve.scrape();
     check_metrics(&page);
     // What depends on this machine or on the moment is left out: netlink, installed PHP-FPM, time.
     let families =
-        ["fpm_", "memory_", "oom_kills_", "cpu_throttled_", "pressure_", "tcp_listen_", "observed{"];
-    let moving = ["saturated_seconds", "queue_limit", "observed{what=\"backlogs\"}"];
+        ["fpm_", "memory_", "oom_kills_", "cpu_throttled_", "pressure_", "tcp_listen_", "collector_success{"];
+    let moving = ["saturated_seconds", "queue_limit", "collector_success{collector=\"backlogs\"}"];
     let lines = page.lines().filter(|line| {
         let name = line.strip_prefix("badgateway_").unwrap_or_default();
         families.iter().any(|family| name.starts_with(family))
@@ -131,17 +131,20 @@ fn a_recorded_machine_is_shown_as_it_was() {
 #[test]
 fn a_configuration_may_be_named_and_the_state_directory_comes_from_the_environment() {
     let dir = tempfile::tempdir().unwrap();
-    let (log, config) = (dir.path().join("a.log"), dir.path().join("php-fpm.conf"));
+    let (log, config) = (dir.path().join("a.log"), dir.path().join("shop/php-fpm.conf"));
     append(&log, b"");
+    std::fs::create_dir(config.parent().unwrap()).unwrap();
     let pool = "[global]\nerror_log = /nowhere/fpm.log\n[named]\nuser = nobody\nlisten = /nowhere/named.sock\n\
                 pm = static\npm.max_children = 7\n";
     append(&config, pool.as_bytes());
     let state = dir.path().join("state");
     let args = ["--access-log", text(&log), "--fpm-config", text(&config)];
     let serve = Serve::start_in(&args, &[("STATE_DIRECTORY", text(&state))]);
-    serve.until(|serve| serve.scrape().contains("badgateway_fpm_workers_limit{pool=\"named\"} 7\n"));
+    serve.until(|serve| {
+        serve.scrape().contains("badgateway_fpm_workers_limit{fpm=\"shop\",pool=\"named\"} 7\n")
+    });
     let page = serve.scrape();
-    assert!(page.contains("badgateway_fpm_up{pool=\"named\"} 0\n"), "it does not run");
+    assert!(page.contains("badgateway_fpm_up{fpm=\"shop\",pool=\"named\"} 0\n"), "it does not run");
     assert!(page.contains("badgateway_state_durable 1\n") && state.join("mark").exists());
 }
 

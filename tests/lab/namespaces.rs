@@ -74,14 +74,19 @@ fn two_containers_with_one_path_are_two() {
     let start = |file: &str| contained(&at("php-fpm.conf"), &at(file)).expect("PHP-FPM starts");
     let exporter = exporter(Path::new(env!("CARGO_BIN_EXE_badgateway")), root, &[]).expect("the exporter");
     let upstream = |file: &str| format!("unix:{}.sock", at(file).display());
-    // Up, limit and idle workers, by the label under which the pool of that socket must be.
-    let seen = |page: &Scrape, label: &str, file: &str| {
-        let of = |family: &str| page.value(family, &[("pool", label)]);
-        page.value("badgateway_fpm_pool_info", &[("pool", label), ("upstream", &upstream(file))])?;
-        let idle = page.value("badgateway_fpm_workers", &[("pool", label), ("state", "idle")]);
-        Some((of("badgateway_fpm_up"), of("badgateway_fpm_workers_limit"), idle))
+    // The master's name, and up, limit and idle workers, of the pool of that socket. Both are called `ns_www`.
+    let seen = |page: &Scrape, file: &str| {
+        let fpm = page.label(
+            "badgateway_fpm_pool_info",
+            &[("pool", "ns_www"), ("upstream", &upstream(file))],
+            "fpm",
+        )?;
+        let labels = [("fpm", fpm), ("pool", "ns_www")];
+        let of = |family: &str| page.value(family, &labels);
+        let idle = page.value("badgateway_fpm_workers", &[labels[0], labels[1], ("state", "idle")]);
+        Some((fpm.to_owned(), (of("badgateway_fpm_up"), of("badgateway_fpm_workers_limit"), idle)))
     };
-    let other = format!("ns_www ({})", upstream("two"));
+    let names = std::cell::RefCell::new(std::collections::BTreeMap::new());
     let until = |what: &str, one: Option<f64>, two: Option<f64>| {
         let state =
             |up: Option<f64>, limit: f64| up.map(|up| (Some(up), Some(limit), (up > 0.0).then_some(limit)));
@@ -89,7 +94,19 @@ fn two_containers_with_one_path_are_two() {
         let mut last = None;
         let found = wait_for(what, Duration::from_secs(15), || {
             let page = exporter.scrape().ok()?;
-            last = Some((seen(&page, "ns_www", "one"), seen(&page, &other, "two")));
+            let both = ["one", "two"].map(|file| seen(&page, file));
+            for (file, (fpm, _)) in
+                ["one", "two"].iter().zip(&both).filter_map(|(file, seen)| Some((*file, seen.clone()?)))
+            {
+                let before = names.borrow_mut().insert(file, fpm.clone());
+                assert!(
+                    before.is_none_or(|before| before == fpm),
+                    "a name has changed: {:?}",
+                    names.borrow()
+                );
+            }
+            let [one, two] = both.map(|seen| seen.map(|(_, state)| state));
+            last = Some((one, two));
             (last == Some(expected)).then_some(())
         });
         assert!(found.is_ok(), "{what}: {last:?} instead of {expected:?}");
@@ -104,6 +121,8 @@ fn two_containers_with_one_path_are_two() {
     let one = start("one");
     until("the first again", Some(1.0), Some(1.0));
     drop((one, two));
+    let names: std::collections::BTreeSet<_> = names.into_inner().into_values().collect();
+    assert_eq!(names.len(), 2, "two masters have two names: {names:?}");
     say("namespaces: two PHP-FPM with one path in two mount namespaces are two, over a restart");
 }
 
@@ -140,7 +159,7 @@ fn what_hidepid_hides_is_absent_and_not_zero() {
         page.value("badgateway_fpm_pool_info", &[("pool", "hidden")]).map(|_| page)
     })
     .expect("a page");
-    assert_eq!(page.value("badgateway_observed", &[("what", "processes")]), Some(0.0));
+    assert_eq!(page.value("badgateway_collector_success", &[("collector", "processes")]), Some(0.0));
     let of = |family: &str| page.value(&format!("badgateway_fpm_{family}"), &[("pool", "hidden")]);
     // The sockets are seen, so it is up, and nobody is served.
     let busy = page.value("badgateway_fpm_workers", &[("pool", "hidden"), ("state", "busy")]);

@@ -58,7 +58,7 @@ fn page(machines: u32, number: u64) -> String {
             let labels = format!("server=\"shop\",code=\"{}\"", code(status));
             let _ = writeln!(page, "badgateway_http_responses_total{{{at},{labels}}} {value}");
         }
-        let info = format!("pool=\"www\",{upstream},pm=\"static\"");
+        let info = format!("fpm=\"8.2\",pool=\"www\",{upstream},pm=\"static\"");
         let up = u8::from(!is_down);
         let many = number * 500;
         let _ = write!(
@@ -67,15 +67,15 @@ fn page(machines: u32, number: u64) -> String {
              badgateway_upstream_seconds_count{{{at},{upstream},phase=\"response\"}} {many}\n\
              badgateway_build_info{{{at},version=\"1\"}} 1\n\
              badgateway_fpm_pool_info{{{at},{info}}} 1\n\
-             badgateway_fpm_up{{{at},pool=\"www\"}} {up}\n\
-             badgateway_fpm_saturation_ratio{{{at},pool=\"www\"}} 0.3\n\
-             badgateway_fpm_listen_queue{{{at},pool=\"www\"}} 0\n\
-             badgateway_fpm_listen_queue_peak{{{at},pool=\"www\"}} 0\n\
-             badgateway_fpm_listen_queue_limit{{{at},pool=\"www\"}} 511\n\
+             badgateway_fpm_up{{{at},fpm=\"8.2\",pool=\"www\"}} {up}\n\
+             badgateway_fpm_saturation_ratio{{{at},fpm=\"8.2\",pool=\"www\"}} 0.3\n\
+             badgateway_fpm_listen_queue{{{at},fpm=\"8.2\",pool=\"www\"}} 0\n\
+             badgateway_fpm_listen_queue_peak{{{at},fpm=\"8.2\",pool=\"www\"}} 0\n\
+             badgateway_fpm_listen_queue_limit{{{at},fpm=\"8.2\",pool=\"www\"}} 511\n\
              badgateway_log_readable{{{at},log=\"a\"}} 1\n\
              badgateway_log_bytes_unread{{{at},log=\"a\"}} 0\n\
              badgateway_log_lines_total{{{at},log=\"a\",result=\"parsed\"}} {many}\n\
-             badgateway_observed{{{at},what=\"processes\"}} 1\n\
+             badgateway_collector_success{{{at},collector=\"processes\"}} 1\n\
              badgateway_state_durable{{{at}}} 1\n"
         );
     }

@@ -51,7 +51,7 @@ fn durable(serve: &Serve) -> bool {
 }
 
 fn set_aside(serve: &Serve, reason: &str) -> u64 {
-    sum(&counters(&serve.scrape()), "state_set_aside_total", reason)
+    sum(&counters(&serve.scrape()), "state_files_rejected_total", reason)
 }
 
 #[test]

@@ -165,7 +165,7 @@ pub trait RootCauseSink {
     /// The root cause of a response.
     fn root(&mut self, verdict: &Verdict, root: RootCause);
     /// How a worker ended that was killed.
-    fn killed(&mut self, pool: Id, reason: ExitReason);
+    fn killed(&mut self, fpm: Id, pool: Id, reason: ExitReason);
 }
 
 impl Roots {
@@ -296,7 +296,11 @@ impl Roots {
             {
                 death.root = RootCause::WorkerOomKilled;
             }
-            answers.killed(kill.pool, if oom { ExitReason::Oom } else { ExitReason::Sigkill });
+            answers.killed(
+                topology.fpm_of(kill.log),
+                kill.pool,
+                if oom { ExitReason::Oom } else { ExitReason::Sigkill },
+            );
         }
     }
 

@@ -19,7 +19,7 @@ const KEPT: Local = 120;
 pub struct Place {
     /// Its name, as PHP-FPM's log has it.
     pub pool: Id,
-    /// Itself, among pools of the same name.
+    /// Which pool this is, among those of the same name.
     pub key: PoolKey,
     /// The log of its master, if that is read.
     pub log: Option<LogId>,
@@ -38,10 +38,12 @@ pub struct Topology {
     pub places: HashMap<Id, Place>,
     /// Whether all PHP-FPM of this machine are known: then an address without a pool is a wrong one.
     pub complete: bool,
-    /// Whether any pool is known.
+    /// Whether any pool runs or listens: one that is only configured is no evidence that another address is wrong.
     pub any: bool,
     /// In which cgroup the master of each log is.
     pub groups: HashMap<LogId, GroupKey>,
+    /// Short name of the master that writes each log.
+    pub fpms: HashMap<LogId, Id>,
     /// The servers of each of nginx's groups that is known, by the group's name.
     pub members: HashMap<Id, Vec<Id>>,
     /// To which upstreams nginx keeps connections, from its configuration.
@@ -49,6 +51,11 @@ pub struct Topology {
 }
 
 impl Topology {
+    /// The master that writes a log.
+    pub(in crate::attribute) fn fpm_of(&self, log: LogId) -> Id {
+        self.fpms.get(&log).copied().unwrap_or(Id::NONE)
+    }
+
     /// Where a failure happened.
     pub(super) fn site(&self, question: &PendingRootCause) -> Site<'_> {
         match self.places.get(&question.upstream) {

@@ -13,7 +13,7 @@ impl RootCauseSink for Told {
         self.roots.push(root);
     }
 
-    fn killed(&mut self, _: Id, reason: ExitReason) {
+    fn killed(&mut self, _: Id, _: Id, reason: ExitReason) {
         self.exits.push(reason);
     }
 }

@@ -129,7 +129,7 @@ impl Sink for Report {
         *self.failures.entry((cause, upstream, outcome)).or_default() += 1;
     }
 
-    fn exit(&mut self, pool: Id, reason: ExitReason) {
+    fn exit(&mut self, _fpm: Id, pool: Id, reason: ExitReason) {
         *self.exits.entry((pool, reason)).or_default() += 1;
     }
 

@@ -13,7 +13,7 @@ mod upstream;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ pub struct NginxConfig {
     /// Servers to which connections are kept open, by how long an idle one is, and on which nginx does not repeat a
     /// POST: spelled as in [`Upstream::servers`].
     pub kept: BTreeMap<String, Duration>,
+    /// Where FastCGI requests go: addresses as `$upstream_addr` has them, those of a group's servers for its name.
+    pub fastcgi: BTreeSet<String>,
     /// Everything that was read, as paths of ours, with the directories that includes searched: when one of these
     /// changes, the configuration may have changed.
     pub files: Vec<PathBuf>,
@@ -43,5 +45,21 @@ pub fn read(path: &Path, root: &Path) -> Result<NginxConfig, ConfigError> {
         main.into_iter().filter(|directive| directive.name == "http").flat_map(|http| http.block).collect();
     let upstreams: Vec<_> =
         http.iter().filter(|directive| directive.name == "upstream").map(Upstream::of).collect();
-    Ok(NginxConfig { kept: keepalive::servers(&http, &upstreams), upstreams, files })
+    let mut fastcgi = BTreeSet::new();
+    fastcgi_targets(&http, &upstreams, &mut fastcgi);
+    Ok(NginxConfig { kept: keepalive::servers(&http, &upstreams), upstreams, fastcgi, files })
+}
+
+/// What every `fastcgi_pass` leads to; one with a variable in it is left out.
+fn fastcgi_targets(block: &[load::Directive], upstreams: &[Upstream], out: &mut BTreeSet<String>) {
+    for directive in block {
+        if directive.name == "fastcgi_pass" {
+            match upstreams.iter().find(|upstream| upstream.name == directive.arg()) {
+                Some(group) => out.extend(group.servers.iter().cloned()),
+                None if directive.arg().contains('$') => {}
+                None => _ = out.insert(upstream::logged(directive.arg())),
+            }
+        }
+        fastcgi_targets(&directive.block, upstreams, out);
+    }
 }

@@ -3,8 +3,8 @@
 use super::{Case, START, gauge, rising, series, steady};
 use crate::promtool::Series;
 
-const POOL: &str = r#"pool="www""#;
-const LABELS: &str = r#"pool="www",upstream="unix:/run/php/www.sock",pm="static""#;
+const POOL: &str = r#"fpm="8.2",pool="www""#;
+const LABELS: &str = r#"fpm="8.2",pool="www",upstream="unix:/run/php/www.sock",pm="static""#;
 const UPSTREAM: &str = r#"upstream="unix:/run/php/www.sock""#;
 
 /// A pool that is up, and what is said of it.
@@ -32,9 +32,9 @@ fn all_down(second: &str) -> Vec<Series> {
     let two = [("www", "0"), ("blog", second)];
     let mut all = Vec::new();
     for (name, up) in two {
-        let labels = format!(r#"pool="{name}",upstream="unix:/run/php/{name}.sock",pm="static""#);
+        let labels = format!(r#"fpm="8.2",pool="{name}",upstream="unix:/run/php/{name}.sock",pm="static""#);
         all.push(series("badgateway_fpm_pool_info", labels, "1+0x400"));
-        all.push(series("badgateway_fpm_up", format!("pool=\"{name}\""), gauge("1", up, 8)));
+        all.push(series("badgateway_fpm_up", format!("fpm=\"8.2\",pool=\"{name}\""), gauge("1", up, 8)));
     }
     all
 }

@@ -44,7 +44,7 @@ fn zero(name: &'static str, labels: &str, steps: u32) -> Vec<Series> {
 pub(super) fn cases() -> Vec<Case> {
     let unread = |bytes| vec![series("badgateway_log_bytes_unread", LOG, gauge("0", bytes, 30))];
     let counted = |name, labels: &str, by| vec![series(name, labels, rising(by, 1))];
-    let what = r#"what="processes""#;
+    let what = r#"collector="processes""#;
     vec![
         case(
             "BadgatewayLogUnreadable",
@@ -104,8 +104,8 @@ pub(super) fn cases() -> Vec<Case> {
         case(
             "BadgatewayCannotObserve",
             what,
-            zero("badgateway_observed", what, 50),
-            zero("badgateway_observed", what, 40),
+            zero("badgateway_collector_success", what, 50),
+            zero("badgateway_collector_success", what, 40),
             Some(START + 600),
             START + 645,
             1100,

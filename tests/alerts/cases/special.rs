@@ -129,7 +129,7 @@ fn a_badgateway_that_is_gone_is_missed() {
         ),
         run(
             "BadgatewayAbsent is silent",
-            [base(), vec![series("badgateway_fpm_up", r#"pool="www""#, steady(0.0))]].concat(),
+            [base(), vec![series("badgateway_fpm_up", r#"fpm="8.2",pool="www""#, steady(0.0))]].concat(),
             vec![expect(900, "BadgatewayAbsent", vec![])],
         ),
     ];

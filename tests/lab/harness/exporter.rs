@@ -146,6 +146,16 @@ impl Scrape {
         found.next().map(|(_, value)| *value)
     }
 
+    /// A label of the first series of a family that has these labels.
+    #[allow(dead_code, reason = "the demo does not")]
+    pub(crate) fn label(&self, family: &str, labels: &[(&str, &str)], wanted: &str) -> Option<&str> {
+        let samples = self.families.get(family).into_iter().flatten();
+        let mut found = samples.filter(|(sample, _)| {
+            labels.iter().all(|(name, value)| sample.get(*name).is_some_and(|found| found == value))
+        });
+        found.next()?.0.get(wanted).map(String::as_str)
+    }
+
     /// Every label value on the page.
     pub(crate) fn label_values(&self) -> impl Iterator<Item = &str> {
         self.families.values().flatten().flat_map(|(labels, _)| labels.values().map(String::as_str))
