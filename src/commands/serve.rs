@@ -71,8 +71,12 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
         timings: true,
         offset: zone::here(),
     };
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Start)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        // Answers are made one after the other; each more thread would have a heap of its own.
+        .max_blocking_threads(1)
+        .enable_all()
+        .build()
+        .map_err(ServeError::Start)?;
     // Bound before anything is read: a port that is taken is said at once.
     let listener = runtime.block_on(async { web::bind(&args.listen) })?;
     let address = listener.local_addr().map_err(ServeError::Start)?;

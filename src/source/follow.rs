@@ -159,8 +159,8 @@ impl Follower {
         }
     }
 
-    /// The next block of whole lines, each ending in `\n`, never empty; `None` when there is nothing to read
-    /// now. Files are read oldest first.
+    /// The next block of whole lines, each ending in `\n`; `None` when there is nothing to read now. Files are read
+    /// oldest first. The block is empty while a line without end is passed over.
     ///
     /// # Errors
     ///

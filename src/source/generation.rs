@@ -35,9 +35,12 @@ pub enum Upto {
     End,
 }
 
+/// Bytes of a line without end that are passed over at a time.
+const PASSED_OVER: u64 = 16 << 20;
+
 /// What a read came to.
 pub(super) enum Step {
-    /// Whole lines, at this place of the buffer.
+    /// Whole lines, at this place of the buffer; none while a line without end is passed over.
     Block(Range<usize>),
     /// Nothing more within the limit.
     Nothing,
@@ -276,9 +279,14 @@ impl Generation {
         self.file.as_ref()
     }
 
-    /// Reads on until there are whole lines.
+    /// Reads on until there are whole lines. Of a line without end, which is passed over, it gives an empty block now and
+    /// then: other logs, scrapes and a stop must not wait for it.
     pub(super) fn read(&mut self, buf: &mut Buffer, upto: Upto) -> io::Result<Step> {
+        let begun = self.pos;
         loop {
+            if self.carry.is_skipping() && self.pos - begun >= PASSED_OVER {
+                return Ok(Step::Block(0..0));
+            }
             let want = match upto {
                 Upto::End => BLOCK,
                 Upto::Mark => {

@@ -69,7 +69,14 @@ fn we_read_what_nginx_reads() {
     let file = dir.join("main.conf");
     let both = |http: &str| {
         let http = http.replace("@dir@", &dir.display().to_string());
-        let text = format!("pid {}/pid;\nevents {{}}\nhttp {{ access_log off;\n{http}\n}}\n", dir.display());
+        // nginx -T makes its directories for temporary files, by default below one that only root may write.
+        let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .map(|module| format!("{module}_temp_path {}/{module};", dir.display()))
+            .join("\n");
+        let text = format!(
+            "pid {}/pid;\nevents {{}}\nhttp {{ access_log off;\n{temporary}\n{http}\n}}\n",
+            dir.display()
+        );
         fs::write(&file, text).unwrap();
         (theirs(&program, dir, &file), read(&file, Path::new("/")))
     };

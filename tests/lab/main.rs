@@ -21,6 +21,7 @@ mod harness;
 mod idle;
 mod load;
 mod namespaces;
+mod outage;
 mod saturation;
 mod stand;
 mod upstream;
