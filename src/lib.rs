@@ -12,6 +12,7 @@
 //! - `attribute`: pure; records in, one verdict for each failed response out.
 //! - [`ledger`]: counters and their label sets, and the state directory.
 //! - `export`: numbers as text for Prometheus.
+//! - `view`: what the engine publishes, typed.
 //! - `engine`: the thread that owns inputs, attribution and counters.
 //! - `web`: serves what the engine publishes.
 //! - `config`: the command line.
@@ -35,5 +36,6 @@ pub mod runbooks;
 pub mod sample;
 pub mod source;
 pub mod topology;
+mod view;
 pub mod vocabulary;
 mod web;

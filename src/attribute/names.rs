@@ -4,6 +4,7 @@
 //! line) can never grow memory or the page without bound; what is above the cap counts as `other`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -34,7 +35,7 @@ impl Id {
 #[derive(Debug)]
 pub struct Interner {
     ids: HashMap<Box<[u8]>, Id>,
-    texts: Vec<Box<str>>,
+    texts: Vec<Arc<str>>,
     cap: usize,
     overflowed: u64,
     /// Names seen lately, by a cheap hash: a host's lines share a few servers and upstreams.
@@ -98,13 +99,20 @@ impl Interner {
         (0..u32::try_from(self.texts.len()).unwrap_or(u32::MAX)).map(Id)
     }
 
+    /// The text of an id, shared.
+    pub fn shared(&self, id: Id) -> Arc<str> {
+        let text = self.texts.get(id.index()).or(self.texts.first());
+        text.map_or_else(|| "".into(), Arc::clone)
+    }
+
     /// The text of an id.
     pub fn text(&self, id: Id) -> &str {
         self.texts.get(id.index()).map_or("", |text| text)
     }
 
     fn save(&self) -> SavedInterner {
-        SavedInterner { texts: self.texts[2..].to_vec(), overflowed: self.overflowed }
+        let texts = self.texts[2..].iter().map(|text| Box::from(&**text)).collect();
+        SavedInterner { texts, overflowed: self.overflowed }
     }
 
     /// Ids are positions, so the names come back under the ids they had.
@@ -114,7 +122,7 @@ impl Interner {
         for text in saved.texts {
             let id = Id(u32::try_from(interner.texts.len()).unwrap_or(Id::OTHER.0));
             interner.ids.insert(text.as_bytes().into(), id);
-            interner.texts.push(text);
+            interner.texts.push(text.into());
         }
         interner
     }

@@ -175,7 +175,7 @@ fn engine(
     };
     ledger.compat = args.compat_phpfpm;
     if persist.is_some() {
-        ledger.count_set_aside(&set_aside);
+        ledger.count_rejected(&set_aside);
     }
     let inputs = Inputs::open(&args.logs, from, saved, clock.now(), &messages)?;
     Ok(Engine { inputs, attributor, ledger, persist, binder: TopologyBinder::new(board), clock, messages })

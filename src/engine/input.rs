@@ -9,9 +9,10 @@ use super::Message;
 use super::merge::{Live, Reader, Stream};
 use crate::attribute::logs::{AccessLog, Log};
 use crate::attribute::{Attributor, Sink};
-use crate::ledger::{LogState, SavedCounts, SavedInput};
+use crate::ledger::{SavedCounts, SavedInput};
 use crate::record::stamp::Local;
 use crate::source::{FollowSet, Follower, OpenError, ReadFrom, Status, Stdin, Upto};
+use crate::view::LogState;
 
 /// The name of standard input among the logs.
 pub(super) const STDIN: &str = "-";

@@ -10,10 +10,11 @@ use super::merge::{Buffers, Streams};
 use crate::attribute::logs::{AccessLog, ErrorLog, FpmLog};
 use crate::attribute::{Attributor, Sink};
 use crate::config::flags::LogArgs;
-use crate::ledger::{LogState, SavedInput};
+use crate::ledger::SavedInput;
 use crate::record::format::Format;
 use crate::record::stamp::Local;
 use crate::source::{OpenError, ReadFrom, Upto};
+use crate::view::LogState;
 
 /// All logs, by kind.
 pub struct Inputs {

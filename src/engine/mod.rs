@@ -8,6 +8,7 @@ pub mod persist;
 pub mod topology_binder;
 pub mod zone;
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
@@ -20,9 +21,10 @@ use persist::Persist;
 use topology_binder::TopologyBinder;
 
 use crate::attribute::Attributor;
-use crate::ledger::{Ledger, Snapshot, State};
+use crate::ledger::{Ledger, State};
 use crate::sample::remembered::Remembered;
 use crate::source::Waker;
+use crate::view::View;
 
 /// Between two polls of logs that move. A scrape looks by itself, so this only bounds the backlog.
 const BUSY: Duration = Duration::from_millis(250);
@@ -44,7 +46,7 @@ pub enum Message {
     /// A log moved: look now.
     Wake,
     /// Drain, then give the numbers.
-    Snapshot(oneshot::Sender<Snapshot>),
+    Snapshot(oneshot::Sender<Arc<View>>),
     /// End.
     Stop,
 }
@@ -116,7 +118,7 @@ impl Engine {
                     self.poll(DRAIN, &mut buffers);
                     self.commit(&mut committed, true, Instant::now());
                     // Who asked may have gone; that is no concern of ours.
-                    let _ = answer.send(self.snapshot());
+                    let _ = answer.send(self.view());
                 }
                 Ok(Message::Wake) => watched = false,
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
@@ -181,9 +183,9 @@ impl Engine {
         State { attribution: self.attributor.save(), counters: self.ledger.save(), access, error, fpm }
     }
 
-    fn snapshot(&mut self) -> Snapshot {
+    fn view(&mut self) -> Arc<View> {
         self.ledger.logs = self.inputs.states();
         self.binder.show(&mut self.attributor, &mut self.ledger);
-        self.ledger.snapshot(&self.attributor.names)
+        Arc::new(self.ledger.view(&self.attributor.names))
     }
 }

@@ -1,28 +1,14 @@
-//! Families to Prometheus' text format 0.0.4, through the registry of the `prometheus` crate.
+//! The body of a scrape, compressed for who asks.
 
-use std::io::Write;
+use std::io::{self, Write};
+use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use prometheus::core::{Collector, Desc};
-use prometheus::proto::MetricFamily;
-use prometheus::{Encoder, Registry, TextEncoder};
+use prometheus::{Encoder, TextEncoder};
 
-/// Families that are complete already. The registry checks and sorts them.
-struct Ready {
-    descriptions: Vec<Desc>,
-    families: Vec<MetricFamily>,
-}
-
-impl Collector for Ready {
-    fn desc(&self) -> Vec<&Desc> {
-        self.descriptions.iter().collect()
-    }
-
-    fn collect(&self) -> Vec<MetricFamily> {
-        self.families.clone()
-    }
-}
+use super::{metrics, process};
+use crate::view::View;
 
 /// Whether a client takes gzip (`q=0` refuses it).
 pub fn wants_gzip(accept: &str) -> bool {
@@ -34,31 +20,24 @@ pub fn wants_gzip(accept: &str) -> bool {
     })
 }
 
-/// The body of a scrape.
-pub fn text(
-    snapshot: Vec<MetricFamily>,
-    process: Vec<MetricFamily>,
-    gzip: bool,
-) -> Result<Vec<u8>, prometheus::Error> {
-    let registry = Registry::new();
-    let families: Vec<_> = snapshot.into_iter().chain(process).collect();
-    let descriptions = families
-        .iter()
-        .map(|family| {
-            let labels = family.get_metric().first().map(|metric| metric.get_label()).unwrap_or_default();
-            let labels = labels.iter().map(|pair| pair.name().to_owned()).collect();
-            Desc::new(family.name().to_owned(), family.help().to_owned(), labels, Default::default())
-        })
-        .collect::<Result<_, _>>()?;
-    registry.register(Box::new(Ready { descriptions, families }))?;
-    let mut body = Vec::new();
-    TextEncoder::new().encode(&registry.gather(), &mut body)?;
-    if !gzip {
-        return Ok(body);
-    }
+/// The body of a scrape. `procfs` is where our own process is looked up.
+///
+/// # Errors
+/// When our own families cannot be encoded.
+pub fn text(view: &View, procfs: &Path) -> Result<Vec<u8>, prometheus::Error> {
+    let mut body = metrics::page(view).into_bytes();
+    TextEncoder::new().encode(&process::families(procfs), &mut body)?;
+    Ok(body)
+}
+
+/// The same as gzip.
+///
+/// # Errors
+/// None that writing into memory could have.
+pub fn gzip(body: &[u8]) -> io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 8), Compression::fast());
-    encoder.write_all(&body)?;
-    Ok(encoder.finish()?)
+    encoder.write_all(body)?;
+    encoder.finish()
 }
 
 #[cfg(test)]

@@ -1,4 +1,6 @@
 //! Numbers as text for Prometheus.
 
 pub mod encode;
-pub mod process;
+mod metrics;
+mod process;
+mod text;

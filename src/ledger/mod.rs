@@ -1,56 +1,31 @@
 //! The counters: what was seen, by label.
 //!
-//! Plain numbers that one thread owns. A [`Ledger::snapshot`] is what is shown. With a state directory it is
+//! Plain numbers that one thread owns. A [`Ledger::view`] is what is shown. With a state directory it is
 //! shown only when the [`State`] it is of, counters together with read positions, has been committed.
 
-mod compat;
-mod histogram;
-mod initial_series;
-mod observed;
+mod publish;
 mod saved;
-mod snapshot;
 pub mod store;
+mod sums;
+
+pub use sums::family;
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::attribute::{Id, Names, Sink, Verdict};
+use crate::attribute::{Id, Sink, Verdict};
 use crate::vocabulary::{Cause, ExitReason, FAILED_CODES, Outcome, Phase, RootCause};
 
 use crate::sample::machine::{CounterDelta, Machine};
-use crate::sample::remembered::Remembered;
+use crate::sample::remembered::{self, Remembered};
+use crate::view::{Histogram, History, LogState};
 
-use histogram::Histogram;
 pub use saved::{SavedCounters, SavedCounts, SavedInput, State};
-pub use snapshot::Snapshot;
 
-/// Most (server, upstream) pairs: each has some 35 series of `http_errors_total`.
+/// Most (server, upstream) pairs: each begins with some 20 series of `http_errors_total`.
 const MOST_PAIRS: usize = 1000;
 
 /// Why a state that is whole was not used: what is in it is no state of ours.
 pub const NOT_UNDERSTOOD: &str = "content";
-
-/// The state of one log, as it is shown.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct LogState {
-    /// Its path.
-    pub log: String,
-    /// Lines understood.
-    pub parsed: u64,
-    /// Lines not understood.
-    pub unparsed: u64,
-    /// Lines skipped for their length.
-    pub oversized: u64,
-    /// Bytes not read yet; `None` when it is no longer followed.
-    pub unread: Option<u64>,
-    /// Bytes that can never be read.
-    pub lost: u64,
-    /// How often an unknown number of bytes may have been lost.
-    pub gaps: u64,
-    /// Unix time of the last read in seconds; 0: never.
-    pub last_read: u64,
-    /// Whether it can be read now; `None` when it is no longer followed.
-    pub readable: Option<bool>,
-}
 
 /// All counters.
 #[derive(Debug)]
@@ -68,8 +43,12 @@ pub struct Ledger {
     known: Vec<Vec<bool>>,
     pairs: usize,
     pairs_overflowed: u64,
-    observed: observed::Sums,
+    observed: sums::Sums,
     gains: u64,
+    /// Failed responses of the last day.
+    history: History,
+    /// Upstreams that were seen, by their ids: their failed attempts begin at 0.
+    attempted: Vec<bool>,
     /// Pools to be known again after a restart.
     pub remembered: Vec<Remembered>,
     remembered_changes: u64,
@@ -78,7 +57,7 @@ pub struct Ledger {
     /// The `phpfpm_*` families are wanted, too.
     pub compat: bool,
     /// State files that could not be used, by reason.
-    set_aside: BTreeMap<String, u64>,
+    rejected: BTreeMap<String, u64>,
     /// Whether what is shown is on disk; `None`: there is no state directory.
     pub durable: Option<bool>,
     /// The logs, refreshed before each snapshot.
@@ -98,13 +77,15 @@ impl Default for Ledger {
             pairs: 0,
             known: Vec::new(),
             pairs_overflowed: 0,
-            observed: observed::Sums::new(),
+            observed: sums::Sums::new(),
+            history: History::default(),
+            attempted: Vec::new(),
             gains: 0,
             remembered: Vec::new(),
             remembered_changes: 0,
             machine: Machine::default(),
             compat: false,
-            set_aside: BTreeMap::new(),
+            rejected: BTreeMap::new(),
             durable: None,
             logs: Vec::new(),
         };
@@ -114,15 +95,10 @@ impl Default for Ledger {
 }
 
 impl Ledger {
-    /// What is shown, by family.
-    pub fn snapshot(&self, names: &Names) -> Snapshot {
-        snapshot::take(self, names)
-    }
-
     /// Something that is observed has increased.
     pub fn gain(&mut self, gain: CounterDelta) {
         self.gains += u64::from(gain.by > 0.0);
-        observed::add(&mut self.observed, gain);
+        sums::add(&mut self.observed, gain);
     }
 
     /// Other pools are to be known again after a restart.
@@ -142,12 +118,12 @@ impl Ledger {
     }
 
     /// There is a state directory: its series exist from the start. `reasons`: why files in it could not be used.
-    pub fn count_set_aside(&mut self, reasons: &[&str]) {
+    pub fn count_rejected(&mut self, reasons: &[&str]) {
         for known in store::Reason::COUNTED.map(store::Reason::word).iter().chain(&[NOT_UNDERSTOOD]) {
-            self.set_aside.entry((*known).to_owned()).or_default();
+            self.rejected.entry((*known).to_owned()).or_default();
         }
         for reason in reasons {
-            *self.set_aside.entry((*reason).to_owned()).or_default() += 1;
+            *self.rejected.entry((*reason).to_owned()).or_default() += 1;
         }
     }
 
@@ -159,10 +135,34 @@ impl Ledger {
         })
     }
 
+    fn is_known(&self, server: Id, upstream: Id) -> bool {
+        self.known.get(server.index()).and_then(|row| row.get(upstream.index())) == Some(&true)
+    }
+
+    fn has_attempts(&self, upstream: Id) -> bool {
+        self.attempted.get(upstream.index()) == Some(&true)
+    }
+
+    /// An upstream is seen in either log.
+    fn start_attempts(&mut self, upstream: Id) {
+        let at = upstream.index();
+        if at >= self.attempted.len() {
+            self.attempted.resize(at + 1, false);
+        }
+        self.attempted[at] = true;
+    }
+
+    /// A pool is known.
+    pub fn start_exits(&mut self, fpm: Id, pool: Id) {
+        for reason in ExitReason::ALL {
+            self.exits.entry((fpm, pool, *reason)).or_default();
+        }
+    }
+
     /// The pair that a pair is counted as.
     fn pair_of(&mut self, server: Id, upstream: Id) -> (Id, Id) {
         let (pair, row, column) = ((server, upstream), server.index(), upstream.index());
-        if self.known.get(row).and_then(|row| row.get(column)) == Some(&true) {
+        if self.is_known(server, upstream) {
             return pair;
         }
         if self.pairs >= MOST_PAIRS {
@@ -170,7 +170,7 @@ impl Ledger {
             return (Id::OTHER, Id::OTHER);
         }
         self.pairs += 1;
-        self.start_pair(server, upstream);
+        self.start_attempts(upstream);
         if row >= self.known.len() {
             self.known.resize_with(row + 1, Vec::new);
         }
@@ -208,6 +208,7 @@ impl Sink for Ledger {
     fn error(&mut self, verdict: &Verdict) {
         let (server, upstream) = self.pair_of(verdict.server, verdict.upstream);
         *self.errors.entry((server, upstream, verdict.status, verdict.cause)).or_default() += 1;
+        self.history.add(remembered::now() / 60, verdict.cause);
     }
 
     fn root(&mut self, verdict: &Verdict, root: RootCause) {
@@ -215,7 +216,7 @@ impl Sink for Ledger {
     }
 
     fn failure(&mut self, upstream: Id, cause: Cause, outcome: Outcome) {
-        self.start_failures(upstream, outcome);
+        self.start_attempts(upstream);
         *self.failures.entry((upstream, cause, outcome)).or_default() += 1;
     }
 

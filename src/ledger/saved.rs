@@ -11,9 +11,9 @@ use crate::sample::machine::Counted;
 use crate::source::SavedSet;
 use crate::vocabulary::{Cause, ExitReason, Outcome, Phase, RootCause};
 
-use super::histogram::Histogram;
-use super::{Ledger, observed};
+use super::{Ledger, sums};
 use crate::sample::remembered::Remembered;
+use crate::view::Histogram;
 
 /// Everything that a restart must not lose.
 #[derive(Debug, Serialize, Deserialize)]
@@ -92,13 +92,13 @@ pub struct SavedCounters {
     /// Pools that were seen running.
     #[serde(default)]
     remembered: Vec<Remembered>,
-    #[serde(default)]
-    set_aside: Vec<(String, u64)>,
+    #[serde(default, rename = "set_aside")]
+    rejected: Vec<(String, u64)>,
 }
 
 /// A state of 0.1 has no master's name with its pools.
 fn with_fpm(what: Counted, mut labels: Vec<String>) -> Vec<String> {
-    if labels.len() + 1 == observed::family(what).labels.len() {
+    if labels.len() + 1 == sums::family(what).labels.len() {
         labels.insert(0, String::new());
     }
     labels
@@ -132,7 +132,7 @@ impl Ledger {
                 .map(|((what, labels), sum)| (*what, labels.clone(), *sum))
                 .collect(),
             remembered: self.remembered.clone(),
-            set_aside: self.set_aside.iter().map(|(reason, count)| (reason.clone(), *count)).collect(),
+            rejected: self.rejected.iter().map(|(reason, count)| (reason.clone(), *count)).collect(),
         }
     }
 
@@ -150,7 +150,7 @@ impl Ledger {
             ledger.roots.insert((upstream, code, root), count);
         }
         for (upstream, cause, outcome, count) in saved.failures {
-            ledger.start_failures(upstream, outcome);
+            ledger.start_attempts(upstream);
             ledger.failures.insert((upstream, cause, outcome), count);
         }
         for (at, phases) in saved.seconds {
@@ -167,7 +167,7 @@ impl Ledger {
         let observed = saved.observed.into_iter();
         ledger.observed = observed.map(|(what, labels, sum)| ((what, with_fpm(what, labels)), sum)).collect();
         ledger.remembered = saved.remembered;
-        ledger.set_aside.extend(saved.set_aside);
+        ledger.rejected.extend(saved.rejected);
         ledger
     }
 }

@@ -46,7 +46,7 @@ pub(super) struct Memory {
 const SAVED_EVERY: u64 = 3600;
 
 /// The wall clock in Unix seconds.
-pub(super) fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 

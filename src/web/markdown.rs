@@ -2,7 +2,6 @@
 
 use pulldown_cmark::{CowStr, Event, Options, Parser, html};
 
-use super::page::escape;
 use crate::runbooks::{self, Runbook};
 
 /// Renders a runbook. The name of another one, written as code, becomes a link to it. HTML is shown as it is written,
@@ -22,8 +21,8 @@ pub(super) fn render(text: &str) -> String {
 }
 
 fn link(name: &str) -> CowStr<'static> {
-    let name = escape(name);
-    format!("<a href=\"/runbooks/{name}\"><code>{name}</code></a>").into()
+    let link = maud::html! { a href={ "/runbooks/" (name) } { code { (name) } } };
+    link.into_string().into()
 }
 
 #[cfg(test)]

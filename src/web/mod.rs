@@ -25,14 +25,14 @@ use axum::routing::get;
 use bytes::Bytes;
 use tokio::net::TcpListener;
 
-use crate::export::{encode, process};
-use crate::ledger::Snapshot;
+use crate::export::encode;
+use crate::view::View;
 use clients::Clients;
 pub use listen::{ServerError, bind};
 use shared::{Answers, NoAnswer};
 
 /// Asks the engine for a snapshot.
-pub type Ask = shared::Ask<Snapshot>;
+pub type Ask = shared::Ask<Arc<View>>;
 
 /// What is made of a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,7 +47,7 @@ enum Made {
 
 /// What the handlers share.
 pub struct App {
-    answers: Answers<Snapshot, Made>,
+    answers: Answers<Arc<View>, Made>,
     clients: Arc<Clients>,
     telemetry_path: String,
     ready: AtomicBool,
@@ -59,11 +59,12 @@ impl App {
     pub fn new(ask: Ask, telemetry_path: &str, procfs: PathBuf, connections: usize) -> Arc<App> {
         let clients = Clients::new(connections);
         let path = telemetry_path.to_owned();
-        let render = move |snapshot: &Snapshot, made: Made| match made {
-            Made::Page => Ok(page::render(snapshot, &path).into()),
-            Made::Text | Made::Gzip => {
-                let body = encode::text(snapshot.clone(), process::families(&procfs), made == Made::Gzip);
-                body.map(Bytes::from).map_err(|error| error.to_string())
+        let render = move |view: &Arc<View>, made: Made| match made {
+            Made::Page => Ok(page::render(view, &path).into()),
+            Made::Text => encode::text(view, &procfs).map(Bytes::from).map_err(|error| error.to_string()),
+            Made::Gzip => {
+                let body = encode::text(view, &procfs).map_err(|error| error.to_string())?;
+                encode::gzip(&body).map(Bytes::from).map_err(|error| error.to_string())
             }
         };
         let stuck = clients.clone();

@@ -1,89 +1,110 @@
 //! `/`: what failed since the start, readable without Prometheus.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
-use crate::ledger::Snapshot;
-use crate::vocabulary::Cause;
-use crate::vocabulary::families;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use crate::sample::remembered;
+use crate::view::View;
+use crate::vocabulary::{Cause, code};
 
 /// Renders the page.
-pub(super) fn render(snapshot: &Snapshot, telemetry_path: &str) -> String {
-    let mut rows: BTreeMap<(String, String, String), f64> = BTreeMap::new();
-    for family in snapshot.iter().filter(|family| family.name() == families::HTTP_ERRORS.name) {
-        for metric in family.get_metric() {
-            let count = metric.get_counter().get_value();
-            let label = |name: &str| {
-                let pair = metric.get_label().iter().find(|pair| pair.name() == name);
-                pair.map(|pair| pair.value().to_owned()).unwrap_or_default()
-            };
-            if count > 0.0 {
-                *rows.entry((label("code"), label("cause"), label("upstream"))).or_default() += count;
-            }
-        }
+pub(super) fn render(view: &View, telemetry_path: &str) -> String {
+    let mut rows: BTreeMap<(u16, Cause, &str), u64> = BTreeMap::new();
+    for row in view.errors.iter().filter(|row| row.count > 0) {
+        *rows.entry((row.code, row.cause, &row.upstream)).or_default() += row.count;
     }
     let mut rows: Vec<_> = rows.into_iter().collect();
-    rows.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let mut out = String::from(HEAD);
-    if rows.is_empty() {
-        out.push_str("<p>No failed response since the start.</p>");
-    } else {
-        out.push_str(
-            "<table><tr><th>count<th>code<th>cause<th>upstream<th>what it means, and what to do first</tr>",
-        );
-        for ((code, word, upstream), count) in &rows {
-            let cause = Cause::ALL.iter().find(|cause| cause.word() == word);
-            let (meaning, fix) = cause.map_or(("", ""), |cause| (cause.meaning(), cause.fix()));
-            let runbook = cause.map_or(String::new(), |cause| format!("/{}", cause.alert()));
-            let _ = write!(
-                out,
-                "<tr><td class=n>{count}<td>{}<td><b>{}</b><td><code>{}</code><td>{}<br><i>{}</i><br><a href=\"/runbooks{}\">runbook</a></tr>",
-                escape(code),
-                escape(word),
-                escape(upstream),
-                escape(meaning),
-                escape(fix),
-                escape(&runbook)
-            );
+    rows.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let body = html! {
+        h1 { "Badgateway" }
+        @if !view.logs.iter().any(|log| log.readable == Some(true)) {
+            p.bad { "No log can be read at present, so nothing is known of failures. Badgateway's own log says why." }
+        } @else if rows.is_empty() {
+            p { "No failed response since the start." }
         }
-        out.push_str("</table>");
-    }
-    let _ = write!(
-        out,
-        "<p><a href=\"{}\">metrics</a> · <a href=\"/runbooks\">runbooks</a> · <a href=\"/-/healthy\">healthy</a> · <a href=\"/-/ready\">ready</a> · version {}</p>",
-        escape(telemetry_path),
-        env!("CARGO_PKG_VERSION")
-    );
-    out
+        @if !rows.is_empty() {
+            p { (view.history.failed(60, remembered::now() / 60)) " failed responses in the last hour. Since the start, by what nginx saw:" }
+            @for ((status, cause, upstream), count) in &rows {
+                section {
+                    h2 { (count) " × " (code(*status)) " " (cause.word()) }
+                    @if !upstream.is_empty() { p { code { (upstream) } } }
+                    p { (cause.meaning()) }
+                    p { i { (cause.fix()) } " " a href={ "/runbooks/" (cause.alert()) } { "runbook" } }
+                }
+            }
+        }
+        @let unreadable: Vec<_> = view.logs.iter().filter(|log| log.readable == Some(false)).collect();
+        @if !unreadable.is_empty() {
+            h2 { "Logs that cannot be read" }
+            ul { @for log in unreadable { li { code { (log.log) } } } }
+        }
+        p {
+            a href=(telemetry_path) { "metrics" } " · " a href="/runbooks" { "runbooks" } " · "
+            a href="/-/healthy" { "healthy" } " · " a href="/-/ready" { "ready" }
+            " · version " (env!("CARGO_PKG_VERSION"))
+        }
+    };
+    document("Badgateway", &body)
 }
 
-const HEAD: &str = "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>\
-<title>Badgateway</title><style>body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem}\
-table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;padding:.4rem .8rem .4rem 0;border-bottom:1px solid #ccc}\
-.n{text-align:right;font-variant-numeric:tabular-nums}code{word-break:break-all}@media(prefers-color-scheme:dark){body{background:#111;color:#ddd}a{color:#8cf}}</style>\
-<h1>Badgateway</h1><p>Failed responses since the start, by what nginx saw.</p>";
-
-/// Text as it may stand in HTML.
-pub(super) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+/// A whole page for people: nothing in it comes from elsewhere, and it is never wider than the screen.
+pub(super) fn document(title: &str, body: &Markup) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width";
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body { (body) }
+        }
+    };
+    page.into_string()
 }
+
+const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;margin:1rem auto;max-width:46rem;padding:0 1rem;overflow-wrap:anywhere}\
+h1{font-size:1.5rem;line-height:1.2;margin:1rem 0 .5rem}h2{font-size:1.15rem;margin:1.6rem 0 .3rem;border-bottom:1px solid #ccc}\
+section p{margin:.2rem 0}pre{background:#f3f3f3;padding:.6rem .8rem;white-space:pre-wrap;border-radius:.3rem}\
+code{font:.9em/1.45 ui-monospace,monospace}ol,ul{padding-left:1.4rem}li{margin:.4rem 0}dt{font-weight:600;margin-top:.6rem}dd{margin:0}\
+table{border-collapse:collapse}td,th{text-align:left;vertical-align:top;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #ccc}\
+.note,.bad{background:#fff6d6;padding:.5rem .8rem;border-radius:.3rem}\
+@media(prefers-color-scheme:dark){body{background:#111;color:#ddd}a{color:#8cf}pre{background:#222}h2,td,th{border-color:#444}.note,.bad{background:#332b00}}";
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attribute::{Names, Sink, Verdict};
-    use crate::ledger::Ledger;
+    use crate::view::{Errors, LogState};
+
+    fn view(readable: Option<bool>) -> View {
+        View {
+            logs: vec![LogState { log: "a.log".into(), readable, ..LogState::default() }],
+            ..View::default()
+        }
+    }
 
     #[test]
     fn failures_show_with_their_fix_and_names_are_escaped() {
-        let (mut ledger, mut names) = (Ledger::default(), Names::default());
-        assert!(render(&ledger.snapshot(&names), "/metrics").contains("No failed response"));
-        let upstream = names.upstreams.id(b"<script>");
-        let server = names.servers.id(b"");
-        ledger.error(&Verdict { status: 502, cause: Cause::BacklogFull, server, upstream, at: 0 });
-        let page = render(&ledger.snapshot(&names), "/metrics");
-        assert!(page.contains("backlog_full") && page.contains(Cause::BacklogFull.meaning()));
+        let mut view = view(Some(true));
+        assert!(render(&view, "/metrics").contains("No failed response"));
+        let (server, upstream) = ("".into(), "<script>".into());
+        view.errors.push(Errors { server, upstream, code: 502, cause: Cause::BacklogFull, count: 3 });
+        let page = render(&view, "/metrics");
+        assert!(
+            page.contains("3 × 502 backlog_full") && page.contains(Cause::BacklogFull.meaning()),
+            "{page}"
+        );
         assert!(page.contains("href=\"/runbooks/Nginx502PoolSaturated\""));
         assert!(page.contains("&lt;script&gt;") && !page.contains("<script>"));
+    }
+
+    #[test]
+    fn who_can_read_nothing_does_not_say_that_nothing_failed() {
+        for readable in [Some(false), None] {
+            let page = render(&view(readable), "/metrics");
+            assert!(page.contains("nothing is known") && !page.contains("No failed response"), "{page}");
+        }
     }
 }

@@ -13,6 +13,7 @@ pub(crate) fn promtool() -> Command {
 pub(crate) type Series = (&'static str, String, String);
 
 /// What must hold of `ALERTS{alertstate="firing"}`.
+#[derive(Clone)]
 pub(crate) struct Expect {
     /// Seconds after the start.
     pub(crate) at: u32,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-const ORDER: [&str; 14] = [
+const ORDER: [&str; 15] = [
     "vocabulary",
     "address",
     "source",
@@ -12,6 +12,7 @@ const ORDER: [&str; 14] = [
     "topology",
     "sample",
     "attribute",
+    "view",
     "ledger",
     "engine",
     "export",

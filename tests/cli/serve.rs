@@ -68,10 +68,12 @@ fn every_cause_starts_at_zero_and_promtool_accepts_the_scrape() {
     });
     let scrape = serve.scrape();
     let zero = |series: &str| assert!(scrape.contains(&format!("{series} 0\n")), "{series} is not 0");
-    zero("badgateway_http_errors_total{server=\"\",upstream=\"\",code=\"502\",cause=\"backlog_full\"}");
-    zero(
-        "badgateway_http_root_causes_total{upstream=\"unix:/srv/webhost/labo/run/rtt.sock\",code=\"502\",root_cause=\"fpm_stopped\"}",
-    );
+    zero("badgateway_http_errors_total{server=\"\",upstream=\"\",code=\"502\",cause=\"nginx_return\"}");
+    let socket = "server=\"lab.test\",upstream=\"unix:/srv/webhost/labo/run/rtt.sock\",code=\"502\"";
+    zero(&format!("badgateway_http_errors_total{{{socket},cause=\"socket_missing\"}}"));
+    let impossible =
+        |line: &&str| line.contains("upstream=\"unix:") && line.ends_with("cause=\"tls_failure\"} 0");
+    assert_eq!(scrape.lines().find(impossible), None, "no TLS on a unix socket");
     let failed = ["500", "502", "503", "504", "009"]
         .map(|code| serve.sum("badgateway_http_responses_total", &[&format!("code=\"{code}\"")]));
     assert_eq!(serve.sum("badgateway_http_errors_total", &[]), failed.iter().sum::<f64>());

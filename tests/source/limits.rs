@@ -55,7 +55,7 @@ fn a_line_of_64_mib_is_counted_once_and_the_next_is_right() {
 #[test]
 fn a_line_without_end_lets_others_have_their_turn() {
     const LEN: u64 = 256 * 1024 * 1024;
-    let mut lab = Lab::new();
+    let lab = Lab::new();
     File::create(lab.path("log")).unwrap().set_len(LEN).unwrap();
     let mut log = lab.follow("log", ReadFrom::Start);
     log.check(lab.now);

@@ -135,3 +135,55 @@ fn a_badgateway_that_is_gone_is_missed() {
     ];
     test("Badgateway is gone", STEP, &runs);
 }
+
+/// Series that are not there before their first failure; `unless` a target itself was away, which makes nothing new.
+#[test]
+fn a_series_that_begins_above_zero_fires_like_one_that_rose() {
+    let upstream = r#"upstream="unix:/w.sock",code="502""#;
+    let failing = |errors: &str, roots: &str, build: &str| {
+        vec![
+            series("badgateway_build_info", r#"version="1""#, build),
+            series("badgateway_http_responses_total", r#"server="a",code="200""#, steady(100.0)),
+            series(
+                "badgateway_http_errors_total",
+                format!(r#"server="a",{upstream},cause="connection_reset""#),
+                errors,
+            ),
+            series(
+                "badgateway_http_root_causes_total",
+                format!(r#"{upstream},root_cause="worker_crashed""#),
+                roots,
+            ),
+        ]
+    };
+    let always = "1+0x400";
+    let at = |at: u32, firing: Vec<String>| Expect {
+        at,
+        matchers: r#"alertname="Nginx502WorkerCrashed""#.to_owned(),
+        firing,
+    };
+    let own = || {
+        vec![format!(
+            r#"alertname="Nginx502WorkerCrashed",{MACHINE},upstream="unix:/w.sock",severity="critical",component="php-fpm""#
+        )]
+    };
+    let run = |name: &str, input, expects| Run {
+        name: name.to_owned(),
+        step: STEP,
+        targets: vec![(MACHINE.to_owned(), input)],
+        expects,
+    };
+    // One burst of a hundred at 600 s: it is seen while it is in the window, and then no more.
+    let burst = [at(585, vec![]), at(660, own()), at(900, vec![])];
+    let runs = [
+        run("rose from 0", failing("0+0x39 100+0x200", "0+0x39 100+0x200", always), burst.to_vec()),
+        run("root cause born at 100", failing("0+0x39 100+0x200", "_x40 100+0x200", always), burst.to_vec()),
+        run("both born at 100", failing("_x40 100+0x200", "_x40 100+0x200", always), burst.to_vec()),
+        run(
+            "the target was away",
+            failing("900+0x19 _x40 900+0x200", "900+0x19 _x40 900+0x200", "1+0x19 _x40 1+0x200"),
+            vec![at(285, vec![]), at(915, vec![]), at(960, vec![]), at(1080, vec![])],
+        ),
+    ];
+    test("births", STEP, &runs);
+}

@@ -1,0 +1,161 @@
+//! What the engine publishes: every number of one moment, typed and immutable.
+//!
+//! `/metrics` and the pages are functions of it; nothing reads labels back out of rendered text. Names are shared with
+//! the interner, so that a view of a thousand pools costs no copy of their names.
+
+mod histogram;
+mod history;
+
+use std::sync::Arc;
+
+pub use histogram::Histogram;
+pub use history::History;
+
+use crate::sample::machine::{Counted, Machine};
+use crate::vocabulary::{Cause, ExitReason, Outcome, Phase, RootCause};
+
+/// A label value.
+pub type Name = Arc<str>;
+
+/// Responses of one server with one status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Responses {
+    /// `$server_name`; empty where the log does not tell.
+    pub server: Name,
+    /// `$status`.
+    pub code: u16,
+    /// Lines of access logs.
+    pub count: u64,
+}
+
+/// Failed responses by what nginx saw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Errors {
+    /// `$server_name`.
+    pub server: Name,
+    /// The peer that decided, or a group; empty for none.
+    pub upstream: Name,
+    /// `$status`.
+    pub code: u16,
+    /// What nginx saw.
+    pub cause: Cause,
+    /// How many.
+    pub count: u64,
+}
+
+/// Failed responses by what broke them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RootCauses {
+    /// The peer that decided.
+    pub upstream: Name,
+    /// `$status`.
+    pub code: u16,
+    /// What broke them.
+    pub root: RootCause,
+    /// How many.
+    pub count: u64,
+}
+
+/// Failed attempts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failures {
+    /// The peer.
+    pub upstream: Name,
+    /// What nginx saw.
+    pub cause: Cause,
+    /// What became of the request.
+    pub outcome: Outcome,
+    /// How many.
+    pub count: u64,
+}
+
+/// How long attempts took.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seconds {
+    /// The peer.
+    pub upstream: Name,
+    /// Which part of the attempt.
+    pub phase: Phase,
+    /// In seconds.
+    pub histogram: Histogram,
+}
+
+/// Ends of workers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exits {
+    /// Short name of the master; empty when the log belongs to none that is known.
+    pub fpm: Name,
+    /// The pool.
+    pub pool: Name,
+    /// How they ended.
+    pub reason: ExitReason,
+    /// How many.
+    pub count: u64,
+}
+
+/// The state of one log.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LogState {
+    /// Its path.
+    pub log: String,
+    /// Lines understood.
+    pub parsed: u64,
+    /// Lines not understood.
+    pub unparsed: u64,
+    /// Lines skipped for their length.
+    pub oversized: u64,
+    /// Bytes not read yet; `None` when it is no longer followed.
+    pub unread: Option<u64>,
+    /// Bytes that can never be read.
+    pub lost: u64,
+    /// How often an unknown number of bytes may have been lost.
+    pub gaps: u64,
+    /// Unix time of the last read in seconds; 0: never.
+    pub last_read: u64,
+    /// Whether it can be read now; `None` when it is no longer followed.
+    pub readable: Option<bool>,
+}
+
+/// Label values that were counted as `other`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Overflow {
+    /// Of `server`, and of pairs of server and upstream.
+    pub server: u64,
+    /// Of `upstream`.
+    pub upstream: u64,
+    /// Of `pool`.
+    pub pool: u64,
+}
+
+/// Everything that is published, as it was at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    /// By server and status.
+    pub responses: Vec<Responses>,
+    /// By what nginx saw; those that may happen and did not are there with 0.
+    pub errors: Vec<Errors>,
+    /// By what broke them; only what happened.
+    pub roots: Vec<RootCauses>,
+    /// By what became of the request; those that may happen and did not are there with 0.
+    pub failures: Vec<Failures>,
+    /// By peer and phase.
+    pub seconds: Vec<Seconds>,
+    /// By pool and reason.
+    pub exits: Vec<Exits>,
+    /// Sums of what the sampler saw increase, by the label values of their family.
+    pub sums: Vec<(Counted, Vec<String>, f64)>,
+    /// Failed responses of the last day, by the minute.
+    pub history: History,
+    /// The machine as it was sampled last.
+    pub machine: Machine,
+    /// The logs, in order of their names.
+    pub logs: Vec<LogState>,
+    /// Names that found no place.
+    pub overflow: Overflow,
+    /// Whether all of this is safe in the state directory; `None`: there is none.
+    pub durable: Option<bool>,
+    /// State files that could not be used, by reason; empty without a state directory.
+    pub rejected: Vec<(String, u64)>,
+    /// The `phpfpm_*` families are wanted, too.
+    pub compat: bool,
+}
