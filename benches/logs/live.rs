@@ -1,5 +1,6 @@
 //! `badgateway serve` on logs that are written at full speed, one `write()` for each line as nginx does.
 
+use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -23,7 +24,9 @@ pub(crate) fn run(dir: &Path, time: Duration, goals: &mut Goals) {
     let alone = |name: &str| Writer::new(dir, name).write(time / 3);
     let before = alone("before");
     let mut writer = Writer::new(dir, "live");
-    let exporter = Exporter::start(dir);
+    let (access, error) = (dir.join("live.access.log"), dir.join("live.error.log"));
+    let logs = ["--access-log".as_ref(), access.as_os_str(), "--error-log".as_ref(), error.as_os_str()];
+    let exporter = Exporter::start(&logs);
     let at_start = cpu_of(exporter.child.id());
     let written = writer.write(time);
     // The scrape drains the logs; so its own cost is in, and so is every line.
@@ -113,7 +116,7 @@ impl Writer {
 }
 
 /// The running exporter; stopped when dropped.
-struct Exporter {
+pub(crate) struct Exporter {
     child: Child,
     address: String,
 }
@@ -126,12 +129,10 @@ impl Drop for Exporter {
 }
 
 impl Exporter {
-    fn start(dir: &Path) -> Self {
+    pub(crate) fn start(args: &[&OsStr]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_badgateway"))
-            .args(["serve", "--read-from", "start", "--web.listen-address", "127.0.0.1:0", "--access-log"])
-            .arg(dir.join("live.access.log"))
-            .arg("--error-log")
-            .arg(dir.join("live.error.log"))
+            .args(["serve", "--read-from", "start", "--web.listen-address", "127.0.0.1:0"])
+            .args(args)
             .env("TZ", "UTC")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -152,7 +153,7 @@ impl Exporter {
     }
 
     /// The sum of `badgateway_http_responses_total`.
-    fn responses(&self) -> u64 {
+    pub(crate) fn responses(&self) -> u64 {
         let answer = self.get("/metrics");
         let samples = answer.lines().filter(|line| line.starts_with("badgateway_http_responses_total{"));
         samples
@@ -160,11 +161,22 @@ impl Exporter {
             .sum()
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     fn get(&self, path: &str) -> String {
+        String::from_utf8(self.ask(path, "")).expect("text")
+    }
+
+    /// An answer with its head. `headers` are further lines of the request.
+    pub(crate) fn ask(&self, path: &str, headers: &str) -> Vec<u8> {
         let mut stream = TcpStream::connect(&self.address).expect("the exporter listens");
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n").expect("a request");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n{headers}\r\n")
+            .expect("a request");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).expect("an answer");
         answer
     }
 }

@@ -164,7 +164,7 @@ fn a_series_that_begins_above_zero_fires_like_one_that_rose() {
     };
     let own = || {
         vec![format!(
-            r#"alertname="Nginx502WorkerCrashed",{MACHINE},upstream="unix:/w.sock",severity="critical",component="php-fpm""#
+            r#"alertname="Nginx502WorkerCrashed",{MACHINE},upstream="unix:/w.sock",severity="critical",component="nginx""#
         )]
     };
     let run = |name: &str, input, expects| Run {
