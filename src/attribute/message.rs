@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use crate::record::error::{Action, Context, Level};
+use crate::record::error::{self, Action, Context, Head, Level};
 use crate::record::search;
 
 use crate::vocabulary::{Cause, RootCause};
@@ -90,6 +90,7 @@ const TABLE: &[(&str, Rule)] = &[
     ("upstream sent more data", Rule::Nothing),
     ("upstream sent data after", Rule::Nothing),
     ("upstream sent too big early hints", Rule::Nothing),
+    ("upstream server temporarily disabled", Rule::Nothing),
     ("upstream sent ", Rule::Upstream(Cause::InvalidResponse)),
     ("upstream violated ", Rule::Upstream(Cause::InvalidResponse)),
     ("upstream rejected request with error ", Rule::Upstream(Cause::InvalidResponse)),
@@ -153,6 +154,18 @@ const TABLE: &[(&str, Rule)] = &[
     ("mkdir() \"", Rule::File),
     ("rename() \"", Rule::File),
     ("pread() \"", Rule::File),
+    // Frequent and without a word of a client's: they are here because they end at their line feed.
+    ("access forbidden by rule", Rule::Nothing),
+    ("an upstream response is buffered to a temporary file ", Rule::Nothing),
+    ("a client request body is buffered to a temporary file ", Rule::Nothing),
+    ("client closed ", Rule::Nothing),
+    ("client prematurely closed connection", Rule::Nothing),
+    ("client timed out", Rule::Nothing),
+    ("client intended to send too large body: ", Rule::Nothing),
+    ("client sent plain HTTP request to HTTPS port", Rule::Nothing),
+    ("epoll_wait() reported that client prematurely closed connection", Rule::Nothing),
+    ("kevent() reported that client prematurely closed connection", Rule::Nothing),
+    ("no user/password was provided for basic authentication", Rule::Nothing),
 ];
 
 /// A message that was recognised by its first bytes.
@@ -166,6 +179,54 @@ pub fn recognise(level: Level, body: &[u8]) -> Option<Recognised> {
     }
     let rule = rule(body).or_else(|| starts_with_variable(body)).map(Recognised)?;
     (!matches!(rule.0, Rule::Nothing)).then_some(rule)
+}
+
+/// Whether an entry ends at its first line feed: it has a message of the table without a word of a client's or a
+/// script's, a whole tail, and no line feed can be in its request. What nginx says outside of a connection does so too.
+pub fn is_closed(head: &Head<'_>) -> bool {
+    if head.level == Level::Debug {
+        return false;
+    }
+    if head.connection.is_none() {
+        return true;
+    }
+    match fixed(head.body) {
+        Some(tail) => error::is_closed_tail(tail),
+        None => is_keepalive_closed(head.body),
+    }
+}
+
+/// Whether the message is nginx's own up to the tail.
+pub fn is_fixed(body: &[u8]) -> bool {
+    fixed(body).is_some()
+}
+
+/// The tail behind a message that is read from the left and is nginx's own.
+fn fixed(body: &[u8]) -> Option<&[u8]> {
+    let rule = rule(body).or_else(|| starts_with_variable(body))?;
+    let (message, tail) = body.split_at(search::find(body, error::TAIL)?);
+    let own = match rule {
+        Rule::File | Rule::Stderr => false,
+        // The name of a zone is the configuration's.
+        Rule::Own(Cause::NginxLimit) => {
+            let message = message.strip_suffix(b", dry run").unwrap_or(message);
+            message.strip_suffix(b"\"").is_some_and(|rest| rest.iter().filter(|b| **b == b'"').count() == 1)
+        }
+        // A client's or an upstream's words stand in quotes.
+        _ => memchr::memchr(b'"', message).is_none(),
+    };
+    own.then_some(tail)
+}
+
+/// `client 127.0.0.1 closed keepalive connection`, which has no tail.
+fn is_keepalive_closed(body: &[u8]) -> bool {
+    let address = body.strip_prefix(b"client ").and_then(|rest| {
+        let at = search::find(rest, b" closed keepalive connection")?;
+        let more = &rest[at + 28..];
+        (more.is_empty() || more.starts_with(b" (") && more.ends_with(b")") && more.len() < 80)
+            .then_some(&rest[..at])
+    });
+    address.is_some_and(|address| address.iter().all(|b| b.is_ascii_hexdigit() || b".:unix".contains(b)))
 }
 
 type Row = (&'static [u8], Rule);

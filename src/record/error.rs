@@ -10,6 +10,7 @@
 //! and never searched from the right. The same grammar is written by OpenResty, Tengine, Angie and
 //! ingress-nginx, on every libc: numbers are read, texts are not.
 
+use super::percent;
 use super::scan;
 use super::search;
 use super::stamp::{self, Local};
@@ -18,6 +19,9 @@ use super::stamp::{self, Local};
 pub const MAX_ENTRY: usize = 2048;
 /// The same limit in OpenResty.
 pub const MAX_ENTRY_OPENRESTY: usize = 4096;
+
+/// Where the fields of a connection begin.
+pub const TAIL: &[u8] = b", client: ";
 
 /// Severity, mildest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -168,6 +172,8 @@ pub struct Context<'a> {
     pub subrequest: bool,
     /// `upstream: "…"`, from its schema on.
     pub upstream: Option<Upstream<'a>>,
+    /// Written in stream{}: no request of HTTP belongs to it.
+    pub stream: bool,
 }
 
 /// A request line in an error entry.
@@ -211,6 +217,7 @@ pub fn context(body: &[u8], cut: bool) -> Context<'_> {
         request: None,
         subrequest: false,
         upstream: None,
+        stream: false,
     };
     if let Some(fields) = fields {
         context.read_fields(fields, cut);
@@ -246,7 +253,8 @@ impl<'a> Context<'a> {
         };
         self.client = Some(client);
         let Some((server, rest)) = split(rest, b", request: \"") else {
-            self.server = (!cut).then_some(rest);
+            self.stream = is_stream(rest);
+            self.server = (!cut && !self.stream).then_some(rest);
             return;
         };
         self.server = Some(server);
@@ -262,10 +270,58 @@ impl<'a> Context<'a> {
                 .find_map(|next| search::find(rest, next).map(|at| &rest[at + 1..]))
                 .unwrap_or_default();
         }
-        if let Some(value) = rest.strip_prefix(b", upstream: \"") {
+        if let Some(value) = rest.strip_prefix(b", upstream: \"")
+            // Two of them: the first may be the subrequest's own text.
+            && !(self.subrequest && search::find(value, b"\", upstream: \"").is_some())
+        {
             self.upstream = upstream(value, cut);
         }
     }
+}
+
+/// Whether a tail (from its `, client: ` on) has all its fields, each in its place and closed.
+pub fn is_whole_tail(tail: &[u8]) -> bool {
+    whole_tail(tail).is_some()
+}
+
+/// Whether, besides, no line feed can be in it and it is the only one up to the end of its line.
+pub fn is_closed_tail(tail: &[u8]) -> bool {
+    whole_tail(tail).is_some_and(|request| {
+        !request.is_some_and(percent::holds_line_end) && search::find(&tail[1..], TAIL).is_none()
+    })
+}
+
+/// The request line in the last tail of a text.
+pub fn last_request(text: &[u8]) -> Option<&[u8]> {
+    let tail = &text[search::rfind(text, TAIL)?..];
+    let (_, rest) = split(tail, b", request: \"")?;
+    let (request, _) = request(rest, true);
+    (!request.cut).then_some(request.line)
+}
+
+/// The request of a tail that is whole; `Some(None)`: it is whole and has none.
+fn whole_tail(tail: &[u8]) -> Option<Option<&[u8]>> {
+    const FIELDS: [&[u8]; 4] = [b", subrequest: \"", b", upstream: \"", b", host: \"", b", referrer: \""];
+    let (client, rest) = split(tail.strip_prefix(TAIL)?, b", server: ")?;
+    if scan::holds(client, b'"') {
+        return None;
+    }
+    let Some((_, rest)) = split(rest, b", request: \"") else {
+        // Before a request has been read, or in stream{}.
+        return (!rest.contains(&b'"') || is_stream(rest)).then_some(None);
+    };
+    // As of an entry that may be cut: without a closing quote it is not whole.
+    let (request, fields) = request(rest, true);
+    let closed = fields.ends_with(b"\"") && FIELDS.iter().any(|field| fields.starts_with(field));
+    (!request.cut && (fields.is_empty() || closed)).then_some(Some(request.line))
+}
+
+/// Whether these fields are of stream{}, which counts bytes and has no requests.
+pub fn is_stream(fields: &[u8]) -> bool {
+    search::rfind(fields, b", bytes from/to client:").is_some_and(|at| {
+        let counts = &fields[at + 2..];
+        search::find(counts, b", bytes from/to upstream:").is_some() && !counts.contains(&b'"')
+    })
 }
 
 fn split<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
