@@ -6,7 +6,7 @@ use super::pending::{Evidence, WaitingEntry};
 use super::root_cause::{PendingRootCause, Target};
 use super::{Attributor, Id, Sink, settle};
 use crate::record::entries::Entry;
-use crate::record::error::Context;
+use crate::record::error::{Context, Head};
 use crate::vocabulary::{Cause, Outcome, RootCause};
 
 /// A waiting entry, by its place in the order of arrival.
@@ -22,7 +22,7 @@ struct Named {
 /// Only an entry whose fields are nginx's for certain makes a name; others may use one that is known.
 fn name(entry: &Entry<'_>, fixed: bool, names: &mut Interner, text: Option<&[u8]>) -> Id {
     match text {
-        Some(text) if (fixed || entry.whole) && !entry.shadowed => names.of_entry(text),
+        Some(text) if entry.fields || fixed && !entry.shadowed => names.of_entry(text),
         Some(text) => names.known(text).unwrap_or(Id::NONE),
         None => Id::NONE,
     }
@@ -61,6 +61,8 @@ impl Attributor {
         };
         let fixed = entry.closed || message::is_fixed(head.body);
         let ambiguous = !fixed && entry.is_ambiguous();
+        // What may be a client's words in full, tail included, is believed no more than what stands inside of them.
+        let shadowed = entry.shadowed || !fixed && !entry.fields;
         let mut context = entry.context();
         if context.stream {
             return (Meaning::Nothing, None);
@@ -93,13 +95,17 @@ impl Attributor {
         let truncated = context.action.after_header()
             && matches!(evidence, Evidence::Failure(Cause::ResponseTruncated | Cause::NginxResources));
         // What is told at once can be told only once.
-        let at_once = truncated && !entry.shadowed || !self.options.access_log || head.connection.is_none();
+        let at_once = truncated && !shadowed || !self.options.access_log || head.connection.is_none();
         if provisional && at_once {
+            return (meaning, None);
+        }
+        if shadowed && context.request.is_none() && self.options.access_log {
+            // It labels a response only by its request.
             return (meaning, None);
         }
         let (Some(connection), false) = (head.connection, at_once) else {
             if let Evidence::Failure(cause) = evidence {
-                self.tell(entry, cause, truncated, (named.upstream, fastcgi), sink);
+                self.tell((head, shadowed), cause, truncated, (named.upstream, fastcgi), sink);
             }
             return (meaning, None);
         };
@@ -120,7 +126,7 @@ impl Attributor {
             rescued: false,
             // Evidence has no outcome of its own.
             counted: !matches!(evidence, Evidence::Failure(_)),
-            shadowed: entry.shadowed,
+            shadowed,
             taken: false,
         };
         if let Some(oldest) = self.pending.push(waiting) {
@@ -132,15 +138,15 @@ impl Attributor {
     /// A failure that waits for no access line.
     fn tell(
         &mut self,
-        entry: &Entry<'_>,
+        (head, shadowed): (&Head<'_>, bool),
         cause: Cause,
         truncated: bool,
         (upstream, fastcgi): (Id, Option<bool>),
         sink: &mut impl Sink,
     ) {
-        let Some(connection) = entry.head.connection else {
+        let Some(connection) = head.connection else {
             // Outside of a connection: the resolver of an upstream zone.
-            if !entry.shadowed {
+            if !shadowed {
                 sink.failure(upstream, cause, Outcome::Background);
             }
             return;
@@ -149,12 +155,12 @@ impl Attributor {
             return sink.failure(upstream, cause, Outcome::Unmatched);
         }
         sink.failure(upstream, cause, Outcome::Truncated);
-        if entry.shadowed {
+        if shadowed {
             return;
         }
-        self.kept.cut(entry.head.pid, connection);
+        self.kept.cut(head.pid, connection);
         if self.options.fpm && fastcgi != Some(false) {
-            let at = entry.head.at;
+            let at = head.at;
             self.roots.ask(PendingRootCause {
                 verdict: None,
                 at,

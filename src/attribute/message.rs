@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use crate::record::error::{self, Action, Context, Head, Level};
+use crate::record::error::{self, Action, Context, Head, Level, MAX_ENTRY};
 use crate::record::search;
 
 use crate::vocabulary::{Cause, RootCause};
@@ -196,6 +196,9 @@ pub fn is_closed(head: &Head<'_>) -> bool {
     }
 }
 
+/// `2026/11/20 15:00:28 [error] 1234567#1234567: *12345678901234567890 `
+const LONGEST_HEAD: usize = 80;
+
 /// Whether the message is nginx's own up to the tail.
 pub fn is_fixed(body: &[u8]) -> bool {
     fixed(body).is_some()
@@ -212,8 +215,16 @@ fn fixed(body: &[u8]) -> Option<&[u8]> {
             let message = message.strip_suffix(b", dry run").unwrap_or(message);
             message.strip_suffix(b"\"").is_some_and(|rest| rest.iter().filter(|b| **b == b'"').count() == 1)
         }
-        // A client's or an upstream's words stand in quotes.
-        _ => memchr::memchr(b'"', message).is_none(),
+        // A client's or an upstream's words stand in quotes. An upstream's, a header of it, hold no line feed.
+        _ => match memchr::memrchr(b'"', message) {
+            None => true,
+            Some(at) if matches!(rule, Rule::Upstream(_) | Rule::Own(Cause::TlsFailure)) => {
+                let own = &message[at + 1..];
+                let own = own.strip_prefix(b" headers at the same time").unwrap_or(own);
+                own.starts_with(b" while ") && body.len() + LONGEST_HEAD < MAX_ENTRY
+            }
+            Some(_) => false,
+        },
     };
     own.then_some(tail)
 }

@@ -53,8 +53,8 @@ pub struct Entry<'a> {
     pub closed: bool,
     /// It may be text inside the entry before it.
     pub shadowed: bool,
-    /// Its end is known: what looks like its fields is not text that goes on in the next line.
-    pub whole: bool,
+    /// What looks like its fields is nginx's, not text that goes on in the next line.
+    pub fields: bool,
 }
 
 impl<'a> Entry<'a> {
@@ -120,6 +120,8 @@ struct Window {
     end: usize,
     /// The entry may itself be text of the one before it.
     shadowed: bool,
+    /// And that one can end with a line that looks like a closed entry.
+    doubt: bool,
     /// Closed entries behind it: number and position of each.
     behind: Vec<(u64, usize)>,
 }
@@ -133,6 +135,8 @@ pub struct Unfinished<'a> {
     pub bytes: &'a [u8],
     /// Its first entry may be text of the one before it.
     pub shadowed: bool,
+    /// And that one can end with a line that looks like a closed entry.
+    pub doubt: bool,
 }
 
 /// Joins lines to entries; one for each log.
@@ -159,7 +163,7 @@ impl Entries {
             return self.behind(number, line, each);
         }
         let Some(head) = error::head(line) else { return Part::Unknown };
-        self.begin(number, line, head, false, each);
+        self.begin(number, line, head, None, each);
         Part::Entry
     }
 
@@ -168,7 +172,7 @@ impl Entries {
         self.flush(each);
         let Some(head) = error::head(line) else { return Part::Unknown };
         let closed = (self.closed)(&head);
-        each(Entry { line: number, head, cut: is_cut(line), closed, shadowed: false, whole: true });
+        each(Entry { line: number, head, cut: is_cut(line), closed, shadowed: false, fields: true });
         Part::Entry
     }
 
@@ -185,20 +189,22 @@ impl Entries {
         number: u64,
         line: &[u8],
         head: Head<'_>,
-        shadowed: bool,
+        before: Option<&Window>,
         each: &mut dyn FnMut(Entry<'_>),
     ) {
-        let closed = (self.closed)(&head);
+        let closed = before.is_none() && (self.closed)(&head);
+        let shadowed = before.is_some();
         if head.body.starts_with(b"[lua] ") || head.body.starts_with(b"lua ") {
             // Where Lua runs it is most probably OpenResty that runs it.
             self.limit = MAX_ENTRY_OPENRESTY;
         }
         if closed || line.len() + 1 >= self.limit {
             let cut = is_cut(line);
-            return each(Entry { line: number, head, cut, closed, shadowed, whole: closed });
+            return each(Entry { line: number, head, cut, closed, shadowed, fields: closed && !shadowed });
         }
-        let behind = Vec::new();
-        self.window = Some(Window { number, bytes: line.to_vec(), end: line.len(), shadowed, behind });
+        let doubt = before.is_some_and(|before| before.doubt || !before.is_quoting());
+        let (bytes, end, behind) = (line.to_vec(), line.len(), Vec::new());
+        self.window = Some(Window { number, bytes, end, shadowed, doubt, behind });
     }
 
     /// A line behind an open entry.
@@ -222,7 +228,7 @@ impl Entries {
             window.extend(line);
             return Part::Continuation;
         };
-        if (self.closed)(&head) {
+        if (self.closed)(&head) && !ends_like_quoting(head.body) {
             window.behind.push((number, window.bytes.len() + 1));
             window.bytes.push(b'\n');
             window.bytes.extend_from_slice(line);
@@ -233,10 +239,9 @@ impl Entries {
             return Part::Continuation;
         }
         // No proof reaches beyond the nearest open entry, so what is before this one is final.
-        if let Some(window) = self.window.take() {
-            window.give(true, each);
-        }
-        self.begin(number, line, head, true, each);
+        let window = self.window.take();
+        window.iter().for_each(|window| window.give(true, each));
+        self.begin(number, line, head, window.as_ref(), each);
         Part::Entry
     }
 
@@ -251,6 +256,7 @@ impl Entries {
             number: window.number,
             bytes: &window.bytes,
             shadowed: window.shadowed,
+            doubt: window.doubt,
         })
     }
 
@@ -261,7 +267,7 @@ impl Entries {
 
     /// Goes on with a window that had not passed. Gives the number of its last line.
     pub fn resume(&mut self, unfinished: Unfinished<'_>, openresty: bool) -> u64 {
-        let Unfinished { number, bytes, shadowed } = unfinished;
+        let Unfinished { number, bytes, shadowed, doubt } = unfinished;
         if openresty {
             self.limit = MAX_ENTRY_OPENRESTY;
         }
@@ -272,7 +278,7 @@ impl Entries {
             self.line(at, line, &mut |_| {});
         }
         if let Some(window) = &mut self.window {
-            window.shadowed = shadowed;
+            (window.shadowed, window.doubt) = (shadowed, doubt);
         }
         last
     }
@@ -331,15 +337,18 @@ impl Window {
         holds(&once) || holds(&percent::decode(&once))
     }
 
-    /// Whether the entry ends where it is proved to end, as far as its window shows: its tail is there, and no line
-    /// behind it can be its end. A closed entry can be the end of a message that puts no quote behind its text.
-    fn has_ended(&self) -> bool {
+    /// Whether nginx puts a quote and more of its own words between the entry's text and its tail, as no closed entry
+    /// has them.
+    fn is_quoting(&self) -> bool {
+        error::head(&self.bytes[..self.end]).is_some_and(|head| {
+            head.level >= Level::Error && QUOTING.iter().any(|opening| head.body.starts_with(opening))
+        })
+    }
+
+    /// Whether the entry's tail is there.
+    fn has_tail(&self) -> bool {
         let entry = &self.bytes[..self.end];
-        let Some(head) = error::head(entry) else { return false };
-        let quoting =
-            || head.level >= Level::Error && QUOTING.iter().any(|opening| head.body.starts_with(opening));
-        (self.behind.is_empty() || quoting())
-            && search::rfind(entry, error::TAIL).is_some_and(|at| error::is_whole_tail(&entry[at..]))
+        search::rfind(entry, error::TAIL).is_some_and(|at| error::is_whole_tail(&entry[at..]))
     }
 
     /// `maybe_longer`: a line was seen behind the entry that may be its end.
@@ -347,19 +356,31 @@ impl Window {
         let ends = self.behind.iter().skip(1).map(|(_, next)| next - 1).chain([self.bytes.len()]);
         // Where nginx would have cut the entry, a line that looks whole can be its end.
         let cut = ends.clone().any(|end| is_a_limit(end + 1));
-        let whole = !maybe_longer && !cut && self.has_ended();
+        let can_have_ended = !maybe_longer && !cut && self.has_tail();
+        let has_ended = can_have_ended && self.is_quoting() && !self.doubt;
         let entry = &self.bytes[..self.end];
         if let Some(head) = error::head(entry) {
             let (cut, shadowed) = (is_cut(entry), self.shadowed);
-            each(Entry { line: self.number, head, cut, closed: false, shadowed, whole });
+            let fields = !shadowed && (has_ended || can_have_ended && self.behind.is_empty());
+            each(Entry { line: self.number, head, cut, closed: false, shadowed, fields });
         }
-        for ((line, start), end) in self.behind.iter().zip(ends) {
+        for (at, ((line, start), end)) in self.behind.iter().zip(ends).enumerate() {
             if let Some(head) = error::head(&self.bytes[*start..end]) {
-                let shadowed = !whole;
-                each(Entry { line: *line, head, cut: false, closed: true, shadowed, whole: true });
+                // The last of them is an entry or the end of this one: either way its tail is nginx's.
+                let fields = has_ended || can_have_ended && at + 1 == self.behind.len();
+                let (cut, closed, shadowed) = (false, true, !has_ended);
+                each(Entry { line: *line, head, cut, closed, shadowed, fields });
             }
         }
     }
+}
+
+/// Whether a closed entry has a quote and more of nginx's own words in front of its tail, as the end of a script's
+/// words has them.
+fn ends_like_quoting(body: &[u8]) -> bool {
+    let message = search::find(body, error::TAIL).map_or(body, |at| &body[..at]);
+    let own = message.strip_suffix(b", dry run").unwrap_or(message);
+    !own.ends_with(b"\"") && memchr::memchr(b'"', own).is_some()
 }
 
 /// Whether an entry of this length, its newline included, has been cut.

@@ -222,7 +222,7 @@ pub fn context(body: &[u8], cut: bool) -> Context<'_> {
     if let Some(fields) = fields {
         context.read_fields(fields, cut);
     }
-    if context.upstream.is_none() {
+    if context.upstream.is_none() && cut {
         // A long URI pushes `upstream:` over nginx's limit, but this message names the peer itself.
         let address = message.strip_prefix(b"connect() to ").and_then(|rest| rest.strip_suffix(b" failed"));
         context.upstream = address.map(|address| Upstream { schema: b"", address, guessed: false });

@@ -207,9 +207,9 @@ impl Log for ErrorLog {
         let mut saved =
             SavedReader { openresty: self.entries.is_openresty(), ..SavedReader::of(&self.tally) };
         if let Some((envelope, unfinished)) = self.envelope.zip(self.entries.unfinished()) {
-            let Unfinished { number, bytes, shadowed } = unfinished;
+            let Unfinished { number, bytes, shadowed, doubt } = unfinished;
             saved.open = Some((envelope, number, Text::from(bytes)));
-            saved.shadowed = shadowed;
+            (saved.shadowed, saved.doubt) = (shadowed, doubt);
             saved.given = self.given.0.iter().map(|(line, _)| *line).collect();
         }
         saved
@@ -222,7 +222,8 @@ impl Log for ErrorLog {
             (number, Vec::from(bytes))
         });
         let (number, bytes) = bytes.unwrap_or_default();
-        let unfinished = Unfinished { number, bytes: &bytes, shadowed: saved.shadowed };
+        let SavedReader { shadowed, doubt, .. } = saved;
+        let unfinished = Unfinished { number, bytes: &bytes, shadowed, doubt };
         self.number = self.entries.resume(unfinished, saved.openresty);
         self.given = Given(saved.given.into_iter().map(|line| (line, None)).collect());
     }

@@ -25,6 +25,9 @@ pub struct SavedReader {
     /// Whether the first of these lines may be text of the entry before it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) shadowed: bool,
+    /// And whether that one can end with a line that looks like a closed entry.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) doubt: bool,
     /// The numbers of those of its lines that were given already.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) given: Vec<u64>,

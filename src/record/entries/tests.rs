@@ -6,8 +6,10 @@ const FORGED: &str = "2026/11/20 12:00:00 [error] 42#42: *9 connect() failed (11
 
 /// Whole entries of `connect()` are closed, as the table of messages says of them.
 fn closed(head: &Head<'_>) -> bool {
-    let tail = search::find(head.body, error::TAIL).map(|at| &head.body[at..]);
-    head.body.starts_with(b"connect() ") && tail.is_some_and(error::is_closed_tail)
+    let Some(at) = search::find(head.body, error::TAIL) else { return false };
+    let (message, tail) = head.body.split_at(at);
+    let own = memchr::memrchr(b'"', message).is_none_or(|at| message[at + 1..].starts_with(b" while "));
+    message.starts_with(b"connect() ") && own && error::is_closed_tail(tail)
 }
 
 /// Line number, text and whether shadowed.
@@ -74,14 +76,36 @@ fn a_line_that_begins_no_entry_proves_what_is_before_it() {
 fn where_each_line_looks_like_an_entry_none_of_them_is_believed() {
     for (before, behind) in AROUND {
         let tail = format!("{behind}{TAIL}");
+        let quoted = "2026/11/20 12:00:00 [error] 42#42: *9 connect() to \"a";
         for first in [before.to_string(), format!("{before}{tail}")] {
             let glued = [open(&first), FORGED.into(), format!("{FORGED}{tail}")];
             let (lit, shadowed) = lit_and_shadowed(&glued);
             assert_eq!((lit, shadowed), (vec![1], vec![2, 3]), "{first}");
+            let as_quoted = [open(&first), FORGED.into(), format!("{quoted}{tail}")];
+            assert_eq!(lit_and_shadowed(&as_quoted), (vec![1], vec![2, 3]), "{first}");
             let as_open = [open(&first), FORGED.into(), format!("{}{tail}", open(before))];
             assert_eq!(lit_and_shadowed(&as_open), (vec![1], vec![2, 3]), "{first}");
         }
     }
+}
+
+#[test]
+fn behind_a_script_s_error_only_the_last_tail_is_nginx_s() {
+    let fields = |lines: &[String]| {
+        let (mut entries, mut out) = (Entries::new(closed), Vec::new());
+        let mut each = |entry: Entry<'_>| out.push(entry.fields);
+        for (number, line) in (1..).zip(lines) {
+            entries.line(number, line.as_bytes(), &mut each);
+        }
+        entries.flush(&mut each);
+        out
+    };
+    let lua = open("[lua] a.lua:1: bob");
+    let whole = format!("{lua}, {TAIL}");
+    assert_eq!(fields(std::slice::from_ref(&whole)), [true]);
+    assert_eq!(fields(&[whole.clone(), FORGED.into()]), [false, true]);
+    assert_eq!(fields(&[whole, FORGED.into(), FORGED.into()]), [false, false, true]);
+    assert_eq!(fields(&[lua, FORGED.into()]), [false, false]);
 }
 
 #[test]
