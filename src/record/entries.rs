@@ -122,6 +122,8 @@ struct Window {
     shadowed: bool,
     /// And that one can end with a line that looks like a closed entry.
     doubt: bool,
+    /// How far before this entry those begin whose windows it is in.
+    outer: Vec<usize>,
     /// Closed entries behind it: number and position of each.
     behind: Vec<(u64, usize)>,
 }
@@ -137,6 +139,8 @@ pub struct Unfinished<'a> {
     pub shadowed: bool,
     /// And that one can end with a line that looks like a closed entry.
     pub doubt: bool,
+    /// How far before it those begin whose windows it is in.
+    pub outer: &'a [usize],
 }
 
 /// Joins lines to entries; one for each log.
@@ -203,8 +207,9 @@ impl Entries {
             return each(Entry { line: number, head, cut, closed, shadowed, fields: closed && !shadowed });
         }
         let doubt = before.is_some_and(|before| before.doubt || !before.is_quoting());
+        let outer = before.map(|before| before.outer_of_next(self.limit)).unwrap_or_default();
         let (bytes, end, behind) = (line.to_vec(), line.len(), Vec::new());
-        self.window = Some(Window { number, bytes, end, shadowed, doubt, behind });
+        self.window = Some(Window { number, bytes, end, shadowed, doubt, outer, behind });
     }
 
     /// A line behind an open entry.
@@ -257,6 +262,7 @@ impl Entries {
             bytes: &window.bytes,
             shadowed: window.shadowed,
             doubt: window.doubt,
+            outer: &window.outer,
         })
     }
 
@@ -267,7 +273,7 @@ impl Entries {
 
     /// Goes on with a window that had not passed. Gives the number of its last line.
     pub fn resume(&mut self, unfinished: Unfinished<'_>, openresty: bool) -> u64 {
-        let Unfinished { number, bytes, shadowed, doubt } = unfinished;
+        let Unfinished { number, bytes, shadowed, doubt, outer } = unfinished;
         if openresty {
             self.limit = MAX_ENTRY_OPENRESTY;
         }
@@ -278,7 +284,7 @@ impl Entries {
             self.line(at, line, &mut |_| {});
         }
         if let Some(window) = &mut self.window {
-            (window.shadowed, window.doubt) = (shadowed, doubt);
+            (window.shadowed, window.doubt, window.outer) = (shadowed, doubt, outer.to_vec());
         }
         last
     }
@@ -337,6 +343,18 @@ impl Window {
         holds(&once) || holds(&percent::decode(&once))
     }
 
+    /// How far before the line behind this window those begin whose windows that line is in.
+    fn outer_of_next(&self, limit: usize) -> Vec<usize> {
+        let length = self.bytes.len() + 1;
+        let distances = self.outer.iter().map(|distance| distance + length).chain([length]);
+        distances.filter(|distance| *distance < limit).collect()
+    }
+
+    /// Whether a line that ends here can be where nginx cut this entry, or one whose window it is in.
+    fn is_cut_at(&self, end: usize) -> bool {
+        is_a_limit(end + 1) || self.outer.iter().any(|distance| is_a_limit(end + 1 + distance))
+    }
+
     /// Whether nginx puts a quote and more of its own words between the entry's text and its tail, as no closed entry
     /// has them.
     fn is_quoting(&self) -> bool {
@@ -355,7 +373,7 @@ impl Window {
     fn give(&self, maybe_longer: bool, each: &mut dyn FnMut(Entry<'_>)) {
         let ends = self.behind.iter().skip(1).map(|(_, next)| next - 1).chain([self.bytes.len()]);
         // Where nginx would have cut the entry, a line that looks whole can be its end.
-        let cut = ends.clone().any(|end| is_a_limit(end + 1));
+        let cut = ends.clone().any(|end| self.is_cut_at(end));
         let can_have_ended = !maybe_longer && !cut && self.has_tail();
         let has_ended = can_have_ended && self.is_quoting() && !self.doubt;
         let entry = &self.bytes[..self.end];

@@ -207,9 +207,9 @@ impl Log for ErrorLog {
         let mut saved =
             SavedReader { openresty: self.entries.is_openresty(), ..SavedReader::of(&self.tally) };
         if let Some((envelope, unfinished)) = self.envelope.zip(self.entries.unfinished()) {
-            let Unfinished { number, bytes, shadowed, doubt } = unfinished;
+            let Unfinished { number, bytes, shadowed, doubt, outer } = unfinished;
             saved.open = Some((envelope, number, Text::from(bytes)));
-            (saved.shadowed, saved.doubt) = (shadowed, doubt);
+            (saved.shadowed, saved.doubt, saved.outer) = (shadowed, doubt, outer.to_vec());
             saved.given = self.given.0.iter().map(|(line, _)| *line).collect();
         }
         saved
@@ -222,9 +222,9 @@ impl Log for ErrorLog {
             (number, Vec::from(bytes))
         });
         let (number, bytes) = bytes.unwrap_or_default();
-        let SavedReader { shadowed, doubt, .. } = saved;
-        let unfinished = Unfinished { number, bytes: &bytes, shadowed, doubt };
+        let SavedReader { shadowed, doubt, outer, given, .. } = saved;
+        let unfinished = Unfinished { number, bytes: &bytes, shadowed, doubt, outer: &outer };
         self.number = self.entries.resume(unfinished, saved.openresty);
-        self.given = Given(saved.given.into_iter().map(|line| (line, None)).collect());
+        self.given = Given(given.into_iter().map(|line| (line, None)).collect());
     }
 }

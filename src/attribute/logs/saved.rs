@@ -28,6 +28,9 @@ pub struct SavedReader {
     /// And whether that one can end with a line that looks like a closed entry.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) doubt: bool,
+    /// How far before it entries begin in whose windows it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) outer: Vec<usize>,
     /// The numbers of those of its lines that were given already.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) given: Vec<u64>,

@@ -228,7 +228,7 @@ fn cut(message: &str, errno: Option<&str>, tail: &str) -> String {
 #[test]
 fn whatever_an_attacker_embeds_no_one_else_s_verdict_moves() {
     let mut kept = [0_u32; 2];
-    for seed in 1..100_000_u64 {
+    for seed in 1..800_u64 {
         let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let (rich_format, live) = (random.below(2) == 0, random.below(2) == 0);
         let guesses = random.below(2) == 0;
