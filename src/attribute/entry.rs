@@ -1,5 +1,6 @@
 //! An entry of the error log: what it means, what it names, and whether it waits for its access line.
 
+use super::closed;
 use super::message::{self, Meaning};
 use super::names::Interner;
 use super::pending::{Evidence, WaitingEntry};
@@ -59,7 +60,7 @@ impl Attributor {
         let Some(recognised) = message::recognise(head.level, head.body) else {
             return (Meaning::Nothing, None);
         };
-        let fixed = entry.closed || message::is_fixed(head.body);
+        let fixed = entry.closed || closed::is_fixed(head.body);
         let ambiguous = !fixed && entry.is_ambiguous();
         // What may be a client's words in full, tail included, is believed no more than what stands inside of them.
         let shadowed = entry.shadowed || !fixed && !entry.fields;

@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use crate::record::error::{self, Action, Context, Head, Level, MAX_ENTRY};
+use crate::record::error::{Action, Context, Level};
 use crate::record::search;
 
 use crate::vocabulary::{Cause, RootCause};
@@ -36,7 +36,7 @@ pub struct Failure {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Rule {
+pub(super) enum Rule {
     /// Always this cause, also in the body phase: nginx's own failure.
     Own(Cause),
     /// This cause before the header, `response_truncated` after it.
@@ -181,68 +181,10 @@ pub fn recognise(level: Level, body: &[u8]) -> Option<Recognised> {
     (!matches!(rule.0, Rule::Nothing)).then_some(rule)
 }
 
-/// Whether an entry ends at its first line feed: it has a message of the table without a word of a client's or a
-/// script's, a whole tail, and no line feed can be in its request. What nginx says outside of a connection does so too.
-pub fn is_closed(head: &Head<'_>) -> bool {
-    if head.level == Level::Debug {
-        return false;
-    }
-    if head.connection.is_none() {
-        return true;
-    }
-    match fixed(head.body) {
-        Some(tail) => error::is_closed_tail(tail),
-        None => is_keepalive_closed(head.body),
-    }
-}
-
-/// `2026/11/20 15:00:28 [error] 1234567#1234567: *12345678901234567890 `
-const LONGEST_HEAD: usize = 80;
-
-/// Whether the message is nginx's own up to the tail.
-pub fn is_fixed(body: &[u8]) -> bool {
-    fixed(body).is_some()
-}
-
-/// The tail behind a message that is read from the left and is nginx's own.
-fn fixed(body: &[u8]) -> Option<&[u8]> {
-    let rule = rule(body).or_else(|| starts_with_variable(body))?;
-    let (message, tail) = body.split_at(search::find(body, error::TAIL)?);
-    let own = match rule {
-        Rule::File | Rule::Stderr => false,
-        // The name of a zone is the configuration's.
-        Rule::Own(Cause::NginxLimit) => {
-            let message = message.strip_suffix(b", dry run").unwrap_or(message);
-            message.strip_suffix(b"\"").is_some_and(|rest| rest.iter().filter(|b| **b == b'"').count() == 1)
-        }
-        // A client's or an upstream's words stand in quotes. An upstream's, a header of it, hold no line feed.
-        _ => match memchr::memrchr(b'"', message) {
-            None => true,
-            Some(at) if matches!(rule, Rule::Upstream(_) | Rule::Own(Cause::TlsFailure)) => {
-                let own = &message[at + 1..];
-                let own = own.strip_prefix(b" headers at the same time").unwrap_or(own);
-                own.starts_with(b" while ") && body.len() + LONGEST_HEAD < MAX_ENTRY
-            }
-            Some(_) => false,
-        },
-    };
-    own.then_some(tail)
-}
-
-/// `client 127.0.0.1 closed keepalive connection`, which has no tail.
-fn is_keepalive_closed(body: &[u8]) -> bool {
-    let address = body.strip_prefix(b"client ").and_then(|rest| {
-        let at = search::find(rest, b" closed keepalive connection")?;
-        let more = &rest[at + 28..];
-        (more.is_empty() || more.starts_with(b" (") && more.ends_with(b")") && more.len() < 80)
-            .then_some(&rest[..at])
-    });
-    address.is_some_and(|address| address.iter().all(|b| b.is_ascii_hexdigit() || b".:unix".contains(b)))
-}
-
 type Row = (&'static [u8], Rule);
 
-fn rule(body: &[u8]) -> Option<Rule> {
+/// The first rule whose words the message begins with.
+pub(super) fn rule(body: &[u8]) -> Option<Rule> {
     /// The rows of the table by their first byte, in its order.
     static BY_FIRST: LazyLock<Vec<Vec<Row>>> = LazyLock::new(|| {
         let mut rows = vec![Vec::new(); 256];
@@ -260,7 +202,7 @@ fn rule(body: &[u8]) -> Option<Rule> {
 }
 
 /// Messages that begin with a name or a number out of the configuration.
-fn starts_with_variable(body: &[u8]) -> Option<Rule> {
+pub(super) fn starts_with_variable(body: &[u8]) -> Option<Rule> {
     let digits = body.iter().take_while(|b| b.is_ascii_digit()).count();
     if digits > 0 && body[digits..].starts_with(b" worker_connections are not enough") {
         return Some(Rule::Own(Cause::NginxResources));

@@ -4,6 +4,7 @@
 //! [`Sink::error`]. Entries of the error log choose the label of that line; an entry that finds no line
 //! is an unmatched failure, never a response.
 
+mod closed;
 mod decide;
 pub mod entry;
 pub mod join;

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use crate::attribute::closed;
 use crate::attribute::entry::Place;
-use crate::attribute::message::{self, Meaning};
+use crate::attribute::message::Meaning;
 use crate::bytes::Text;
 use crate::record::entries::{Entries, Entry, Part, Unfinished};
 use crate::record::envelope::Envelope;
@@ -33,7 +34,7 @@ pub struct ErrorLog {
 impl Default for ErrorLog {
     fn default() -> Self {
         Self {
-            entries: Entries::new(message::is_closed),
+            entries: Entries::new(closed::is_closed),
             envelope: None,
             apart: true,
             number: 0,

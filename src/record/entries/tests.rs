@@ -1,3 +1,5 @@
+use super::super::search;
+use super::window::QUOTING;
 use super::*;
 
 const HEAD: &str = "2026/11/20 15:00:28 [error] 7#7: *128 ";
