@@ -42,11 +42,27 @@ pub struct Interner {
     /// Names that only entries have, and how many there may be.
     unconfirmed: HashSet<Id>,
     most_unconfirmed: usize,
-    /// Names seen lately, by a cheap hash: a host's lines share a few servers and upstreams. Only confirmed ones.
-    recent: [(Vec<u8>, Id); RECENT],
+    /// Names seen lately, by a cheap hash: a host's lines share a few servers and upstreams.
+    recent: [Recent; RECENT],
 }
 
 const RECENT: usize = 64;
+
+/// A name that was seen lately.
+#[derive(Debug)]
+struct Recent {
+    text: Vec<u8>,
+    id: Id,
+    confirmed: bool,
+}
+
+impl Recent {
+    fn set(&mut self, name: &[u8], id: Id, confirmed: bool) {
+        self.text.clear();
+        self.text.extend_from_slice(name);
+        (self.id, self.confirmed) = (id, confirmed);
+    }
+}
 
 impl Interner {
     /// At most `cap` names, `""` and `other` not counted.
@@ -54,7 +70,7 @@ impl Interner {
         let texts = vec!["".into(), "other".into()];
         // A server that is really called `other` shares the overflow's series rather than doubling it.
         let ids = HashMap::from([((*b"").into(), Id::NONE), ((*b"other").into(), Id::OTHER)]);
-        let recent = std::array::from_fn(|_| (Vec::new(), Id::NONE));
+        let recent = std::array::from_fn(|_| Recent { text: Vec::new(), id: Id::NONE, confirmed: false });
         let (unconfirmed, most_unconfirmed) = (HashSet::new(), cap);
         Self { ids, texts, cap, overflowed: 0, unconfirmed, most_unconfirmed, recent }
     }
@@ -68,9 +84,9 @@ impl Interner {
             return Id::NONE;
         }
         let at = recent(name);
-        let (text, id) = &self.recent[at];
-        if scan::same(name, text) {
-            return *id;
+        let lately = &self.recent[at];
+        if lately.confirmed && scan::same(name, &lately.text) {
+            return lately.id;
         }
         let id = match self.ids.get(name) {
             Some(id) => *id,
@@ -80,17 +96,25 @@ impl Interner {
             self.unconfirmed.remove(&id);
         }
         if id != Id::OTHER {
-            let (text, of) = &mut self.recent[at];
-            text.clear();
-            text.extend_from_slice(name);
-            *of = id;
+            self.recent[at].set(name, id, true);
         }
         id
     }
 
     /// The id of a name that an entry has. It becomes a name by that only while there are few such.
     pub fn of_entry(&mut self, name: &[u8]) -> Id {
+        if name.is_empty() {
+            return Id::NONE;
+        }
+        let at = recent(name);
+        if scan::same(name, &self.recent[at].text) {
+            return self.recent[at].id;
+        }
         if let Some(id) = self.known(name) {
+            if id != Id::OTHER {
+                let confirmed = !self.unconfirmed.contains(&id);
+                self.recent[at].set(name, id, confirmed);
+            }
             return id;
         }
         if self.unconfirmed.len() >= self.most_unconfirmed {
@@ -109,9 +133,9 @@ impl Interner {
         if name.is_empty() {
             return Some(Id::NONE);
         }
-        let (text, id) = &self.recent[recent(name)];
-        if scan::same(name, text) {
-            return Some(*id);
+        let lately = &self.recent[recent(name)];
+        if scan::same(name, &lately.text) {
+            return Some(lately.id);
         }
         self.ids.get(name).or_else(|| self.ids.get(repaired(name).as_bytes())).copied()
     }

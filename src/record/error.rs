@@ -286,8 +286,9 @@ pub fn is_whole_tail(tail: &[u8]) -> bool {
 
 /// Whether, besides, no line feed can be in it and it is the only one up to the end of its line.
 pub fn is_closed_tail(tail: &[u8]) -> bool {
-    whole_tail(tail).is_some_and(|request| {
-        !request.is_some_and(percent::holds_line_end) && search::find(&tail[1..], TAIL).is_none()
+    // No space is in a request's URI, so a further tail can only be behind it.
+    whole_tail(tail).is_some_and(|Ends { request, behind }| {
+        !percent::holds_line_end(request) && search::find(behind, TAIL).is_none()
     })
 }
 
@@ -299,8 +300,15 @@ pub fn last_request(text: &[u8]) -> Option<&[u8]> {
     (!request.cut).then_some(request.line)
 }
 
-/// The request of a tail that is whole; `Some(None)`: it is whole and has none.
-fn whole_tail(tail: &[u8]) -> Option<Option<&[u8]>> {
+/// The request of a tail, if it has one, and the fields behind it.
+struct Ends<'a> {
+    request: &'a [u8],
+    behind: &'a [u8],
+}
+
+/// `None`: the tail is not whole.
+#[inline]
+fn whole_tail(tail: &[u8]) -> Option<Ends<'_>> {
     const FIELDS: [&[u8]; 4] = [b", subrequest: \"", b", upstream: \"", b", host: \"", b", referrer: \""];
     let (client, rest) = split(tail.strip_prefix(TAIL)?, b", server: ")?;
     if scan::holds(client, b'"') {
@@ -308,12 +316,12 @@ fn whole_tail(tail: &[u8]) -> Option<Option<&[u8]>> {
     }
     let Some((_, rest)) = split(rest, b", request: \"") else {
         // Before a request has been read, or in stream{}.
-        return (!rest.contains(&b'"') || is_stream(rest)).then_some(None);
+        return (!rest.contains(&b'"') || is_stream(rest)).then_some(Ends { request: &[], behind: rest });
     };
     // As of an entry that may be cut: without a closing quote it is not whole.
-    let (request, fields) = request(rest, true);
-    let closed = fields.ends_with(b"\"") && FIELDS.iter().any(|field| fields.starts_with(field));
-    (!request.cut && (fields.is_empty() || closed)).then_some(Some(request.line))
+    let (request, behind) = request(rest, true);
+    let closed = || behind.ends_with(b"\"") && FIELDS.iter().any(|field| behind.starts_with(field));
+    (!request.cut && (behind.is_empty() || closed())).then_some(Ends { request: request.line, behind })
 }
 
 /// Whether these fields are of stream{}, which counts bytes and has no requests.
