@@ -2,7 +2,7 @@
 
 use super::message::{self, Rule};
 use crate::record::error::{self, Head, Level, MAX_ENTRY};
-use crate::record::search;
+use crate::record::{search, tail};
 use crate::vocabulary::Cause;
 
 /// Whether an entry ends at its first line feed: it has a message of the table without a word of a client's or a
@@ -15,7 +15,7 @@ pub fn is_closed(head: &Head<'_>) -> bool {
         return true;
     }
     match fixed(head.body) {
-        Some(tail) => error::is_closed_tail(tail),
+        Some(tail) => tail::is_closed_tail(tail),
         None => is_keepalive_closed(head.body),
     }
 }

@@ -7,6 +7,7 @@
 use std::sync::LazyLock;
 
 use crate::record::error::{Action, Context, Level};
+use crate::record::scan;
 use crate::record::search;
 
 use crate::vocabulary::{Cause, RootCause};
@@ -198,7 +199,7 @@ pub(super) fn rule(body: &[u8]) -> Option<Rule> {
     const TELLING: usize = 9;
     let telling = body.get(TELLING);
     let may_be = |head: &[u8]| head.get(TELLING).is_none_or(|byte| Some(byte) == telling);
-    rows.iter().find(|(head, _)| may_be(head) && body.starts_with(head)).map(|(_, rule)| *rule)
+    rows.iter().find(|(head, _)| may_be(head) && scan::begins(body, head)).map(|(_, rule)| *rule)
 }
 
 /// Messages that begin with a name or a number out of the configuration.

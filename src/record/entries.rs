@@ -103,13 +103,17 @@ impl Entries {
     ) {
         let closed = before.is_none() && (self.closed)(&head);
         let shadowed = before.is_some();
+        if closed {
+            let cut = is_cut(line);
+            return each(Entry { line: number, head, cut, closed, shadowed, fields: true });
+        }
         if head.body.starts_with(b"[lua] ") || head.body.starts_with(b"lua ") {
             // Where Lua runs it is most probably OpenResty that runs it.
             self.limit = MAX_ENTRY_OPENRESTY;
         }
-        if closed || line.len() + 1 >= self.limit {
+        if line.len() + 1 >= self.limit {
             let cut = is_cut(line);
-            return each(Entry { line: number, head, cut, closed, shadowed, fields: closed && !shadowed });
+            return each(Entry { line: number, head, cut, closed, shadowed, fields: false });
         }
         let doubt = before.is_some_and(|before| before.doubt || !before.is_quoting());
         let outer = before.map(|before| before.outer_of_next(self.limit)).unwrap_or_default();

@@ -10,7 +10,6 @@
 //! and never searched from the right. The same grammar is written by OpenResty, Tengine, Angie and
 //! ingress-nginx, on every libc: numbers are read, texts are not.
 
-use super::percent;
 use super::scan;
 use super::search;
 use super::stamp::{self, Local};
@@ -279,51 +278,6 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Whether a tail (from its `, client: ` on) has all its fields, each in its place and closed.
-pub fn is_whole_tail(tail: &[u8]) -> bool {
-    whole_tail(tail).is_some()
-}
-
-/// Whether, besides, no line feed can be in it and it is the only one up to the end of its line.
-pub fn is_closed_tail(tail: &[u8]) -> bool {
-    // No space is in a request's URI, so a further tail can only be behind it.
-    whole_tail(tail).is_some_and(|Ends { request, behind }| {
-        !percent::holds_line_end(request) && search::find(behind, TAIL).is_none()
-    })
-}
-
-/// The request line in the last tail of a text.
-pub fn last_request(text: &[u8]) -> Option<&[u8]> {
-    let tail = &text[search::rfind(text, TAIL)?..];
-    let (_, rest) = split(tail, b", request: \"")?;
-    let (request, _) = request(rest, true);
-    (!request.cut).then_some(request.line)
-}
-
-/// The request of a tail, if it has one, and the fields behind it.
-struct Ends<'a> {
-    request: &'a [u8],
-    behind: &'a [u8],
-}
-
-/// `None`: the tail is not whole.
-#[inline]
-fn whole_tail(tail: &[u8]) -> Option<Ends<'_>> {
-    const FIELDS: [&[u8]; 4] = [b", subrequest: \"", b", upstream: \"", b", host: \"", b", referrer: \""];
-    let (client, rest) = split(tail.strip_prefix(TAIL)?, b", server: ")?;
-    if scan::holds(client, b'"') {
-        return None;
-    }
-    let Some((_, rest)) = split(rest, b", request: \"") else {
-        // Before a request has been read, or in stream{}.
-        return (!rest.contains(&b'"') || is_stream(rest)).then_some(Ends { request: &[], behind: rest });
-    };
-    // As of an entry that may be cut: without a closing quote it is not whole.
-    let (request, behind) = request(rest, true);
-    let closed = || behind.ends_with(b"\"") && FIELDS.iter().any(|field| behind.starts_with(field));
-    (!request.cut && (behind.is_empty() || closed())).then_some(Ends { request: request.line, behind })
-}
-
 /// Whether these fields are of stream{}, which counts bytes and has no requests.
 pub fn is_stream(fields: &[u8]) -> bool {
     search::rfind(fields, b", bytes from/to client:").is_some_and(|at| {
@@ -332,7 +286,7 @@ pub fn is_stream(fields: &[u8]) -> bool {
     })
 }
 
-fn split<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+pub(super) fn split<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     let at = search::find(text, separator)?;
     Some((&text[..at], &text[at + separator.len()..]))
 }
@@ -340,7 +294,7 @@ fn split<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
 /// The request line after its opening quote. A raw quote may stand in the URI, a space cannot (nginx
 /// answers 400 without an upstream), so the line is `METHOD SP URI [SP HTTP/v]` and its end is found by
 /// counting spaces, not quotes.
-fn request(text: &[u8], cut: bool) -> (Request<'_>, &[u8]) {
+pub(super) fn request(text: &[u8], cut: bool) -> (Request<'_>, &[u8]) {
     const NEXT: [&[u8]; 4] = [b"subrequest: \"", b"upstream: \"", b"host: \"", b"referrer: \""];
     let whole =
         |end: usize| (Request { line: &text[..end], cut: false }, text.get(end + 1..).unwrap_or_default());
@@ -358,7 +312,7 @@ fn request(text: &[u8], cut: bool) -> (Request<'_>, &[u8]) {
             };
         };
         let next = &text[space + 1..];
-        let is_field = NEXT.iter().any(|f| next.starts_with(f) || (cut && f.starts_with(next)));
+        let is_field = NEXT.iter().any(|f| scan::begins(next, f) || (cut && f.starts_with(next)));
         if word.ends_with(b"\",") && is_field {
             return whole(space - 2);
         }

@@ -16,3 +16,4 @@ pub mod percent;
 pub mod scan;
 pub mod search;
 pub mod stamp;
+pub mod tail;

@@ -32,6 +32,9 @@ impl<'a> Entry<'a> {
     /// Message and fields. For a script's words the fields behind their *last* closing are meant.
     pub fn context(&self) -> Context<'a> {
         let body = self.head.body;
+        if self.closed {
+            return error::context(body, self.cut);
+        }
         match self.is_stderr().then(|| closings(body).last()).flatten() {
             Some(quote) => {
                 let mut context = error::context(&body[quote..], self.cut);

@@ -1,4 +1,4 @@
-use super::super::search;
+use super::super::{search, tail};
 use super::window::QUOTING;
 use super::*;
 
@@ -11,7 +11,7 @@ fn closed(head: &Head<'_>) -> bool {
     let Some(at) = search::find(head.body, error::TAIL) else { return false };
     let (message, tail) = head.body.split_at(at);
     let own = memchr::memrchr(b'"', message).is_none_or(|at| message[at + 1..].starts_with(b" while "));
-    message.starts_with(b"connect() ") && own && error::is_closed_tail(tail)
+    message.starts_with(b"connect() ") && own && tail::is_closed_tail(tail)
 }
 
 /// Line number, text and whether shadowed.

@@ -1,7 +1,7 @@
 //! An open entry and what stands in its window: where it can have ended, and what can be its text.
 
 use super::super::error::{self, Head, Level, MAX_ENTRY, MAX_ENTRY_OPENRESTY};
-use super::super::{percent, search};
+use super::super::{percent, search, tail};
 use super::entry::{Entry, STDERR, is_cut};
 
 /// Openings of messages behind whose text a quote and more of nginx's own words stand before the tail.
@@ -66,7 +66,7 @@ impl Window {
     /// Whether the request in the tail of a line, decoded once or twice, holds all from the first line feed of the
     /// open entry to the head of that line: the line is the end of that entry.
     pub(super) fn was_sent_with(&self, line: &[u8], head: &Head<'_>) -> bool {
-        let Some(request) = error::last_request(line).filter(|request| percent::holds_line_end(request))
+        let Some(request) = tail::last_request(line).filter(|request| percent::holds_line_end(request))
         else {
             return false;
         };
@@ -106,7 +106,7 @@ impl Window {
     /// Whether the entry's tail is there.
     pub(super) fn has_tail(&self) -> bool {
         let entry = &self.bytes[..self.end];
-        search::rfind(entry, error::TAIL).is_some_and(|at| error::is_whole_tail(&entry[at..]))
+        search::rfind(entry, error::TAIL).is_some_and(|at| tail::is_whole_tail(&entry[at..]))
     }
 
     /// `maybe_longer`: a line was seen behind the entry that may be its end.
