@@ -154,14 +154,22 @@ impl Group {
     }
 }
 
-fn is_attempt(entry: &WaitingEntry) -> bool {
-    !entry.subrequest && matches!(entry.evidence, Evidence::Failure(_))
+pub(super) fn is_attempt(entry: &WaitingEntry) -> bool {
+    // A response that was cut off is the answer of an attempt that did not fail.
+    let failed = |cause| cause != Cause::ResponseTruncated;
+    !entry.subrequest && matches!(entry.evidence, Evidence::Failure(cause) if failed(cause))
 }
 
 /// The entries of an access line that carries `$connection`.
-pub fn exact(pending: &Pending, keys: &Keys<'_>, connection: u64) -> Group {
+/// `believed` takes away those that cannot be believed.
+pub fn exact(
+    pending: &Pending,
+    keys: &Keys<'_>,
+    connection: u64,
+    believed: impl FnOnce(Vec<Candidate>) -> Vec<Candidate>,
+) -> Group {
     let fits = |entry: &WaitingEntry| keys.pid.is_none_or(|pid| pid == entry.pid) && keys.is_in_time(entry);
-    let candidates = pending.of_connection(connection, keys.request.as_deref(), fits);
+    let candidates = believed(pending.of_connection(connection, keys.request.as_deref(), fits));
     one_request(&candidates, keys.entries)
 }
 
@@ -199,7 +207,11 @@ fn one_request(candidates: &[Candidate], most: Option<usize>) -> Group {
 }
 
 /// The entries that most probably belong to a line without `$connection`.
-pub fn probable(pending: &Pending, keys: &Keys<'_>) -> Group {
+pub fn probable(
+    pending: &Pending,
+    keys: &Keys<'_>,
+    believed: impl FnOnce(Vec<Candidate>) -> Vec<Candidate>,
+) -> Group {
     let Some(request) = keys.request.as_deref() else { return Group::default() };
     let earliest = if is_failed(keys.status) { keys.start.min(keys.end - LINGERING) } else { keys.start };
     let in_time = |entry: &WaitingEntry| (earliest - 1..=keys.end + 1).contains(&entry.at);
@@ -209,7 +221,7 @@ pub fn probable(pending: &Pending, keys: &Keys<'_>) -> Group {
         _ => true,
     };
     let candidates = pending.of_request(request, |entry| in_time(entry) && same_client(entry));
-    let groups = requests(candidates, keys.entries);
+    let groups = requests(believed(candidates), keys.entries);
     match is_failed(keys.status) {
         true => best(groups, keys),
         // The first one that no other success has claimed.
@@ -252,7 +264,9 @@ fn best(groups: Vec<Group>, keys: &Keys<'_>) -> Group {
 pub fn peer(entry: &WaitingEntry, names: &mut super::Names, last_addr: Option<&[u8]>) -> Id {
     match last_addr {
         Some(addr)
-            if (entry.upstream_guessed || entry.upstream == Id::NONE) && !addr.is_empty() && addr != b"-" =>
+            if (entry.upstream_guessed || entry.upstream == Id::NONE || entry.upstream == Id::OTHER)
+                && !addr.is_empty()
+                && addr != b"-" =>
         {
             names.upstreams.id(addr)
         }

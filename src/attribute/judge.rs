@@ -11,7 +11,7 @@ use super::{Attributor, Sink, Verdict};
 use crate::record::access::{Access, Written};
 use crate::record::list;
 use crate::record::stamp::Local;
-use crate::vocabulary::{Outcome, RootCause};
+use crate::vocabulary::{Cause, Outcome, RootCause};
 
 impl Attributor {
     /// `$msec` has no zone and the error log no epoch: one request that is in both tells the difference.
@@ -19,6 +19,7 @@ impl Attributor {
         if let (false, Some(Written::Epoch(millis)), Some((_, entry))) =
             (self.offset_known, access.written(), group.entries.last())
             && access.connection().is_some()
+            && !entry.shadowed
         {
             let difference = entry.at - millis.div_euclid(1000);
             let quarters = (difference + 450).div_euclid(900) * 900;
@@ -101,7 +102,11 @@ impl Attributor {
         for (seq, entry) in &group.entries {
             match entry.evidence {
                 Evidence::Failure(cause) if keys.connection.is_some() || entry.subrequest => {
-                    let outcome = if entry.subrequest { Outcome::Background } else { outcome };
+                    let outcome = match cause {
+                        _ if entry.subrequest => Outcome::Background,
+                        Cause::ResponseTruncated => Outcome::Truncated,
+                        _ => outcome,
+                    };
                     if self.pending.take(*seq) {
                         sink.failure(entry.upstream, cause, outcome);
                     }

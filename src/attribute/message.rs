@@ -7,6 +7,7 @@
 use std::sync::LazyLock;
 
 use crate::record::error::{Action, Context, Level};
+use crate::record::scan;
 use crate::record::search;
 
 use crate::vocabulary::{Cause, RootCause};
@@ -36,7 +37,7 @@ pub struct Failure {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Rule {
+pub(super) enum Rule {
     /// Always this cause, also in the body phase: nginx's own failure.
     Own(Cause),
     /// This cause before the header, `response_truncated` after it.
@@ -90,6 +91,7 @@ const TABLE: &[(&str, Rule)] = &[
     ("upstream sent more data", Rule::Nothing),
     ("upstream sent data after", Rule::Nothing),
     ("upstream sent too big early hints", Rule::Nothing),
+    ("upstream server temporarily disabled", Rule::Nothing),
     ("upstream sent ", Rule::Upstream(Cause::InvalidResponse)),
     ("upstream violated ", Rule::Upstream(Cause::InvalidResponse)),
     ("upstream rejected request with error ", Rule::Upstream(Cause::InvalidResponse)),
@@ -153,6 +155,18 @@ const TABLE: &[(&str, Rule)] = &[
     ("mkdir() \"", Rule::File),
     ("rename() \"", Rule::File),
     ("pread() \"", Rule::File),
+    // Frequent and without a word of a client's: they are here because they end at their line feed.
+    ("access forbidden by rule", Rule::Nothing),
+    ("an upstream response is buffered to a temporary file ", Rule::Nothing),
+    ("a client request body is buffered to a temporary file ", Rule::Nothing),
+    ("client closed ", Rule::Nothing),
+    ("client prematurely closed connection", Rule::Nothing),
+    ("client timed out", Rule::Nothing),
+    ("client intended to send too large body: ", Rule::Nothing),
+    ("client sent plain HTTP request to HTTPS port", Rule::Nothing),
+    ("epoll_wait() reported that client prematurely closed connection", Rule::Nothing),
+    ("kevent() reported that client prematurely closed connection", Rule::Nothing),
+    ("no user/password was provided for basic authentication", Rule::Nothing),
 ];
 
 /// A message that was recognised by its first bytes.
@@ -170,7 +184,8 @@ pub fn recognise(level: Level, body: &[u8]) -> Option<Recognised> {
 
 type Row = (&'static [u8], Rule);
 
-fn rule(body: &[u8]) -> Option<Rule> {
+/// The first rule whose words the message begins with.
+pub(super) fn rule(body: &[u8]) -> Option<Rule> {
     /// The rows of the table by their first byte, in its order.
     static BY_FIRST: LazyLock<Vec<Vec<Row>>> = LazyLock::new(|| {
         let mut rows = vec![Vec::new(); 256];
@@ -184,11 +199,11 @@ fn rule(body: &[u8]) -> Option<Rule> {
     const TELLING: usize = 9;
     let telling = body.get(TELLING);
     let may_be = |head: &[u8]| head.get(TELLING).is_none_or(|byte| Some(byte) == telling);
-    rows.iter().find(|(head, _)| may_be(head) && body.starts_with(head)).map(|(_, rule)| *rule)
+    rows.iter().find(|(head, _)| may_be(head) && scan::begins(body, head)).map(|(_, rule)| *rule)
 }
 
 /// Messages that begin with a name or a number out of the configuration.
-fn starts_with_variable(body: &[u8]) -> Option<Rule> {
+pub(super) fn starts_with_variable(body: &[u8]) -> Option<Rule> {
     let digits = body.iter().take_while(|b| b.is_ascii_digit()).count();
     if digits > 0 && body[digits..].starts_with(b" worker_connections are not enough") {
         return Some(Rule::Own(Cause::NginxResources));

@@ -4,7 +4,9 @@
 //! [`Sink::error`]. Entries of the error log choose the label of that line; an entry that finds no line
 //! is an unmatched failure, never a response.
 
+mod closed;
 mod decide;
+pub mod entry;
 pub mod join;
 mod judge;
 pub mod keepalive;
@@ -15,9 +17,9 @@ pub mod names;
 pub mod pending;
 pub mod root_cause;
 mod saved;
+mod shadow;
 
 use crate::record::access::{Access, Times, Written};
-use crate::record::entries::Entry;
 use crate::record::format::Followed;
 use crate::record::fpm;
 use crate::record::list;
@@ -29,10 +31,9 @@ use serde::{Deserialize, Serialize};
 use crate::vocabulary::{Cause, ExitReason, Outcome, Phase, RootCause, is_failed};
 use decide::Decision;
 use join::{Group, Keys};
-use message::Meaning;
 pub use names::{Id, Names};
 use pending::{Evidence, Pending, WaitingEntry};
-use root_cause::{LogId, PendingRootCause, RootCauseSink, Roots, Target, Topology};
+use root_cause::{LogId, RootCauseSink, Roots, Topology};
 pub use saved::SavedAttribution;
 
 /// The verdict on one failed response.
@@ -107,8 +108,9 @@ pub struct Attributor {
 impl Attributor {
     /// Starts with nothing seen.
     pub fn new(options: Options) -> Self {
+        let names = Names::default();
         Self {
-            names: Names::default(),
+            names: if options.live { names.for_series() } else { names },
             options,
             pending: Pending::default(),
             roots: Roots::default(),
@@ -178,7 +180,7 @@ impl Attributor {
             return self.plain(access, sink);
         }
         let keys = self.keys(access);
-        let group = self.group(&keys);
+        let group = self.group(access, &keys);
         self.judge(access, keys, group, sink);
     }
 
@@ -190,7 +192,7 @@ impl Attributor {
             return true;
         }
         let keys = self.keys(access);
-        let group = self.group(&keys);
+        let group = self.group(access, &keys);
         let own_answer = matches!(
             decide::decide(access, &Group::default(), false),
             Decision::Line { cause: Cause::UpstreamStatus | Cause::CachedError, .. }
@@ -228,11 +230,14 @@ impl Attributor {
         Keys::new(access, self.offset, self.now)
     }
 
-    fn group(&self, keys: &Keys<'_>) -> Group {
+    fn group(&self, access: &Access<'_>, keys: &Keys<'_>) -> Group {
+        if self.pending.is_empty() {
+            return Group::default();
+        }
+        let believed = |candidates| shadow::believed(candidates, access, keys, &self.names.upstreams);
         match keys.connection {
-            _ if self.pending.is_empty() => Group::default(),
-            Some(connection) => join::exact(&self.pending, keys, connection),
-            None => join::probable(&self.pending, keys),
+            Some(connection) => join::exact(&self.pending, keys, connection, believed),
+            None => join::probable(&self.pending, keys, believed),
         }
     }
 
@@ -266,83 +271,6 @@ impl Attributor {
                 }
             }
         });
-    }
-
-    /// An entry of an error log. Gives its meaning.
-    pub fn entry(&mut self, entry: &Entry<'_>, sink: &mut impl Sink) -> Meaning {
-        let head = &entry.head;
-        let Some(recognised) = message::recognise(head.level, head.body) else { return Meaning::Nothing };
-        let context = entry.context();
-        let meaning =
-            message::meaning(recognised, head.level, head.connection.is_some(), &context, head.body);
-        let evidence = match meaning {
-            Meaning::Failure(failure) => Evidence::Failure(failure.cause),
-            Meaning::Stderr => match message::php_root(context.message) {
-                Some(root) => Evidence::Php(root),
-                None => return meaning,
-            },
-            Meaning::AuthRequest => Evidence::AuthRequest,
-            Meaning::Nothing => return meaning,
-        };
-        let upstream = context.upstream.map_or(Id::NONE, |peer| self.names.upstreams.id(peer.address));
-        let fastcgi =
-            context.upstream.filter(|peer| !peer.schema.is_empty()).map(|peer| peer.schema == b"fastcgi");
-        let Some(connection) = head.connection else {
-            // Outside of a connection: the resolver of an upstream zone.
-            if let Evidence::Failure(cause) = evidence {
-                sink.failure(upstream, cause, Outcome::Background);
-            }
-            return meaning;
-        };
-        if let Meaning::Failure(failure) = meaning
-            && context.action.after_header()
-            && matches!(failure.cause, Cause::ResponseTruncated | Cause::NginxResources)
-        {
-            self.kept.cut(head.pid, connection);
-            sink.failure(upstream, failure.cause, Outcome::Truncated);
-            if self.options.fpm && fastcgi != Some(false) {
-                let (at, asked, target) = (head.at, self.clock(head.at), Target::default());
-                let otherwise = RootCause::Unknown;
-                self.roots.ask(PendingRootCause {
-                    verdict: None,
-                    at,
-                    asked,
-                    target,
-                    upstream,
-                    fastcgi,
-                    otherwise,
-                });
-            }
-            return meaning;
-        }
-        if let (Evidence::Failure(cause), false) = (evidence, self.options.access_log) {
-            sink.failure(upstream, cause, Outcome::Unmatched);
-            return meaning;
-        }
-        let request = if entry.is_ambiguous() { None } else { context.request };
-        let waiting = WaitingEntry {
-            at: head.at,
-            arrived: self.clock(head.at),
-            pid: head.pid,
-            connection,
-            request: request.map(|request| self.pending.request_key(request)),
-            client: context.client.map(|client| self.pending.hash(client)),
-            server: context.server.map_or(Id::NONE, |server| self.names.servers.id(server)),
-            upstream,
-            upstream_guessed: context.upstream.is_none_or(|peer| peer.guessed),
-            fastcgi,
-            subrequest: context.subrequest,
-            evidence,
-            root: if let Meaning::Failure(failure) = meaning { failure.root } else { None },
-            rescued: false,
-            // Evidence has no outcome of its own.
-            counted: !matches!(evidence, Evidence::Failure(_)),
-            taken: false,
-        };
-        if let Some(oldest) = self.pending.push(waiting) {
-            settle(&oldest, sink);
-        }
-        meaning
     }
 
     /// A line of the PHP-FPM log that `log` stands for.
@@ -407,7 +335,8 @@ impl<S: Sink> RootCauseSink for SinkAdapter<'_, S> {
 }
 
 fn settle(entry: &WaitingEntry, sink: &mut impl Sink) {
-    if let Evidence::Failure(cause) = entry.evidence {
+    // A shadowed entry that belongs to no response proves nothing.
+    if let (Evidence::Failure(cause), false) = (entry.evidence, entry.shadowed) {
         let outcome = if entry.rescued { Outcome::Rescued } else { Outcome::Unmatched };
         sink.failure(entry.upstream, cause, outcome);
     }

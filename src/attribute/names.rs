@@ -1,9 +1,11 @@
 //! Label values, interned: small numbers on the hot path, text only when a series is rendered.
 //!
 //! Each kind of name is capped, so that a name nobody configured (a variable in `proxy_pass`, a forged
-//! line) can never grow memory or the page without bound; what is above the cap counts as `other`.
+//! line) can never grow memory or the page without bound; what is above the cap counts as `other`. Of names that only
+//! entries of an error log have, there are few: an access line, the configuration or the machine confirms a name.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -38,11 +40,30 @@ pub struct Interner {
     texts: Vec<Arc<str>>,
     cap: usize,
     overflowed: u64,
+    /// Names that only entries have, and how many there may be.
+    unconfirmed: HashSet<Id>,
+    most_unconfirmed: usize,
     /// Names seen lately, by a cheap hash: a host's lines share a few servers and upstreams.
-    recent: [(Vec<u8>, Id); RECENT],
+    recent: [Recent; RECENT],
 }
 
 const RECENT: usize = 64;
+
+/// A name that was seen lately.
+#[derive(Debug)]
+struct Recent {
+    text: Vec<u8>,
+    id: Id,
+    confirmed: bool,
+}
+
+impl Recent {
+    fn set(&mut self, name: &[u8], id: Id, confirmed: bool) {
+        self.text.clear();
+        self.text.extend_from_slice(name);
+        (self.id, self.confirmed) = (id, confirmed);
+    }
+}
 
 impl Interner {
     /// At most `cap` names, `""` and `other` not counted.
@@ -50,10 +71,13 @@ impl Interner {
         let texts = vec!["".into(), "other".into()];
         // A server that is really called `other` shares the overflow's series rather than doubling it.
         let ids = HashMap::from([((*b"").into(), Id::NONE), ((*b"other").into(), Id::OTHER)]);
-        Self { ids, texts, cap, overflowed: 0, recent: std::array::from_fn(|_| (Vec::new(), Id::NONE)) }
+        let recent = std::array::from_fn(|_| Recent { text: Vec::new(), id: Id::NONE, confirmed: false });
+        let (unconfirmed, most_unconfirmed) = (HashSet::new(), cap);
+        Self { ids, texts, cap, overflowed: 0, unconfirmed, most_unconfirmed, recent }
     }
 
-    /// The id of a name; invalid UTF-8 is repaired when the name is new.
+    /// The id of a name that an access line, the configuration or the machine has. Invalid UTF-8 is repaired and
+    /// control characters are made visible when the name is new.
     pub fn id(&mut self, name: &[u8]) -> Id {
         // Not only quicker: comparing two empty slices makes libc's memcmp load from an address that is not
         // there, which cost more than all the rest of a line (100 ns, measured).
@@ -61,25 +85,64 @@ impl Interner {
             return Id::NONE;
         }
         let at = recent(name);
-        let (text, id) = &self.recent[at];
-        if scan::same(name, text) {
-            return *id;
+        let lately = &self.recent[at];
+        if lately.confirmed && scan::same(name, &lately.text) {
+            return lately.id;
         }
         let id = match self.ids.get(name) {
             Some(id) => *id,
             None => self.create(name),
         };
+        if !self.unconfirmed.is_empty() {
+            self.unconfirmed.remove(&id);
+        }
         if id != Id::OTHER {
-            let (text, of) = &mut self.recent[at];
-            text.clear();
-            text.extend_from_slice(name);
-            *of = id;
+            self.recent[at].set(name, id, true);
         }
         id
     }
 
+    /// The id of a name that an entry has. It becomes a name by that only while there are few such.
+    pub fn of_entry(&mut self, name: &[u8]) -> Id {
+        if name.is_empty() {
+            return Id::NONE;
+        }
+        let at = recent(name);
+        if scan::same(name, &self.recent[at].text) {
+            return self.recent[at].id;
+        }
+        if let Some(id) = self.known(name) {
+            if id != Id::OTHER {
+                let confirmed = !self.unconfirmed.contains(&id);
+                self.recent[at].set(name, id, confirmed);
+            }
+            return id;
+        }
+        if self.unconfirmed.len() >= self.most_unconfirmed {
+            self.overflowed += 1;
+            return Id::OTHER;
+        }
+        let id = self.create(name);
+        if id != Id::OTHER {
+            self.unconfirmed.insert(id);
+        }
+        id
+    }
+
+    /// The id of a name that is one already.
+    pub fn known(&self, name: &[u8]) -> Option<Id> {
+        if name.is_empty() {
+            return Some(Id::NONE);
+        }
+        let lately = &self.recent[recent(name)];
+        if scan::same(name, &lately.text) {
+            return Some(lately.id);
+        }
+        self.ids.get(name).or_else(|| self.ids.get(repaired(name).as_bytes())).copied()
+    }
+
     fn create(&mut self, name: &[u8]) -> Id {
-        let text = String::from_utf8_lossy(name);
+        let text = repaired(name);
         // Two byte strings that repair to the same text are one series.
         if let Some(id) = self.ids.get(text.as_bytes()) {
             return *id;
@@ -112,13 +175,16 @@ impl Interner {
 
     fn save(&self) -> SavedInterner {
         let texts = self.texts[2..].iter().map(|text| Box::from(&**text)).collect();
-        SavedInterner { texts, overflowed: self.overflowed }
+        let mut unconfirmed: Vec<Id> = self.unconfirmed.iter().copied().collect();
+        unconfirmed.sort_unstable();
+        SavedInterner { texts, overflowed: self.overflowed, unconfirmed }
     }
 
     /// Ids are positions, so the names come back under the ids they had.
     fn restore(cap: usize, saved: SavedInterner) -> Self {
         let mut interner = Self::new(cap);
         interner.overflowed = saved.overflowed;
+        interner.unconfirmed = saved.unconfirmed.into_iter().collect();
         for text in saved.texts {
             let id = Id(u32::try_from(interner.texts.len()).unwrap_or(Id::OTHER.0));
             interner.ids.insert(text.as_bytes().into(), id);
@@ -131,6 +197,30 @@ impl Interner {
     pub fn overflowed(&self) -> u64 {
         self.overflowed
     }
+}
+
+/// A name as text that shows as what it is: no invalid UTF-8, and no character that moves a cursor, colours a terminal
+/// or turns the direction of what follows.
+pub fn repaired(name: &[u8]) -> Cow<'_, str> {
+    let text = String::from_utf8_lossy(name);
+    if !text.contains(is_control) {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for char in text.chars() {
+        match is_control(char) {
+            true => out.extend(char.escape_unicode()),
+            false => out.push(char),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// C0, DEL and C1, line and paragraph separators, and what is invisible or sets the direction of writing.
+fn is_control(char: char) -> bool {
+    char.is_control()
+        || matches!(char, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(char, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// A slot for a name that is not empty. Neighbours often differ only in a byte near their end.
@@ -159,6 +249,9 @@ pub struct Names {
 /// Most names of each kind.
 const CAP: usize = 1000;
 
+/// Most names of each kind that only entries have, in what runs for ever.
+const MOST_UNCONFIRMED: usize = 32;
+
 impl Default for Names {
     fn default() -> Self {
         Self {
@@ -174,6 +267,8 @@ impl Default for Names {
 struct SavedInterner {
     texts: Vec<Box<str>>,
     overflowed: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    unconfirmed: Vec<Id>,
 }
 
 /// All names, in the order of their ids.
@@ -188,6 +283,13 @@ pub(super) struct SavedNames {
 }
 
 impl Names {
+    /// For series that live for ever: few names that nothing confirms.
+    pub fn for_series(mut self) -> Self {
+        self.servers.most_unconfirmed = MOST_UNCONFIRMED;
+        self.upstreams.most_unconfirmed = MOST_UNCONFIRMED;
+        self
+    }
+
     pub(super) fn save(&self) -> SavedNames {
         SavedNames {
             servers: self.servers.save(),
@@ -225,5 +327,37 @@ mod tests {
         assert_eq!(names.overflowed(), 2);
         assert_eq!(names.text(Id::OTHER), "other");
         assert_eq!(names.id(b"a"), a);
+    }
+
+    #[test]
+    fn names_of_entries_are_few_until_they_are_confirmed() {
+        let mut names = Names::default().for_series().upstreams;
+        let first = names.of_entry(b"10.0.0.0:80");
+        let ids: Vec<Id> = (1..40).map(|n| names.of_entry(format!("10.0.0.{n}:80").as_bytes())).collect();
+        assert_eq!(ids.iter().filter(|id| **id == Id::OTHER).count(), 40 - MOST_UNCONFIRMED);
+        assert_eq!(names.of_entry(b"10.0.0.0:80"), first);
+        assert_eq!(names.id(b"10.0.0.0:80"), first, "a name keeps its series when it is confirmed");
+        assert_ne!(names.of_entry(b"10.0.0.99:80"), Id::OTHER, "which makes room for another one");
+        assert_eq!(names.of_entry(b"10.0.0.98:80"), Id::OTHER);
+        let confirmed = names.id(b"10.0.0.98:80");
+        assert_eq!(names.of_entry(b"10.0.0.98:80"), confirmed);
+        let mut again = Interner::restore(CAP, names.save());
+        again.most_unconfirmed = MOST_UNCONFIRMED;
+        assert_eq!(again.of_entry(b"10.0.0.97:80"), Id::OTHER, "over a restart too");
+    }
+
+    #[test]
+    fn no_name_moves_a_cursor_or_turns_the_direction() {
+        let control =
+            (0..0x20).chain(0x7f..0xa0).chain([0xad, 0x61c, 0x200b, 0x200e, 0x2028, 0x202e, 0x2066, 0xfeff]);
+        for char in control.filter_map(char::from_u32) {
+            let name = format!("a{char}b");
+            let shown = repaired(name.as_bytes());
+            assert_eq!(shown, format!("a\\u{{{:x}}}b", u32::from(char)));
+            assert_eq!(repaired(shown.as_bytes()), shown);
+        }
+        for plain in ["unix:/run/php/x.sock", "[::1]:80", "bücher.example", "例え.jp", "a b"] {
+            assert_eq!(repaired(plain.as_bytes()), plain);
+        }
     }
 }

@@ -82,6 +82,9 @@ pub struct WaitingEntry {
     pub rescued: bool,
     /// Its outcome was counted; it may still label.
     pub counted: bool,
+    /// It may be text inside the entry before it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shadowed: bool,
     /// Taken by an access line.
     pub taken: bool,
 }
@@ -187,6 +190,11 @@ impl Pending {
     /// How many entries have no outcome yet.
     pub fn uncounted(&self) -> usize {
         self.uncounted
+    }
+
+    /// The place of the entry that came last.
+    pub fn newest(&self) -> Option<u64> {
+        (self.base + self.entries.len() as u64).checked_sub(1)
     }
 
     /// Adds an entry. Gives back the oldest one, when there are too many, if its outcome is not counted.

@@ -42,7 +42,7 @@ impl Attributor {
         let shift = now.saturating_sub(then);
         roots.shift(shift);
         Self {
-            names: Names::restore(names),
+            names: if options.live { Names::restore(names).for_series() } else { Names::restore(names) },
             options,
             pending: pending.restore(shift),
             roots,

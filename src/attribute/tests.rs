@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+mod forged;
+
 use super::logs::{AccessLog, ErrorLog, Log};
 use super::*;
 use crate::vocabulary::{FAILED_CODES, code};

@@ -7,7 +7,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::Message;
 use super::merge::{Live, Reader, Stream};
-use crate::attribute::logs::{AccessLog, Log};
+use crate::attribute::logs::{AccessLog, ErrorLog, Log};
 use crate::attribute::{Attributor, Sink};
 use crate::ledger::{SavedCounts, SavedInput};
 use crate::record::stamp::Local;
@@ -242,6 +242,15 @@ impl Input<AccessLog> {
     pub(super) fn release(&mut self, attributor: &mut Attributor, sink: &mut impl Sink) {
         for reading in self.logs.values_mut() {
             reading.reader.log.release(false, attributor, sink);
+        }
+    }
+}
+
+impl Input<ErrorLog> {
+    /// Gives entries behind which nothing came for a while.
+    pub(super) fn idle(&mut self, now: Instant, attributor: &mut Attributor, sink: &mut impl Sink) {
+        for reading in self.logs.values_mut() {
+            reading.reader.log.idle(now, attributor, sink);
         }
     }
 }

@@ -81,6 +81,7 @@ impl Inputs {
         let mut streams = Streams { access: access.streams(), error: error.streams(), fpm: fpm.streams() };
         // Errors are logged by the followers, once each, and show as log_readable 0.
         streams.pump(buffers, attributor, sink, go_on);
+        self.error.idle(now, attributor, sink);
         self.access.release(attributor, sink);
     }
 

@@ -17,11 +17,20 @@ pub trait Blocks {
     /// # Errors
     /// When reading fails.
     fn next<'b>(&'b mut self, buffer: &'b mut Buffer) -> Result<Option<&'b [u8]>, ReadError>;
+
+    /// Whether nothing can come behind the end.
+    fn ends_for_good(&self) -> bool {
+        false
+    }
 }
 
 impl Blocks for Offline {
     fn next<'b>(&'b mut self, buffer: &'b mut Buffer) -> Result<Option<&'b [u8]>, ReadError> {
         self.read_block(buffer)
+    }
+
+    fn ends_for_good(&self) -> bool {
+        true
     }
 }
 
@@ -114,6 +123,7 @@ impl<'a, L: Log> Stream<'a, L> {
             }
             Ok(None) => {
                 self.ended = true;
+                self.reader.log.at_end(self.source.ends_for_good(), attributor, sink);
                 Ok(())
             }
             Err(error) => {

@@ -63,6 +63,12 @@ impl Envelope {
     pub fn reorders(self) -> bool {
         self != Envelope::Plain
     }
+
+    /// Whether the transport keeps entries apart, so that this line is one entry whatever is in it: nginx sends each
+    /// as a datagram. What journald took from the standard error stream (`nginx[12]: `) it has cut at each line feed.
+    pub fn keeps_apart(self, line: &[u8], inner: &[u8]) -> bool {
+        self == Envelope::Syslog && !line[..line.len() - inner.len()].ends_with(b"]: ")
+    }
 }
 
 /// Docker replaces invalid UTF-8, so serde can read every one of its lines.

@@ -19,6 +19,9 @@ pub const MAX_ENTRY: usize = 2048;
 /// The same limit in OpenResty.
 pub const MAX_ENTRY_OPENRESTY: usize = 4096;
 
+/// Where the fields of a connection begin.
+pub const TAIL: &[u8] = b", client: ";
+
 /// Severity, mildest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs)]
@@ -168,6 +171,8 @@ pub struct Context<'a> {
     pub subrequest: bool,
     /// `upstream: "…"`, from its schema on.
     pub upstream: Option<Upstream<'a>>,
+    /// Written in stream{}: no request of HTTP belongs to it.
+    pub stream: bool,
 }
 
 /// A request line in an error entry.
@@ -211,11 +216,12 @@ pub fn context(body: &[u8], cut: bool) -> Context<'_> {
         request: None,
         subrequest: false,
         upstream: None,
+        stream: false,
     };
     if let Some(fields) = fields {
         context.read_fields(fields, cut);
     }
-    if context.upstream.is_none() {
+    if context.upstream.is_none() && cut {
         // A long URI pushes `upstream:` over nginx's limit, but this message names the peer itself.
         let address = message.strip_prefix(b"connect() to ").and_then(|rest| rest.strip_suffix(b" failed"));
         context.upstream = address.map(|address| Upstream { schema: b"", address, guessed: false });
@@ -246,7 +252,8 @@ impl<'a> Context<'a> {
         };
         self.client = Some(client);
         let Some((server, rest)) = split(rest, b", request: \"") else {
-            self.server = (!cut).then_some(rest);
+            self.stream = is_stream(rest);
+            self.server = (!cut && !self.stream).then_some(rest);
             return;
         };
         self.server = Some(server);
@@ -262,13 +269,24 @@ impl<'a> Context<'a> {
                 .find_map(|next| search::find(rest, next).map(|at| &rest[at + 1..]))
                 .unwrap_or_default();
         }
-        if let Some(value) = rest.strip_prefix(b", upstream: \"") {
+        if let Some(value) = rest.strip_prefix(b", upstream: \"")
+            // Two of them: the first may be the subrequest's own text.
+            && !(self.subrequest && search::find(value, b"\", upstream: \"").is_some())
+        {
             self.upstream = upstream(value, cut);
         }
     }
 }
 
-fn split<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+/// Whether these fields are of stream{}, which counts bytes and has no requests.
+pub fn is_stream(fields: &[u8]) -> bool {
+    search::rfind(fields, b", bytes from/to client:").is_some_and(|at| {
+        let counts = &fields[at + 2..];
+        search::find(counts, b", bytes from/to upstream:").is_some() && !counts.contains(&b'"')
+    })
+}
+
+pub(super) fn split<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     let at = search::find(text, separator)?;
     Some((&text[..at], &text[at + separator.len()..]))
 }
@@ -276,7 +294,7 @@ fn split<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
 /// The request line after its opening quote. A raw quote may stand in the URI, a space cannot (nginx
 /// answers 400 without an upstream), so the line is `METHOD SP URI [SP HTTP/v]` and its end is found by
 /// counting spaces, not quotes.
-fn request(text: &[u8], cut: bool) -> (Request<'_>, &[u8]) {
+pub(super) fn request(text: &[u8], cut: bool) -> (Request<'_>, &[u8]) {
     const NEXT: [&[u8]; 4] = [b"subrequest: \"", b"upstream: \"", b"host: \"", b"referrer: \""];
     let whole =
         |end: usize| (Request { line: &text[..end], cut: false }, text.get(end + 1..).unwrap_or_default());
@@ -294,7 +312,7 @@ fn request(text: &[u8], cut: bool) -> (Request<'_>, &[u8]) {
             };
         };
         let next = &text[space + 1..];
-        let is_field = NEXT.iter().any(|f| next.starts_with(f) || (cut && f.starts_with(next)));
+        let is_field = NEXT.iter().any(|f| scan::begins(next, f) || (cut && f.starts_with(next)));
         if word.ends_with(b"\",") && is_field {
             return whole(space - 2);
         }

@@ -12,6 +12,8 @@ pub mod escape;
 pub mod format;
 pub mod fpm;
 pub mod list;
+pub mod percent;
 pub mod scan;
 pub mod search;
 pub mod stamp;
+pub mod tail;

@@ -1,8 +1,12 @@
 //! An error log: finds its transport, joins lines to entries.
 
+use std::time::{Duration, Instant};
+
+use crate::attribute::closed;
+use crate::attribute::entry::Place;
 use crate::attribute::message::Meaning;
 use crate::bytes::Text;
-use crate::record::entries::{Entries, Entry, Part};
+use crate::record::entries::{Entries, Entry, Part, Unfinished};
 use crate::record::envelope::Envelope;
 use crate::record::error;
 use crate::record::stamp::{self, Local};
@@ -10,13 +14,62 @@ use crate::record::stamp::{self, Local};
 use super::saved::SavedReader;
 use super::{Attributor, Log, STAMP_TRIES, Sink, Tally, lines, lines_from_end};
 
+/// After this time nothing can follow that nginx wrote together with a line that was read.
+const QUIET: Duration = Duration::from_millis(250);
+
 /// One error log.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ErrorLog {
     entries: Entries,
     envelope: Option<Envelope>,
+    /// Each line of the transport was one entry so far.
+    apart: bool,
     number: u64,
     tally: Tally,
+    given: Given,
+    /// The open entry that was seen at the end of the log, and when it was first seen there.
+    since: Option<(u64, Instant)>,
+}
+
+impl Default for ErrorLog {
+    fn default() -> Self {
+        Self {
+            entries: Entries::new(closed::is_closed),
+            envelope: None,
+            apart: true,
+            number: 0,
+            tally: Tally::default(),
+            given: Given::default(),
+            since: None,
+        }
+    }
+}
+
+/// Entries of an open window that were given, because the end of a followed log was reached and access lines may
+/// need them: the number of their line and their place. Without a place they were given for good.
+#[derive(Debug, Default)]
+struct Given(Vec<(u64, Option<Place>)>);
+
+impl Given {
+    /// Gives an entry for good, unless an access line has it already.
+    fn settle(&mut self, entry: &Entry<'_>, attributor: &mut Attributor, sink: &mut impl Sink) -> Meaning {
+        let at = self.0.iter().position(|(line, _)| *line == entry.line);
+        match at.map(|at| self.0.swap_remove(at).1) {
+            Some(Some(place)) if !attributor.withdraw(place) => Meaning::Nothing,
+            Some(None) => Meaning::Nothing,
+            _ => attributor.entry(entry, sink),
+        }
+    }
+
+    /// Takes back what turned out to be no entry, or another one.
+    fn withdraw(&mut self, attributor: &mut Attributor) {
+        for (_, place) in &mut self.0 {
+            if let Some(place) = *place {
+                attributor.withdraw(place);
+            }
+        }
+        self.0.clear();
+    }
 }
 
 impl ErrorLog {
@@ -30,19 +83,33 @@ impl ErrorLog {
     ) {
         for line in lines(block) {
             self.number += 1;
-            let number = self.number;
+            let open = self.entries.open();
+            let given = &mut self.given;
             let mut take = |entry: Entry<'_>| {
-                let meaning = attributor.entry(&entry, sink);
+                let meaning = match given.0.is_empty() {
+                    true => attributor.entry(&entry, sink),
+                    false => given.settle(&entry, attributor, sink),
+                };
                 show(&entry, meaning);
             };
+            let (number, apart) = (self.number, &mut self.apart);
             let part = match self.envelope {
                 Some(Envelope::Plain) => self.entries.line(number, line, &mut take),
                 Some(envelope) => match envelope.open(line) {
+                    Some(inner) if *apart && envelope.keeps_apart(line, &inner) => {
+                        self.entries.whole(number, &inner, &mut take)
+                    }
                     Some(inner) => self.entries.line(number, &inner, &mut take),
-                    None => Part::Unknown,
+                    None => {
+                        *apart = false;
+                        Part::Unknown
+                    }
                 },
-                None => self.find_envelope(number, line, &mut take),
+                None => find_envelope(&mut self.envelope, &mut self.entries, number, line, &mut take),
             };
+            if !self.given.0.is_empty() && (part == Part::Continuation || self.entries.open() != open) {
+                self.given.withdraw(attributor);
+            }
             match part {
                 Part::Entry | Part::Continuation => self.tally.parsed += 1,
                 Part::Unknown => self
@@ -52,18 +119,6 @@ impl ErrorLog {
         }
     }
 
-    fn find_envelope(&mut self, number: u64, line: &[u8], take: &mut dyn FnMut(Entry<'_>)) -> Part {
-        for envelope in Envelope::ALL {
-            if let Some(inner) = envelope.open(line)
-                && error::head(&inner).is_some()
-            {
-                self.envelope = Some(envelope);
-                return self.entries.line(number, &inner, take);
-            }
-        }
-        Part::Unknown
-    }
-
     /// Gives an entry that is still open, with its meaning.
     pub fn close(
         &mut self,
@@ -71,11 +126,48 @@ impl ErrorLog {
         sink: &mut impl Sink,
         show: &mut dyn FnMut(&Entry<'_>, Meaning),
     ) {
+        let given = &mut self.given;
         self.entries.flush(&mut |entry| {
-            let meaning = attributor.entry(&entry, sink);
+            let meaning = given.settle(&entry, attributor, sink);
             show(&entry, meaning);
         });
+        self.given.withdraw(attributor);
+        self.since = None;
     }
+
+    /// The log is followed and nothing more was there at `now`.
+    pub fn idle(&mut self, now: Instant, attributor: &mut Attributor, sink: &mut impl Sink) {
+        match (self.entries.open(), self.since) {
+            (None, _) => self.since = None,
+            (Some(open), Some((of, since))) if of == open => {
+                if now.duration_since(since) >= QUIET {
+                    self.close(attributor, sink, &mut |_, _| {});
+                }
+            }
+            (Some(open), _) => self.since = Some((open, now)),
+        }
+    }
+}
+
+fn find_envelope(
+    known: &mut Option<Envelope>,
+    entries: &mut Entries,
+    number: u64,
+    line: &[u8],
+    take: &mut dyn FnMut(Entry<'_>),
+) -> Part {
+    for envelope in Envelope::ALL {
+        if let Some(inner) = envelope.open(line)
+            && error::head(&inner).is_some()
+        {
+            *known = Some(envelope);
+            return match envelope.keeps_apart(line, &inner) {
+                true => entries.whole(number, &inner, take),
+                false => entries.line(number, &inner, take),
+            };
+        }
+    }
+    Part::Unknown
 }
 
 impl Log for ErrorLog {
@@ -85,6 +177,20 @@ impl Log for ErrorLog {
 
     fn flush(&mut self, attributor: &mut Attributor, sink: &mut impl Sink) {
         self.close(attributor, sink, &mut |_, _| {});
+    }
+
+    fn at_end(&mut self, for_good: bool, attributor: &mut Attributor, sink: &mut impl Sink) {
+        if for_good {
+            return self.flush(attributor, sink);
+        }
+        let given = &mut self.given.0;
+        self.entries.peek(&mut |entry| {
+            if !given.iter().any(|(line, _)| *line == entry.line)
+                && let Some(place) = attributor.provisional(&entry, sink)
+            {
+                given.push((entry.line, Some(place)));
+            }
+        });
     }
 
     fn last_time(&mut self, block: &[u8], _offset: i32) -> Option<Local> {
@@ -99,16 +205,27 @@ impl Log for ErrorLog {
     }
 
     fn save(&self, _now: Local) -> SavedReader {
-        let unfinished = self.envelope.zip(self.entries.unfinished());
-        let open = unfinished.map(|(envelope, (number, bytes))| (envelope, number, Text::from(bytes)));
-        SavedReader { open, ..SavedReader::of(&self.tally) }
+        let mut saved =
+            SavedReader { openresty: self.entries.is_openresty(), ..SavedReader::of(&self.tally) };
+        if let Some((envelope, unfinished)) = self.envelope.zip(self.entries.unfinished()) {
+            let Unfinished { number, bytes, shadowed, doubt, outer } = unfinished;
+            saved.open = Some((envelope, number, Text::from(bytes)));
+            (saved.shadowed, saved.doubt, saved.outer) = (shadowed, doubt, outer.to_vec());
+            saved.given = self.given.0.iter().map(|(line, _)| *line).collect();
+        }
+        saved
     }
 
     fn resume(&mut self, saved: SavedReader, _now: Local) {
         self.tally = saved.tally();
-        if let Some((envelope, number, bytes)) = saved.open {
+        let bytes = saved.open.map(|(envelope, number, bytes)| {
             self.envelope = Some(envelope);
-            self.entries = Entries::resume(number, bytes.into());
-        }
+            (number, Vec::from(bytes))
+        });
+        let (number, bytes) = bytes.unwrap_or_default();
+        let SavedReader { shadowed, doubt, outer, given, .. } = saved;
+        let unfinished = Unfinished { number, bytes: &bytes, shadowed, doubt, outer: &outer };
+        self.number = self.entries.resume(unfinished, saved.openresty);
+        self.given = Given(given.into_iter().map(|line| (line, None)).collect());
     }
 }

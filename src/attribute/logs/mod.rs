@@ -66,6 +66,8 @@ pub trait Log {
     fn block(&mut self, block: &[u8], attributor: &mut Attributor, sink: &mut impl Sink);
     /// The log is at its end, or quiet: gives what is still open.
     fn flush(&mut self, attributor: &mut Attributor, sink: &mut impl Sink);
+    /// All that is there was read; `for_good`: nothing more can come.
+    fn at_end(&mut self, _for_good: bool, _attributor: &mut Attributor, _sink: &mut impl Sink) {}
     /// Local time of the last line in the block that has one.
     fn last_time(&mut self, block: &[u8], offset: i32) -> Option<Local>;
     /// What could be read so far.

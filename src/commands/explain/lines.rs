@@ -1,5 +1,6 @@
 //! `explain --lines`: one JSON line for each entry of an error log.
 
+use std::borrow::Cow;
 use std::io::{BufWriter, Write};
 
 use serde::Serialize;
@@ -8,6 +9,7 @@ use super::ExplainError;
 use super::report::Report;
 use crate::attribute::logs::ErrorLog;
 use crate::attribute::message::Meaning;
+use crate::attribute::names::repaired;
 use crate::attribute::{Attributor, Options};
 use crate::record::entries::Entry;
 use crate::source::{Buffer, Offline};
@@ -17,7 +19,7 @@ struct Line<'a> {
     line: u64,
     cause: Option<&'static str>,
     errno: Option<i32>,
-    upstream: Option<std::borrow::Cow<'a, str>>,
+    upstream: Option<Cow<'a, str>>,
     level: &'static str,
 }
 
@@ -61,7 +63,7 @@ fn write(out: &mut impl Write, entry: &Entry<'_>, meaning: Meaning) -> std::io::
         line: entry.line,
         cause: failure.map(|failure| failure.cause.word()),
         errno: failure.and_then(|failure| failure.errno),
-        upstream: context.upstream.map(|peer| String::from_utf8_lossy(peer.address)),
+        upstream: context.upstream.map(|peer| repaired(peer.address)),
         level: entry.head.level.name(),
     };
     serde_json::to_writer(&mut *out, &line)?;

@@ -51,6 +51,10 @@ impl Blocks for Source {
         self.shown = position;
         self.offline.read_block(buffer)
     }
+
+    fn ends_for_good(&self) -> bool {
+        true
+    }
 }
 
 /// Runs it.

@@ -17,7 +17,6 @@ const ALIASES: &[(&str, Field)] = &[
     ("clientip", Field::RemoteAddr),
     ("remote_ip", Field::RemoteAddr),
     ("method", Field::RequestMethod),
-    ("vhost", Field::ServerName),
     ("server", Field::ServerName),
     ("status_code", Field::Status),
     ("upstream", Field::UpstreamAddr),
@@ -34,11 +33,15 @@ pub(super) fn derive(line: &[u8]) -> Option<Format> {
     let (mut at, mut literal_from) = (0, 0);
     let mut key: Option<&[u8]> = None;
     let mut value_next = false;
+    // Whether each object around is one about TLS: its `server_name` is what a client asked for (SNI).
+    let mut tls = Vec::new();
     while at < line.len() {
         match line[at] {
             b'"' => {
                 let end = Escape::Json.quote(line, at + 1)?;
                 if value_next {
+                    let key =
+                        key.filter(|key| !key.eq_ignore_ascii_case(b"server_name") || !tls.contains(&true));
                     push(&mut parts, &mut seen, &line[literal_from..=at], key, &line[at + 1..end]);
                     literal_from = end;
                 } else {
@@ -52,6 +55,11 @@ pub(super) fn derive(line: &[u8]) -> Option<Format> {
                 at += 1;
             }
             b',' | b'{' | b'}' | b'[' | b']' | b' ' => {
+                match line[at] {
+                    b'{' => tls.push(value_next && matches!(key, Some(b"ssl" | b"tls"))),
+                    b'}' => drop(tls.pop()),
+                    _ => {}
+                }
                 value_next &= line[at] == b' ';
                 at += 1;
             }
@@ -118,6 +126,24 @@ mod tests {
         assert!(format.has(Field::TimeIso8601));
         let other = br#"{"time": "2026-11-20T15:08:29+00:00", "status": 200, "n":{"upstream_addr":""}, "request":"\u0016"}"#;
         assert_eq!(format.access(other).unwrap().status(), 200);
+    }
+
+    #[test]
+    fn what_a_client_asked_for_is_no_server() {
+        for line in [
+            r#"{"status": 502, "vhost": "c.example", "request": "GET / HTTP/1.1"}"#,
+            r#"{"status": 502, "ssl": {"v": "TLSv1.3", "server_name": "c.example"}, "request": "GET / HTTP/1.1"}"#,
+            r#"{"status": 502, "tls": {"a": [{"server_name": "c.example"}]}, "host": "c.example"}"#,
+        ] {
+            assert_eq!(
+                derive(line.as_bytes()).unwrap().access(line.as_bytes()).unwrap().server(),
+                None,
+                "{line}"
+            );
+        }
+        let own = r#"{"ssl": {"server_name": "c.example"}, "server_name": "s.example", "status": 502}"#;
+        let access = derive(own.as_bytes()).unwrap();
+        assert_eq!(access.access(own.as_bytes()).unwrap().server().as_deref(), Some(&b"s.example"[..]));
     }
 
     #[test]
