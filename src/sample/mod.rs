@@ -6,6 +6,7 @@
 mod collectors;
 pub mod facts;
 mod homes;
+mod layout;
 pub mod machine;
 mod memory;
 mod names;

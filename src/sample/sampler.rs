@@ -1,33 +1,26 @@
 //! The thread that looks at the machine: sockets five times a second, because bursts are short, all else once.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime};
-
-use siphasher::sip::SipHasher13;
 
 use super::collectors::Collectors;
 use super::facts::{Fact, PoolKey};
 use super::homes::Home;
 use super::machine::{Counted, CounterDelta, DeltaTracker, Machine};
 use super::memory::{self, Memories};
-use super::names;
 use super::nginx::Configs;
-use super::output::{Layout, PoolPlace, SamplerOutput};
+use super::output::SamplerOutput;
 use super::places::{self, Places};
-use super::pool::{Page, Tracked};
+use super::pool::Tracked;
 use super::remembered::{self, Memory, Remembered};
-use super::status::compat::scrape_uri;
-use super::status::fastcgi::Address;
-use super::status::poller::{Answers, Target};
+use super::status::poller::Answers;
 use crate::address::Listener;
 use crate::kernel::processes::{Master, Processes};
 use crate::kernel::sockets::{self, SocketTable, Sockets};
 use crate::kernel::{Reading, diag, namespace, overflow};
-use crate::topology::fpm_conf;
 
 /// Between two samples of the sockets.
 const TICK: Duration = Duration::from_millis(200);
@@ -60,22 +53,22 @@ pub struct Settings {
 /// Looks at the machine.
 pub struct Sampler {
     settings: Settings,
-    board: Arc<SamplerOutput>,
+    pub(super) board: Arc<SamplerOutput>,
     processes: Processes,
-    places: Places,
-    nginx: Configs,
-    masters: Reading<Vec<Master>>,
-    pools: Vec<Tracked>,
+    pub(super) places: Places,
+    pub(super) nginx: Configs,
+    pub(super) masters: Reading<Vec<Master>>,
+    pub(super) pools: Vec<Tracked>,
     /// Which PHP-FPM each pool belongs to, and its name there.
-    owners: HashMap<PoolKey, (Home, String)>,
+    pub(super) owners: HashMap<PoolKey, (Home, String)>,
     tables: Vec<Table>,
     memories: Memories,
     answers: Answers,
     meter: DeltaTracker,
     collectors: Collectors,
     /// Short names of the masters.
-    names: BTreeMap<Home, String>,
-    remembered: Memory,
+    pub(super) names: BTreeMap<Home, String>,
+    pub(super) remembered: Memory,
     ticks: u32,
 }
 
@@ -226,105 +219,6 @@ impl Sampler {
         self.collectors.note("nginx_configuration", nginx);
     }
 
-    /// The short name of the master that lives there: what it was called before, or the first that is free.
-    fn name(&mut self, home: &Home) -> String {
-        if let Some(name) = self.names.get(home) {
-            return name.clone();
-        }
-        let taken: HashSet<String> = self
-            .names
-            .values()
-            .cloned()
-            .chain(self.remembered.iter().map(|(_, pool)| pool.fpm.clone()))
-            .collect();
-        let master = self.places.master_of(home, self.masters.as_deref().unwrap_or_default());
-        let name = match self.remembered.name(home) {
-            Some(name) => name.to_owned(),
-            None => names::unused(&taken, &names::short(&home.path), master.and_then(memory::cgroup_of)),
-        };
-        self.names.insert(home.clone(), name.clone());
-        name
-    }
-
-    /// Pools from configurations, and those that are remembered; those that are known keep what is remembered of them.
-    fn lay_out(&mut self) {
-        let mut known: HashMap<PoolKey, Tracked> =
-            self.pools.drain(..).map(|pool| (pool.key, pool)).collect();
-        let mut layout = Layout {
-            pools: Vec::new(),
-            complete: self.masters.is_ok() && self.places.complete(),
-            kept: self.nginx.kept(),
-            groups: self.nginx.groups(),
-        };
-        let targets: Vec<_> = self.nginx.fastcgi_targets().iter().map(Listener::resolved).collect();
-        let enabled = enabled_units(Path::new(UNITS));
-        self.owners.clear();
-        // Shown ones first: they have the better claim to their plain name.
-        for shown in [true, false] {
-            let homes: Vec<Home> = self
-                .places
-                .by_home
-                .iter()
-                .filter(|(_, place)| place.shown == shown)
-                .map(|(home, _)| home.clone())
-                .collect();
-            for home in homes {
-                let fpm = self.name(&home);
-                let Some(config) = self.places.by_home.get(&home).and_then(|place| place.config.as_ref())
-                else {
-                    continue;
-                };
-                for pool in &config.pools {
-                    let listener = match Listener::from_fpm(&pool.listen) {
-                        Ok(listener) => listener,
-                        Err(error) => {
-                            tracing::debug!("pool {} of {}: {error}", pool.name, home.path.display());
-                            continue;
-                        }
-                    };
-                    let key = key(&home, &pool.name);
-                    let mut tracked = known
-                        .remove(&key)
-                        .filter(|old| old.listener == listener && old.fpm == fpm)
-                        .unwrap_or_else(|| {
-                            Tracked::new(key, fpm.clone(), pool.name.clone(), listener.clone())
-                        });
-                    tracked.limit = u64::from(pool.max_children);
-                    tracked.pm = pool.pm.word();
-                    tracked.page = page(key, pool);
-                    // A pool that is only configured, such as a distribution's unused www, is none.
-                    let resolved = listener.resolved();
-                    tracked.shown |= shown
-                        || self.remembered.knows(&home, &pool.name)
-                        || enabled.contains(&fpm)
-                        || targets.iter().any(|target| resolved.accepts(target));
-                    self.owners.insert(key, (home.clone(), pool.name.clone()));
-                    let log = places::log_of(config);
-                    layout.pools.push(place_of(&tracked, log, pool.allowed_clients.clone()));
-                    self.pools.push(tracked);
-                }
-            }
-        }
-        let gone: Vec<_> = self.remembered.iter().map(|(home, pool)| (home.clone(), pool.clone())).collect();
-        for (home, pool) in gone {
-            let key = key(&home, &pool.pool);
-            // A configuration that was read tells which pools there are.
-            let is_read = self.places.by_home.get(&home).is_some_and(|place| place.config.is_some());
-            let Ok(listener) = Listener::from_fpm(&pool.listen) else { continue };
-            if is_read || self.owners.contains_key(&key) {
-                continue;
-            }
-            let mut tracked = known
-                .remove(&key)
-                .unwrap_or_else(|| Tracked::new(key, pool.fpm.clone(), pool.pool.clone(), listener));
-            tracked.shown = true;
-            self.owners.insert(key, (home, pool.pool));
-            layout.pools.push(place_of(&tracked, None, Vec::new()));
-            self.pools.push(tracked);
-        }
-        self.board.lay_out(layout);
-    }
-
     /// One table for each network namespace with a pool in it. `anew`: the pools may be others.
     fn group_by_network(&mut self, anew: bool) {
         let masters = self.masters.as_deref().unwrap_or_default();
@@ -427,47 +321,4 @@ impl Sampler {
 fn cpu_time() -> Duration {
     let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     used.try_into().unwrap_or_default()
-}
-
-/// Where a pool's status page is; `None`: it has none.
-fn page(key: PoolKey, pool: &fpm_conf::Pool) -> Option<Page> {
-    let path = pool.status_path.clone()?;
-    let listen = pool.status_listen.as_ref().unwrap_or(&pool.listen);
-    let Ok(address) = listen.parse::<Address>();
-    let uri = scrape_uri(&address, &path);
-    let apart = pool.status_listen.is_some();
-    Some(Page { key: format!("{key:016x}"), target: Target { address, path }, uri, apart })
-}
-
-/// Where an administrator's units are enabled, as links in directories of other units' names (systemd.unit(5)).
-const UNITS: &str = "/etc/systemd/system";
-
-/// Short names of the masters whose unit is started at boot.
-fn enabled_units(dir: &Path) -> HashSet<String> {
-    let directories = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
-    let wants = directories.filter(|path| path.extension().is_some_and(|extension| extension == "wants"));
-    let units = wants.flat_map(|path| fs::read_dir(path).into_iter().flatten().flatten());
-    units.filter_map(|unit| names::of_unit(unit.file_name().to_str()?)).collect()
-}
-
-fn place_of(pool: &Tracked, log: Option<PathBuf>, allowed_clients: Vec<String>) -> PoolPlace {
-    PoolPlace {
-        key: pool.key,
-        fpm: pool.fpm.clone(),
-        name: pool.name.clone(),
-        runs: pool.runs,
-        shown: pool.shown,
-        listener: pool.listener.clone(),
-        log,
-        group: pool.group,
-        allowed_clients,
-    }
-}
-
-/// A hash of what tells a pool from all others: its PHP-FPM and its name.
-fn key(home: &Home, pool: &str) -> PoolKey {
-    let Home { path, nth } = home;
-    let path = path.display();
-    let text = if *nth == 0 { format!("{path}\0{pool}") } else { format!("{path}\0{pool}\0{nth}") };
-    SipHasher13::new().hash(text.as_bytes())
 }

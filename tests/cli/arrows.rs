@@ -54,3 +54,14 @@ fn no_arrow_runs_backwards() {
     }
     assert!(checked > 40, "only {checked} files were found");
 }
+
+/// A file that is longer holds more than one concern. Only a table may.
+#[test]
+fn no_file_is_longer_than_400_lines() {
+    let mut all = Vec::new();
+    files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut all);
+    for file in all {
+        let lines = std::fs::read_to_string(&file).unwrap().lines().count();
+        assert!(lines <= 400, "{} has {lines} lines", file.display());
+    }
+}

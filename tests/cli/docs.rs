@@ -76,3 +76,23 @@ fn the_readme_s_console_blocks_print_what_they_say() {
 fn the_changelog_names_this_version() {
     assert!(read("CHANGELOG.md").contains(&format!("## {}", env!("CARGO_PKG_VERSION"))));
 }
+
+#[test]
+fn every_path_of_the_architecture_page_exists() {
+    let page = read("docs/architecture.md");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let paths: Vec<_> = page
+        .split('`')
+        .filter(|word| ["src/", "tests/", "alerts/"].iter().any(|dir| word.starts_with(dir)))
+        .collect();
+    assert!(paths.len() > 40, "{paths:?}");
+    for path in paths {
+        assert!(root.join(path).exists(), "docs/architecture.md names {path}");
+    }
+    for module in std::fs::read_dir(root.join("src")).unwrap().map(|entry| entry.unwrap().path()) {
+        let name = module.file_name().unwrap().to_str().unwrap();
+        if module.is_dir() {
+            assert!(page.contains(&format!("| `src/{name}/` |")), "docs/architecture.md lacks src/{name}");
+        }
+    }
+}

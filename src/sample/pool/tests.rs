@@ -1,0 +1,85 @@
+use super::*;
+use crate::kernel::cgroup::Cgroups;
+use crate::kernel::processes::Process;
+
+fn tracked() -> Tracked {
+    let mut pool = Tracked::new(1, "8.2".into(), "www".into(), Listener::Unix("/run/x.sock".into()));
+    pool.limit = 2;
+    pool.shown = true;
+    pool.queue_limit = Some(1);
+    pool.master = Some(MasterSeen { pid: 1, started: 0.0 });
+    pool
+}
+
+fn sockets(busy: u64, queued: u64) -> Option<Sockets> {
+    Some(Sockets { listening: true, busy, queued })
+}
+
+fn worker(pid: u32, started: f64) -> Worker {
+    let process = Process {
+        pid,
+        ppid: 1,
+        state: 'S',
+        started,
+        cpu_seconds: 0.0,
+        resident_bytes: 0,
+        run_queue_wait: Ok(0.0),
+        cgroups: Ok(Cgroups::default()),
+    };
+    Worker { pool: "www".into(), process }
+}
+
+#[test]
+fn a_pool_whose_master_was_never_seen_is_up_while_it_listens() {
+    let (mut pool, mut gains) = (tracked(), Vec::new());
+    pool.master = None;
+    let (now, tick) = (Instant::now(), Duration::ZERO);
+    let mut sample =
+        |pool: &mut Tracked, sockets| pool.sample(sockets, false, true, now, tick, &mut gains)[0];
+    assert_eq!(sample(&mut pool, sockets(0, 0)), Fact::Up(1, true), "a sidecar sees no processes");
+    assert_eq!(sample(&mut pool, Some(Sockets::default())), Fact::Up(1, false));
+    pool.last_master = Some(MasterSeen { pid: 1, started: 0.0 });
+    pool.up = Some(true);
+    assert_eq!(sample(&mut pool, sockets(0, 0)), Fact::Up(1, false), "it was seen, and is gone");
+}
+
+#[test]
+fn workers_that_crash_one_after_the_other_are_no_reload() {
+    let mut pool = tracked();
+    let master = |workers: [(u32, f64); 2]| Master {
+        process: worker(1, 0.0).process,
+        config: None,
+        shares_network: Ok(true),
+        mounts: Ok(0),
+        workers: workers.into_iter().map(|(pid, started)| worker(pid, started)).collect(),
+    };
+    let mut look = |workers| pool.processes(Some(&master(workers)), "www", &mut Vec::new());
+    assert_eq!(look([(10, 1.0), (11, 1.0)]), []);
+    assert_eq!(look([(12, 5.0), (13, 5.4)]), [], "two crashes within one look");
+    assert_eq!(look([(14, 9.0), (15, 9.02)]), [Fact::Reloaded(1)]);
+    assert_eq!(look([(14, 9.0), (16, 9.5)]), []);
+}
+
+#[test]
+fn changes_are_told_once_and_time_above_one_is_counted() {
+    let (mut pool, mut gains, now) = (tracked(), Vec::new(), Instant::now());
+    let tick = Duration::from_millis(200);
+    let mut sample =
+        |sockets, gains: &mut Vec<CounterDelta>| pool.sample(sockets, false, true, now, tick, gains);
+    assert_eq!(sample(sockets(1, 0), &mut gains), [Fact::Up(1, true), Fact::Full(1, false)]);
+    assert_eq!(sample(sockets(2, 1), &mut gains), []);
+    assert_eq!(sample(sockets(2, 2), &mut gains), [Fact::Full(1, true)]);
+    assert_eq!(sample(None, &mut gains), [], "what cannot be read has not changed");
+    assert_eq!(sample(Some(Sockets::default()), &mut gains), [Fact::Up(1, false), Fact::Full(1, false)]);
+    let above: f64 = gains.iter().map(|gain| gain.by).sum();
+    assert!((above - 0.4).abs() < 1e-9);
+    let shown = pool.show(now);
+    assert_eq!((shown.up, shown.peak.queue, shown.peak.ratio), (Some(false), Some(2), Some(2.0)));
+}
+
+#[test]
+fn our_own_poll_is_no_visitor() {
+    assert_eq!(sockets(2, 3).map(|s| without_ours(s, true)), sockets(2, 2));
+    assert_eq!(sockets(2, 0).map(|s| without_ours(s, true)), sockets(1, 0));
+    assert_eq!(sockets(0, 0).map(|s| without_ours(s, true)), sockets(0, 0));
+}
