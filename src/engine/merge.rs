@@ -87,6 +87,12 @@ impl<L> Reader<L> {
     pub fn new(log: L) -> Self {
         Self { log, reached: Local::MIN, mixed: false }
     }
+
+    /// Its first line has this time: of several logs, as of one that was rotated, the oldest is read first, in whatever
+    /// order they were named.
+    pub fn begins_at(&mut self, first: Local) {
+        self.reached = first;
+    }
 }
 
 /// One log in one run: where its bytes come from and what reads them.

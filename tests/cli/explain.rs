@@ -55,6 +55,54 @@ fn gz_and_stdin_are_read_like_files() {
     assert_eq!(plain, json(&child.wait_with_output().unwrap()));
 }
 
+/// Ten minutes of failures in logs that were rotated twice, the newest files named first.
+#[test]
+fn how_logs_are_cut_and_named_changes_no_verdict() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| text(&dir.path().join(name)).to_owned();
+    let (mut access, mut error) = (Vec::new(), Vec::new());
+    for second in 0..600 {
+        let (minute, second) = (second / 60, second % 60);
+        for n in 0..80 {
+            let connection = (minute * 60 + second) * 80 + n;
+            error.push(format!(
+                "2026/11/20 15:{minute:02}:{second:02} [crit] 7#7: *{connection} connect() to unix:/run/x.sock failed (2: No such file or \
+                 directory) while connecting to upstream, client: 192.0.2.1, server: a.test, request: \"GET /{n} HTTP/1.1\", \
+                 upstream: \"fastcgi://unix:/run/x.sock:\", host: \"a.test\"\n"
+            ));
+            access.push(format!(
+                "192.0.2.1 - - [20/Nov/2026:15:{minute:02}:{second:02} +0000] \"GET /{n} HTTP/1.1\" 502 157 \"-\" \"-\"\n"
+            ));
+        }
+    }
+    let (access_parts, error_parts) = (access.len() / 3, error.len() / 3);
+    std::fs::write(at("access"), access.concat()).unwrap();
+    std::fs::write(at("error"), error.concat()).unwrap();
+    let mut args = vec!["explain".to_owned(), "--format".to_owned(), "json".to_owned()];
+    for (flag, lines, size) in [("--access-log", &access, access_parts), ("--error-log", &error, error_parts)]
+    {
+        for (number, part) in lines.chunks(size).enumerate().collect::<Vec<_>>().into_iter().rev() {
+            let path = at(&format!("{}.{number}", &flag[2..]));
+            std::fs::write(&path, part.concat()).unwrap();
+            args.extend([flag.to_owned(), path]);
+        }
+    }
+    let whole = json(&run(&[
+        "explain",
+        "--format",
+        "json",
+        "--access-log",
+        &at("access"),
+        "--error-log",
+        &at("error"),
+    ]));
+    let args: Vec<_> = args.iter().map(String::as_str).collect();
+    let parts = json(&run(&args));
+    assert_eq!(whole["responses"], parts["responses"]);
+    assert_eq!(whole["responses"][0]["cause"], "socket_missing");
+    assert_eq!(whole["responses"][0]["count"], 48_000);
+}
+
 #[test]
 fn every_transport_s_envelope_is_opened() {
     let (access, error, _) = logs("retry_bad");

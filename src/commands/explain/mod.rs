@@ -115,6 +115,10 @@ fn explain(logs: &LogArgs) -> Result<(Report, Attributor), ExplainError> {
         readers(&error, ErrorLog::default),
         fpm.iter().map(|source| Reader::new(FpmLog::new(source.offline.path()))).collect::<Vec<_>>(),
     );
+    let offset = attributor.offset();
+    begin(&logs.access, &mut readers.0, offset);
+    begin(&logs.error, &mut readers.1, offset);
+    begin(&logs.fpm, &mut readers.2, offset);
     let mut streams = Streams {
         access: streams(&mut access, &mut readers.0),
         error: streams(&mut error, &mut readers.1),
@@ -132,6 +136,27 @@ fn explain(logs: &LogArgs) -> Result<(Report, Attributor), ExplainError> {
     report.logs.extend(states(LogState::error, &logs.error, &error, &readers.1));
     report.logs.extend(states(LogState::fpm, &logs.fpm, &fpm, &readers.2));
     Ok((report, attributor))
+}
+
+/// Tells each reader when its log begins. Only a plain file can be looked at twice.
+fn begin<L: crate::attribute::logs::Log>(paths: &[String], readers: &mut [Reader<L>], offset: i32) {
+    if paths.len() < 2 {
+        return;
+    }
+    let mut buffer = Buffer::new();
+    for (path, reader) in paths.iter().zip(readers) {
+        let path = Path::new(path);
+        if !std::fs::metadata(path).is_ok_and(|meta| meta.is_file()) {
+            continue;
+        }
+        // What cannot be read is said when it is read for good.
+        let Ok(mut offline) = Offline::open(path) else { continue };
+        let Ok(Some(block)) = offline.read_block(&mut buffer) else { continue };
+        let first = memchr::memchr(b'\n', block).map_or(block, |end| &block[..=end]);
+        if let Some(first) = reader.log.last_time(first, offset) {
+            reader.begins_at(first);
+        }
+    }
 }
 
 fn readers<L>(sources: &[Source], new: impl Fn() -> L) -> Vec<Reader<L>> {
