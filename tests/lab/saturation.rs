@@ -24,7 +24,9 @@ const SCRAPE: Duration = Duration::from_secs(1);
 fn busy_workers_and_queues_are_those_of_the_load() {
     let _held = have_machine();
     let dynamic = "pm = dynamic\npm.start_servers = 4\npm.min_spare_servers = 1\npm.max_spare_servers = 4\n";
-    let backlog = format!("listen.backlog = {BACKLOG}\npm.status_path = /status\n");
+    // Without status pages: a question that is given up stays in the queue of a pool whose workers are all held, and would be
+    // counted there, rightly. A frozen pool has one, below.
+    let backlog = format!("listen.backlog = {BACKLOG}\n");
     let dynamic = format!("{dynamic}{backlog}");
     let ondemand = "pm = ondemand\npm.process_idle_timeout = 10s\n".to_owned();
     let pools = [
@@ -62,7 +64,6 @@ fn busy_workers_and_queues_are_those_of_the_load() {
         }
         let full = Instant::now();
         if clients > CHILDREN {
-            // The status pages cannot answer now; that concerns nobody.
             let mut times: Vec<_> = (0..20)
                 .map(|_| {
                     let start = Instant::now();
@@ -165,11 +166,11 @@ fn a_worker_killed_for_memory_is_told_from_one_that_was_killed() {
     bench.fpm.move_to(cgroup.path()).expect("PHP-FPM can be moved");
     bench.demand("sat_oom", 0, 0, 3);
     // The counter is looked at once a second: what was before the move is none of ours.
-    let limit = || bench.page().value("badgateway_memory_limit_bytes", &[("scope", "fpm")]);
-    wait_for("the cgroup to be seen", Duration::from_secs(20), || {
-        (limit() == Some(f64::from(100 << 20))).then_some(())
-    })
-    .expect("the new cgroup");
+    // With another PHP-FPM on this machine its scope has the cgroup's name.
+    let limits = || bench.page().sums("badgateway_memory_limit_bytes", &["scope"]);
+    let seen = || limits().values().any(|limit| *limit == 100 << 20);
+    wait_for("the cgroup to be seen", Duration::from_secs(20), || seen().then_some(()))
+        .expect("the new cgroup");
     let get = |path: &str| Http1::new(bench.nginx.port).get(path).code();
     assert_eq!(get("/sat_oom/oom.php"), "502");
     // Before the second one: an OOM kill explains one response, whichever comes first.
