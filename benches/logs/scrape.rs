@@ -27,7 +27,11 @@ pub(crate) fn run(dir: &Path, pools: &[usize], goals: &mut Goals) {
         let exporter = start(dir, *count);
         let page = exporter.ask("/metrics", "");
         let text = String::from_utf8_lossy(&page);
-        let series = text.lines().filter(|line| line.starts_with("badgateway_")).count();
+        // This machine may run other PHP-FPM, and they are shown, too.
+        let own = format!("fpm=\"{}\"", dir.file_name().unwrap_or_default().to_string_lossy());
+        let is_ours =
+            |line: &&str| !(line.contains("fpm=\"") || line.contains("scope=\"fpm:")) || line.contains(&own);
+        let series = text.lines().filter(|line| line.starts_with("badgateway_")).filter(is_ours).count();
         let [plain, gzip] = ["", "Accept-Encoding: gzip\r\n"].map(|headers| {
             let before = cpu_of(exporter.pid());
             for _ in 0..SCRAPES {
