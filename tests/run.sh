@@ -42,7 +42,7 @@ one() {
 }
 
 if [ $# -eq 0 ]; then
-    set -- format clippy doc build unit corpus source store cli discover status web alerts reliability lab pages bench
+    set -- format clippy doc build unit corpus source store cli discover status web forged alerts reliability lab pages bench
 fi
 for name in "$@"; do
     one "$name"
