@@ -4,7 +4,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::support::{BINARY, json, run, text};
+use badgateway_harness::programs::badgateway;
+
+use super::support::{json, run, text};
 
 fn case(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/nginx-1.22.1").join(name)
@@ -44,7 +46,7 @@ fn gz_and_stdin_are_read_like_files() {
     let gz =
         json(&run(&["explain", "--format", "json", "--access-log", text(&packed), "--error-log", &error]));
     assert_eq!(plain, gz);
-    let mut child = Command::new(BINARY)
+    let mut child = Command::new(badgateway().unwrap())
         .args(["explain", "--format", "json", "--access-log", "-", "--error-log", &error])
         .env("TZ", "UTC")
         .stdin(Stdio::piped())

@@ -12,4 +12,5 @@ mod kept;
 mod pools;
 mod runbooks;
 mod serve;
-mod support;
+
+use badgateway_harness::serve as support;

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use badgateway::topology::fpm_conf::{Place, read_in};
+use badgateway_harness::programs::php_fpm;
 
 use crate::dump::{ours, theirs};
-use crate::program::php_fpm;
 
 /// Each is a whole main file. `{P}` is what a pool needs besides its address.
 const FILES: &[&str] = &[
@@ -107,7 +107,7 @@ impl Site {
 
 #[test]
 fn we_read_what_php_fpm_reads() {
-    let (program, site) = (php_fpm(), Site::new());
+    let (program, site) = (php_fpm().unwrap(), Site::new());
     let taken =
         FILES.iter().filter(|text| site.compare(&program, text.replace("{P}", POOL).as_bytes())).count();
     assert_eq!(taken, FILES.iter().position(|text| text.starts_with("# hash")).unwrap());
@@ -121,7 +121,7 @@ fn we_refuse_what_php_fpm_refuses() {
         listen = 'run'$pool\"\\\"${BADGATEWAY_TEST}\"\nlisten.backlog = (66|1)\nuser = www-data\npm = static\n\
         pm.max_children = 5\nphp_admin_value[memory_limit] = 32M\nenv[A] = $pool\ncatch_workers_output = yes\n";
     const NOISE: &[u8] = b"[]{}()=;#\"'$\\|&^~!\n\r\t :-$*?@a0\xff";
-    let (program, site) = (php_fpm(), Site::new());
+    let (program, site) = (php_fpm().unwrap(), Site::new());
     let count = std::env::var("MUTATIONS").ok().and_then(|count| count.parse().ok()).unwrap_or(100);
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut below = |end: usize| {

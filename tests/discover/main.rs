@@ -6,5 +6,3 @@
 mod compare;
 mod dump;
 mod nginx;
-#[path = "../status/program.rs"]
-mod program;

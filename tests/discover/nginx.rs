@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use badgateway::topology::nginx_conf::read;
+use badgateway_harness::find_program;
 
 /// Each is what an `http` block holds. `nginx -T` binds what it listens on: a socket in the test's directory (`@dir@`) needs
 /// no privilege and disturbs nobody.
@@ -35,14 +36,6 @@ const REFUSED: &[&str] = &[
     "include nowhere/nosuch.conf;",
 ];
 
-fn nginx() -> PathBuf {
-    let path = std::env::var("PATH").unwrap_or_default();
-    let mut dirs = path.split(':').chain(["/usr/sbin", "/usr/local/sbin"]).filter(|dir| !dir.is_empty());
-    dirs.find_map(|dir| Some(Path::new(dir).join("nginx")).filter(|path| path.exists())).expect(
-        "nginx is not installed, and this test compares with the real one: apt-get install nginx (or sh tests/setup.sh test)",
-    )
-}
-
 /// The files that nginx reads, in order; an error is what it says when it refuses them.
 fn theirs(program: &Path, dir: &Path, file: &Path) -> Result<Vec<PathBuf>, String> {
     let mut command = Command::new(program);
@@ -58,7 +51,7 @@ fn theirs(program: &Path, dir: &Path, file: &Path) -> Result<Vec<PathBuf>, Strin
 
 #[test]
 fn we_read_what_nginx_reads() {
-    let (program, dir) = (nginx(), tempfile::tempdir().unwrap());
+    let (program, dir) = (find_program(&["nginx"], "nginx").unwrap(), tempfile::tempdir().unwrap());
     let dir = dir.path();
     fs::create_dir(dir.join("inc")).unwrap();
     for name in ["b", "a", ".c"] {

@@ -12,7 +12,8 @@ use crate::harness::{
     exporter::{Exporter, Scrape, log_args},
     fpm::{Fpm, Pool, write_scripts},
     nginx::{Nginx, RICH_FORMAT, Setup},
-    places::{Places, free_port},
+    placeholders::Placeholders,
+    ports::free_port,
     scratch_dir, wait_for,
 };
 
@@ -28,7 +29,7 @@ impl Bench {
     pub(crate) fn start(pools: &[(&str, bool, u64, &str)]) -> Result<Self> {
         let dir = scratch_dir()?;
         let root = dir.path();
-        let mut places = Places::default();
+        let mut places = Placeholders::default();
         places.set("php", write_scripts(root)?.display().to_string());
         let (mut server, mut listening) = (String::new(), Vec::new());
         for (name, tcp, children, settings) in pools {

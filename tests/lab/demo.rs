@@ -9,14 +9,15 @@
     reason = "the demo starts programs and reads lines; the exporter never does, which is what clippy.toml guards"
 )]
 
-#[allow(dead_code, reason = "the tests use the rest of it")]
-mod harness;
 mod show;
+
+use badgateway_harness as harness;
 
 use std::{path::PathBuf, process::ExitCode};
 
 fn main() -> ExitCode {
-    let binary = std::env::args_os().nth(1).map(PathBuf::from).or_else(neighbour);
+    let binary =
+        std::env::args_os().nth(1).map(PathBuf::from).or_else(|| harness::programs::badgateway().ok());
     let Some(binary) = binary.filter(|path| path.is_file()) else {
         eprintln!(
             "demo: no badgateway binary. Build it (cargo build --release) and give its path as argument."
@@ -35,9 +36,4 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
-}
-
-/// The binary of the same build: `target/debug/examples/demo` lies two steps below it.
-fn neighbour() -> Option<PathBuf> {
-    Some(std::env::current_exe().ok()?.parent()?.parent()?.join("badgateway"))
 }

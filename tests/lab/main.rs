@@ -1,7 +1,7 @@
 //! The lab: real nginx and real PHP-FPM are broken in every way we know, and Badgateway must name each.
 //!
 //! Every experiment compares three witnesses: what the clients saw, what nginx wrote, what `/metrics` says. They must
-//! agree to the last response. `harness` knows how to set up and break things, `cases` is the table of failures and
+//! agree to the last response. `badgateway-harness` knows how to set up and break things, `cases` is the table of failures and
 //! what must be said about each, `load` does it all at once and thousands of times.
 
 #![allow(
@@ -17,14 +17,14 @@
 mod bench;
 mod cases;
 mod configuration;
-mod harness;
 mod idle;
 mod load;
 mod namespaces;
 mod outage;
 mod saturation;
 mod stand;
-mod upstream;
+
+use badgateway_harness::{self as harness, upstream};
 
 /// Every exporter sees every PHP-FPM of the machine, asks for its status page, and wants to read its configuration. Who
 /// counts connections to the last one, measures, or breaks a configuration, has the machine for itself.

@@ -1,30 +1,24 @@
 //! PHP-FPM, or the exporter, in namespaces of its own, as in containers and under hidepid.
 
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt,
-    path::Path,
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Stdio, time::Duration};
 
 use crate::{
     harness::{
         Result,
+        account::is_root,
         exporter::{Exporter, Scrape},
-        find_program, open_to_all,
+        open_to_all,
         proc::{self, Proc},
+        programs::php_fpm,
+        root::{self, Needs},
         scratch_dir, wait_for, worker_account,
     },
     say, share_machine,
 };
 
-/// Whether we may mount here, in a namespace of our own; that takes root.
+/// Whether namespaces can be made here, and a procfs mounted in them; that takes root.
 fn may_mount() -> bool {
-    let mut command = Command::new("unshare");
-    let tried =
-        command.args(["-m", "mount", "-t", "proc", "-o", "hidepid=2", "proc", "/mnt"]).stderr(Stdio::null());
-    tried.status().is_ok_and(|status| status.success())
+    is_root() && root::may_mount("proc")
 }
 
 fn exporter(binary: &Path, dir: &Path, more: &[&str]) -> Result<Exporter> {
@@ -49,17 +43,16 @@ fn pool(name: &str, dir: &Path, socket: &str, children: u32) -> String {
 
 /// PHP-FPM with `file` in the place of `config`, for itself alone.
 fn contained(config: &Path, file: &Path) -> Result<Proc> {
-    let program = find_program(&["php-fpm", "php-fpm8*", "php-fpm*", "php8*-fpm"], "php-fpm")?;
     let mut command = proc::command(Path::new("/usr/bin/unshare"));
     let script = "mount --bind \"$1\" \"$2\" && exec \"$3\" -F -y \"$2\"";
-    command.args(["-m", "sh", "-c", script, "sh"]).arg(file).arg(config).arg(program);
+    command.args(["-m", "sh", "-c", script, "sh"]).arg(file).arg(config).arg(php_fpm()?);
     Proc::start("php-fpm", command.stdout(Stdio::null()).stderr(Stdio::null()))
 }
 
 #[test]
 fn two_containers_with_one_path_are_two() {
-    if !may_mount() {
-        say("namespaces: NOT TRIED: nothing may be mounted here; src/sample/places has a recorded procfs");
+    let test = "namespaces::two_containers_with_one_path_are_two";
+    if !root::goes_on_here(test, Needs::Root, may_mount).expect("it holds as root") {
         return;
     }
     let _held = share_machine();
@@ -128,10 +121,11 @@ fn two_containers_with_one_path_are_two() {
 
 #[test]
 fn what_hidepid_hides_is_absent_and_not_zero() {
-    let Some((user, group)) = worker_account().filter(|_| may_mount()) else {
-        say("namespaces: NOT TRIED: nothing may be mounted here; src/kernel/processes has a test of files");
+    let test = "namespaces::what_hidepid_hides_is_absent_and_not_zero";
+    if !root::goes_on_here(test, Needs::Root, may_mount).expect("it holds as root") {
         return;
-    };
+    }
+    let (user, group) = worker_account().expect("a user www-data or nobody");
     let _held = share_machine();
     let dir = scratch_dir().expect("a directory");
     let root = dir.path();

@@ -14,7 +14,7 @@ use crate::{
         exporter::{Exporter, log_args},
         fpm::{Fpm, Pool, write_scripts},
         nginx::{Nginx, RICH_FORMAT, Setup},
-        places::Places,
+        placeholders::Placeholders,
         scratch_dir, wait_for,
     },
     say, share_machine,
@@ -35,7 +35,7 @@ impl Host {
     fn start(target: impl FnOnce(&Path) -> PathBuf) -> Result<Self> {
         let dir = scratch_dir()?;
         let root = dir.path();
-        let mut places = Places::default();
+        let mut places = Placeholders::default();
         places.set("php", write_scripts(root)?.display().to_string());
         let listen = root.join("site.sock").display().to_string();
         let fpm = Fpm::start(root, "shop", &[Pool { name: "site", listen, children: 2, settings: "" }])?;

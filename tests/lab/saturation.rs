@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     bench::Bench,
-    harness::{cgroup::Cgroup, client::Http1, exporter::Scrape, wait_for},
+    harness::{cgroup::Cgroup, client::Http1, exporter::Scrape, root::not_run, wait_for},
     have_machine, say, share_machine,
 };
 
@@ -158,12 +158,12 @@ fn saturation_is_seen_before_the_first_502() {
 #[test]
 fn a_worker_killed_for_memory_is_told_from_one_that_was_killed() {
     let Some(cgroup) = Cgroup::new("lab", 100 << 20) else {
-        say("saturation: NOT TRIED: no memory cgroup may be made here; src/kernel has recorded ones");
+        not_run("saturation: an OOM kill", "no memory cgroup may be made here; src/kernel has recorded ones");
         return;
     };
     let _held = share_machine();
     let bench = Bench::start(&[("sat_oom", false, 3, "")]).expect("the lab starts");
-    bench.fpm.move_to(cgroup.path()).expect("PHP-FPM can be moved");
+    bench.fpm.move_to(&cgroup).expect("PHP-FPM can be moved");
     bench.demand("sat_oom", 0, 0, 3);
     // The counter is looked at once a second: what was before the move is none of ours.
     // With another PHP-FPM on this machine its scope has the cgroup's name.

@@ -13,7 +13,8 @@ use crate::{
         fpm::{Fpm, Pool, write_scripts},
         nginx::{Nginx, RICH_FORMAT, Setup},
         open_to_all,
-        places::{Places, free_address, free_port},
+        placeholders::Placeholders,
+        ports::{free_address, free_port},
         proc::mentioning,
         scratch_dir,
     },
@@ -37,7 +38,7 @@ pub(crate) struct Stand {
     _servers: Vec<Server>,
     _closed: Vec<ClosedPort>,
     _full: FullPort,
-    pub(crate) places: Places,
+    pub(crate) places: Placeholders,
     dir: Option<tempfile::TempDir>,
 }
 
@@ -46,7 +47,7 @@ impl Stand {
     pub(crate) fn start(setup: &Setup<'_>) -> Result<Self> {
         let dir = scratch_dir()?;
         let root = dir.path();
-        let mut places = Places::default();
+        let mut places = Placeholders::default();
         let (mut servers, mut closed) = (Vec::new(), Vec::new());
         for name in ["closed", "closed2"] {
             let port = closed_port()?;
@@ -129,7 +130,7 @@ impl Stand {
 }
 
 /// Every pool of the lab. `@name@` is its address as nginx is told.
-fn start_fpm(root: &Path, places: &mut Places) -> Result<(Fpm, Fpm)> {
+fn start_fpm(root: &Path, places: &mut Placeholders) -> Result<(Fpm, Fpm)> {
     let unix = |name: &str| root.join(format!("{name}.sock")).display().to_string();
     let pool =
         |name, listen: &str, children, settings| Pool { name, listen: listen.to_owned(), children, settings };

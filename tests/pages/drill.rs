@@ -9,7 +9,7 @@ use std::{
 use crate::{
     all, alone,
     failures::{Failure, TABLE, Trouble},
-    harness::wait_for,
+    harness::{root::not_run, wait_for},
     inbox::Notice,
     say,
     scene::Scene,
@@ -34,7 +34,7 @@ fn each_failure_brings_its_own_page_once() {
     let mut scene = Scene::start(&http, &server, "").expect("everything starts");
     if scene.cgroup.is_none() {
         failures.retain(|failure| !failure.needs_cgroup);
-        say("NOT TRIED: an OOM kill, because no memory cgroup may be made here");
+        not_run("pages: an OOM kill", "no memory cgroup may be made here");
     }
 
     let port = scene.nginx.port;

@@ -13,19 +13,15 @@ mod alertmanager;
 mod cost;
 mod drill;
 mod failures;
-#[allow(dead_code, reason = "the lab uses the rest of it")]
-#[path = "../lab/harness/mod.rs"]
-mod harness;
 mod inbox;
 mod launch;
 mod mute;
 mod prometheus;
 mod quiet;
 mod scene;
-#[allow(dead_code, unused_imports, reason = "the lab uses the rest of it")]
-#[path = "../lab/upstream/mod.rs"]
-mod upstream;
 mod visitors;
+
+use badgateway_harness::{self as harness, upstream};
 
 use std::{
     path::PathBuf,

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     alerts,
-    harness::{Result, client::Http1, places::free_port, proc::Proc},
+    harness::{Result, client::Http1, ports::free_port, proc::Proc},
     launch,
 };
 

@@ -13,7 +13,8 @@ use crate::{
         exporter::{Exporter, log_args},
         fpm::{Fpm, Pool, write_scripts},
         nginx::{Nginx, RICH_FORMAT, Setup},
-        places::{Places, free_address, free_port},
+        placeholders::Placeholders,
+        ports::{free_address, free_port},
         proc::mentioning,
         scratch_dir, wait_for,
     },
@@ -48,7 +49,7 @@ pub(crate) struct Scene {
     _servers: Vec<Server>,
     _closed: Vec<ClosedPort>,
     _full: FullPort,
-    pub(crate) places: Places,
+    pub(crate) places: Placeholders,
     arguments: Vec<String>,
     address: String,
     dir: Option<tempfile::TempDir>,
@@ -59,7 +60,7 @@ impl Scene {
     pub(crate) fn start(http: &str, server: &str, global: &str) -> Result<Self> {
         let dir = scratch_dir()?;
         let root = dir.path();
-        let mut places = Places::default();
+        let mut places = Placeholders::default();
         let (mut servers, mut closed) = (Vec::new(), Vec::new());
         for name in ["closed", "closed2", "closed3", "closed4"] {
             let port = closed_port()?;
@@ -82,7 +83,7 @@ impl Scene {
         places.set("plain", free_address()?);
         places.set("php", write_scripts(root)?.display().to_string());
 
-        let fpm = |name: &str, pools: &[(&'static str, u32, &'static str)], places: &mut Places| {
+        let fpm = |name: &str, pools: &[(&'static str, u32, &'static str)], places: &mut Placeholders| {
             let pools = pools.iter().map(|(name, children, settings)| {
                 let is_tcp = ["beta", "picky"].contains(name);
                 let listen = match is_tcp {
@@ -114,7 +115,7 @@ impl Scene {
         let solid = fpm("fpm-solid", &pools, &mut places)?;
         let cgroup = Cgroup::new("pages", 100 << 20);
         if let Some(cgroup) = &cgroup {
-            delta.move_to(cgroup.path())?;
+            delta.move_to(cgroup)?;
         }
 
         let http =

@@ -10,10 +10,9 @@ mod kill;
 mod matrix;
 mod oversized;
 mod state;
-#[path = "../cli/support.rs"]
-#[allow(dead_code, reason = "shared with the tests of the command line")]
-mod support;
 mod traffic;
+
+use badgateway_harness::serve as support;
 
 /// The long form is wanted.
 fn soak() -> bool {

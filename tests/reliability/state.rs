@@ -5,6 +5,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use badgateway_harness::account::is_root;
+use badgateway_harness::root::{Needs, goes_on_here, may_mount};
 use tempfile::TempDir;
 
 use crate::counters::{counters, sum};
@@ -178,30 +180,6 @@ fn a_state_from_the_future_is_set_aside() {
     assert!(durable(&serve));
 }
 
-/// Whether this is root. If not, the test named is run again as root of a user namespace of its own, where a file
-/// system may be mounted; where those are not allowed (Ubuntu, a chroot), by sudo.
-fn is_root(test: &str) -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let uids = status.lines().find_map(|line| line.strip_prefix("Uid:")).unwrap();
-    if uids.split_whitespace().nth(1) == Some("0") {
-        return true;
-    }
-    let namespace: &[&str] = &["unshare", "--map-root-user", "--mount"];
-    let allowed =
-        Command::new(namespace[0]).args(&namespace[1..]).arg("true").output().unwrap().status.success();
-    let way = if allowed { namespace } else { &["sudo", "-n", "unshare", "--mount"] };
-    let mut again = Command::new(way[0]);
-    again.args(&way[1..]).arg(std::env::current_exe().unwrap());
-    let done = again.args(["--exact", test, "--nocapture"]).output();
-    let done = done.expect("this test mounts a tmpfs: run it as root, or install sudo");
-    let said = String::from_utf8_lossy(&done.stderr).into_owned();
-    assert!(
-        done.status.success(),
-        "this test mounts a tmpfs: run it as root, allow user namespaces, or let sudo go without a password: {said}"
-    );
-    false
-}
-
 /// A small file system of its own, until it is dropped.
 struct Tmpfs(PathBuf);
 
@@ -235,7 +213,8 @@ fn fill(ballast: &Path) {
 
 #[test]
 fn a_full_and_a_read_only_file_system_are_told_and_recovered_from() {
-    if !is_root("state::a_full_and_a_read_only_file_system_are_told_and_recovered_from") {
+    let test = "state::a_full_and_a_read_only_file_system_are_told_and_recovered_from";
+    if !goes_on_here(test, Needs::Namespace, || is_root() && may_mount("tmpfs")).unwrap() {
         return;
     }
     let stand = Stand::new();

@@ -6,5 +6,4 @@
 mod crowd;
 mod malformed;
 mod master;
-mod program;
 mod real;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use badgateway::topology::fpm_conf::{FpmConfig, Place, read_in};
 
-use crate::program::php_fpm;
+use badgateway_harness::programs::php_fpm;
 
 pub(crate) struct Master {
     child: Child,
@@ -26,7 +26,7 @@ impl Master {
         let pools = pools.replace("{dir}", &dir.path().display().to_string()).replace("{user}", &user);
         let text = format!("[global]\nerror_log = {}\n{pools}", dir.path().join("fpm.log").display());
         fs::write(dir.path().join("fpm.conf"), text).unwrap();
-        let mut command = Command::new(php_fpm());
+        let mut command = Command::new(php_fpm().unwrap());
         command.args(["-n", "-F", "-R", "-p"]).arg(dir.path()).arg("-y").arg(dir.path().join("fpm.conf"));
         std::fs::create_dir(dir.path().join("sub")).unwrap();
         let said = fs::File::create(dir.path().join("stderr")).unwrap();

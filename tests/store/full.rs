@@ -1,24 +1,17 @@
 //! Disks without space. The simulated one has every case; here the kernel says no.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use badgateway::ledger::store::{Opened, Store};
+use badgateway_harness::account::is_root;
+use badgateway_harness::root::{Needs, goes_on_here, may_mount};
 
 use crate::support::{DIR, number, open, payload, this_test};
 
 #[allow(clippy::disallowed_methods, reason = "the standard library cannot mount")]
 fn run(program: &str, arguments: &[&str], dir: &Path) -> bool {
     std::process::Command::new(program).args(arguments).arg(dir).status().is_ok_and(|status| status.success())
-}
-
-/// Whether this process may mount: the capability, since root in a container mostly has not got it.
-fn may_mount() -> bool {
-    const CAP_SYS_ADMIN: u64 = 1 << 21;
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let held = status.lines().find_map(|line| line.strip_prefix("CapEff:\t")).unwrap();
-    u64::from_str_radix(held, 16).unwrap() & CAP_SYS_ADMIN != 0
 }
 
 struct Tmpfs(PathBuf);
@@ -31,11 +24,8 @@ impl Drop for Tmpfs {
 
 #[test]
 fn a_full_file_system_stops_no_commit_that_fits_and_is_left_behind_by_itself() {
-    if !may_mount() {
-        // Not println: the harness swallows that.
-        let text =
-            "store::full: a full tmpfs was NOT tried, this user may not mount; see the file size limit\n";
-        std::io::stderr().write_all(text.as_bytes()).unwrap();
+    let test = "full::a_full_file_system_stops_no_commit_that_fits_and_is_left_behind_by_itself";
+    if !goes_on_here(test, Needs::Namespace, || is_root() && may_mount("tmpfs")).unwrap() {
         return;
     }
     let own = tempfile::tempdir().unwrap();

@@ -8,10 +8,8 @@
 mod crowd;
 mod few_descriptors;
 mod shutdown;
-#[path = "../cli/support.rs"]
-#[allow(dead_code, reason = "shared with the tests of the command line")]
-mod support;
 
+use badgateway_harness::serve as support;
 use std::fmt::Write as _;
 use std::path::Path;
 

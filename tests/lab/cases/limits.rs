@@ -13,7 +13,7 @@ use crate::{
     harness::{
         exporter::{Exporter, log_args},
         nginx::{Nginx, RICH_FORMAT, Setup},
-        places::Places,
+        placeholders::Placeholders,
         proc::members,
         scratch_dir, wait_for,
     },
@@ -28,7 +28,7 @@ const CLIENTS: usize = 10;
 fn exhausted_worker_connections_are_nginx_resources() {
     let dir = scratch_dir().expect("a directory");
     let server = http_faults().expect("a peer");
-    let mut places = Places::default();
+    let mut places = Placeholders::default();
     places.set("http", &server.address);
     places.set("php", "/nowhere");
     let setup = Setup {

@@ -14,7 +14,7 @@ use crate::harness::{
     fpm::{Fpm, Pool, write_scripts},
     nginx::{Nginx, RICH_FORMAT, Setup},
     open_to_all,
-    places::Places,
+    placeholders::Placeholders,
     scratch_dir,
 };
 
@@ -26,7 +26,7 @@ pub(super) struct Site {
     exporter: Exporter,
     nginx: Nginx,
     pub(super) fpm: Fpm,
-    places: Places,
+    places: Placeholders,
     binary: PathBuf,
     dir: tempfile::TempDir,
 }
@@ -59,7 +59,7 @@ impl Site {
         let dir = scratch_dir()?;
         let root = dir.path();
         let socket = root.join("php-fpm.sock").display().to_string();
-        let mut places = Places::default();
+        let mut places = Placeholders::default();
         places.set("php", write_scripts(root)?.display().to_string());
         places.set("php_fpm", format!("unix:{socket}"));
         places.set("typo", format!("unix:{}", root.join("php-fpm-typo.sock").display()));

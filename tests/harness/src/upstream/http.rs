@@ -8,23 +8,23 @@ use std::{
 };
 
 use super::{Server, wait_for_close};
-use crate::harness::Result;
+use crate::Result;
 
 const GOOD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 /// A server whose faults are the names in [`fault`].
-pub(crate) fn http_faults() -> Result<Server> {
+pub fn http_faults() -> Result<Server> {
     Server::tcp(fault)
 }
 
 /// A server that answers everything with 200, for as many requests as a connection brings.
-pub(crate) fn http_good() -> Result<Server> {
+pub fn http_good() -> Result<Server> {
     Server::tcp(|mut stream| while read_request(&mut stream).is_some() && stream.write_all(GOOD).is_ok() {})
 }
 
 /// Keeps a connection open after the first answer and closes it when the second request comes: what happens when the
 /// upstream's keepalive timeout ends at the moment nginx uses the connection again.
-pub(crate) fn http_stale_keepalive() -> Result<Server> {
+pub fn http_stale_keepalive() -> Result<Server> {
     Server::tcp(|mut stream| {
         if read_request(&mut stream).is_some() && stream.write_all(GOOD).is_ok() {
             read_request(&mut stream);

@@ -10,17 +10,18 @@ use tokio::{
     runtime::{Builder, Runtime},
 };
 
-use crate::harness::{Result, places::free_address};
+use crate::{Result, ports::free_address};
 
 /// A port that is taken, so that nobody else can get it, but refuses every connection.
-pub(crate) struct ClosedPort {
-    pub(crate) address: String,
+pub struct ClosedPort {
+    /// `127.0.0.1:PORT`.
+    pub address: String,
     /// Bound, never listening: the standard library cannot do that.
     _socket: TcpSocket,
 }
 
 /// Reserves a port that refuses connections.
-pub(crate) fn closed_port() -> Result<ClosedPort> {
+pub fn closed_port() -> Result<ClosedPort> {
     let address = free_address()?;
     let socket = TcpSocket::new_v4()?;
     // An earlier run may have left connections in TIME_WAIT on the same port.
@@ -30,15 +31,16 @@ pub(crate) fn closed_port() -> Result<ClosedPort> {
 }
 
 /// A TCP listener that accepts nothing and whose queue is full: the kernel drops every further SYN.
-pub(crate) struct FullPort {
-    pub(crate) address: String,
+pub struct FullPort {
+    /// `127.0.0.1:PORT`.
+    pub address: String,
     _listener: TcpListener,
     _waiting: Vec<TcpStream>,
     _runtime: Runtime,
 }
 
 /// Opens a listener with the smallest queue and fills it.
-pub(crate) fn full_port() -> Result<FullPort> {
+pub fn full_port() -> Result<FullPort> {
     let address = free_address()?;
     let target: SocketAddr = address.parse()?;
     let runtime = Builder::new_current_thread().enable_io().build()?;

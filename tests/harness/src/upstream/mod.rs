@@ -8,10 +8,10 @@ mod http;
 mod sockets;
 mod tls;
 
-pub(crate) use fastcgi::fastcgi_faults;
-pub(crate) use http::{http_faults, http_good, http_stale_keepalive};
-pub(crate) use sockets::{ClosedPort, FullPort, closed_port, full_port};
-pub(crate) use tls::{TlsFault, self_signed, tls_fault};
+pub use fastcgi::fastcgi_faults;
+pub use http::{http_faults, http_good, http_stale_keepalive};
+pub use sockets::{ClosedPort, FullPort, closed_port, full_port};
+pub use tls::{TlsFault, self_signed, tls_fault};
 
 use std::{
     io::Read,
@@ -26,22 +26,22 @@ use std::{
     time::Duration,
 };
 
-use crate::harness::{Result, open_to_all, places::free_address};
+use crate::{Result, open_to_all, ports::free_address};
 
 /// No peer waits longer than this for anything: a lab must end.
 const LONGEST: Duration = Duration::from_secs(10);
 
 /// A listening server; dropping it ends its accepting thread.
-pub(crate) struct Server {
+pub struct Server {
     /// As nginx is to be told: `127.0.0.1:PORT` or a socket path.
-    pub(crate) address: String,
+    pub address: String,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Server {
     /// Accepts TCP connections and gives each to `serve` in a thread of its own.
-    pub(crate) fn tcp(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> Result<Self> {
+    pub fn tcp(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> Result<Self> {
         let address = free_address()?;
         let listener = TcpListener::bind(&address)?;
         let stop = Arc::new(AtomicBool::new(false));
@@ -63,7 +63,7 @@ impl Server {
     }
 
     /// The same on a unix socket that every user may connect to.
-    pub(crate) fn unix(path: &Path, serve: impl Fn(UnixStream) + Clone + Send + 'static) -> Result<Self> {
+    pub fn unix(path: &Path, serve: impl Fn(UnixStream) + Clone + Send + 'static) -> Result<Self> {
         let listener = UnixListener::bind(path)?;
         open_to_all(path, 0o777)?;
         let stop = Arc::new(AtomicBool::new(false));

@@ -12,20 +12,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::Result;
+use crate::Result;
 
 /// How long a program may take to end by itself after SIGTERM.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A running program and everything it forked.
-pub(crate) struct Proc {
+pub struct Proc {
     child: Child,
     name: String,
     gone: bool,
 }
 
 /// A command for `program` that dies with the thread that starts it, where the machine has `setpriv`.
-pub(crate) fn command(program: &Path) -> Command {
+pub fn command(program: &Path) -> Command {
     let setpriv = Path::new("/usr/bin/setpriv");
     if setpriv.is_file() {
         let mut command = Command::new(setpriv);
@@ -38,7 +38,7 @@ pub(crate) fn command(program: &Path) -> Command {
 
 impl Proc {
     /// Starts `command` as the leader of a process group of its own.
-    pub(crate) fn start(name: &str, command: &mut Command) -> Result<Self> {
+    pub fn start(name: &str, command: &mut Command) -> Result<Self> {
         use std::os::unix::process::CommandExt;
         let child = command
             .process_group(0)
@@ -49,32 +49,32 @@ impl Proc {
     }
 
     /// The leader's process id, which is also the number of the group.
-    pub(crate) fn pid(&self) -> u32 {
+    pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// The leader's standard output, once, if it was piped.
-    pub(crate) fn stdout(&mut self) -> Option<std::process::ChildStdout> {
+    pub fn stdout(&mut self) -> Option<std::process::ChildStdout> {
         self.child.stdout.take()
     }
 
     /// Sends a signal to the leader only.
-    pub(crate) fn signal(&self, signal: &str) {
+    pub fn signal(&self, signal: &str) {
         kill(signal, &self.pid().to_string());
     }
 
     /// Sends a signal to the leader and to all it forked.
-    pub(crate) fn signal_group(&self, signal: &str) {
+    pub fn signal_group(&self, signal: &str) {
         kill(signal, &format!("-{}", self.pid()));
     }
 
     /// How the leader ended, if it has.
-    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+    pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
 
     /// Waits until the leader and every process of its group are gone.
-    pub(crate) fn wait_gone(&mut self, within: Duration) -> Result<()> {
+    pub fn wait_gone(&mut self, within: Duration) -> Result<()> {
         let deadline = Instant::now() + within;
         while self.ended().is_none() || !members(self.pid()).is_empty() {
             if Instant::now() >= deadline {
@@ -90,7 +90,7 @@ impl Proc {
     }
 
     /// Ends the whole group: politely, then not, and returns when it is gone.
-    pub(crate) fn stop(&mut self) {
+    pub fn stop(&mut self) {
         if self.gone {
             return;
         }
@@ -115,7 +115,7 @@ impl Drop for Proc {
 }
 
 /// Live processes (zombies are not) of one process group.
-pub(crate) fn members(group: u32) -> Vec<u32> {
+pub fn members(group: u32) -> Vec<u32> {
     fs::read_dir("/proc")
         .into_iter()
         .flatten()
@@ -133,7 +133,7 @@ pub(crate) fn members(group: u32) -> Vec<u32> {
 }
 
 /// Processes that name `path` in their command line: after a run there must be none for our directory.
-pub(crate) fn mentioning(path: &Path) -> Vec<u32> {
+pub fn mentioning(path: &Path) -> Vec<u32> {
     let wanted = path.to_string_lossy().into_owned();
     fs::read_dir("/proc")
         .into_iter()
@@ -149,7 +149,7 @@ pub(crate) fn mentioning(path: &Path) -> Vec<u32> {
 }
 
 /// The shell's own `kill`: always there, where /bin/kill is in a package of its own.
-pub(crate) fn kill(signal: &str, target: &str) {
+pub fn kill(signal: &str, target: &str) {
     let script = format!("kill -s {signal} -- {target} 2>/dev/null");
     // A target that has just gone is what we wanted anyway.
     let _ = Command::new("/bin/sh").args(["-c", &script]).status();

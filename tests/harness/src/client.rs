@@ -16,30 +16,31 @@ use hyper::{
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::runtime::{Builder, Runtime};
 
-use super::Result;
+use crate::Result;
 
 /// Longer than any timeout nginx has in the lab: who waits longer than this gets "no answer".
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What one request got.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Answer {
+pub struct Answer {
     /// `None`: no status line came.
-    pub(crate) status: Option<u16>,
+    pub status: Option<u16>,
     /// The body ended where the header said it would.
-    pub(crate) complete: bool,
-    pub(crate) body: Vec<u8>,
+    pub complete: bool,
+    /// Without chunk sizes, as far as it came.
+    pub body: Vec<u8>,
 }
 
 impl Answer {
     /// The status as the access log spells it; `000` for none.
-    pub(crate) fn code(&self) -> String {
+    pub fn code(&self) -> String {
         self.status.map_or_else(|| "000".to_owned(), |status| status.to_string())
     }
 }
 
 /// How many answers had each code.
-pub(crate) fn by_code(answers: &[Answer]) -> BTreeMap<String, u64> {
+pub fn by_code(answers: &[Answer]) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
     for answer in answers {
         *counts.entry(answer.code()).or_default() += 1;
@@ -48,23 +49,24 @@ pub(crate) fn by_code(answers: &[Answer]) -> BTreeMap<String, u64> {
 }
 
 /// An HTTP/1.1 client with one connection, reopened when the server closed it.
-pub(crate) struct Http1 {
+pub struct Http1 {
     port: u16,
     stream: Option<BufReader<TcpStream>>,
 }
 
 impl Http1 {
-    pub(crate) fn new(port: u16) -> Self {
+    /// For a server on this port of 127.0.0.1; it connects with the first request.
+    pub fn new(port: u16) -> Self {
         Self { port, stream: None }
     }
 
     /// GET without further headers.
-    pub(crate) fn get(&mut self, path: &str) -> Answer {
+    pub fn get(&mut self, path: &str) -> Answer {
         self.send("GET", path, &[], b"")
     }
 
     /// One request, one answer, on the kept connection.
-    pub(crate) fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    pub fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let mut request = format!("{method} {path} HTTP/1.1\r\nHost: lab.test\r\n").into_bytes();
         for (name, value) in headers {
             request.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
@@ -164,13 +166,14 @@ fn read_exactly(stream: &mut impl Read, length: u64, body: &mut Vec<u8>) -> Resu
 }
 
 /// An HTTP/2 client with one connection, in clear text and without an upgrade.
-pub(crate) struct Http2 {
+pub struct Http2 {
     runtime: Runtime,
     sender: SendRequest<Empty<Bytes>>,
 }
 
 impl Http2 {
-    pub(crate) fn connect(port: u16) -> Result<Self> {
+    /// Connects to a port of 127.0.0.1.
+    pub fn connect(port: u16) -> Result<Self> {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let sender = runtime.block_on(async {
             let stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await?;
@@ -182,7 +185,7 @@ impl Http2 {
     }
 
     /// Sends all paths at the same time as streams of one connection; answers in the order of the paths.
-    pub(crate) fn get_all(&self, paths: &[String]) -> Vec<Answer> {
+    pub fn get_all(&self, paths: &[String]) -> Vec<Answer> {
         let streams: Vec<_> = paths
             .iter()
             .map(|path| {

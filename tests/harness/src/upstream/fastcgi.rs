@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{Server, wait_for_close};
-use crate::harness::Result;
+use crate::Result;
 
 const END_REQUEST: u8 = 3;
 const PARAMS: u8 = 4;
@@ -16,7 +16,7 @@ const STDOUT: u8 = 6;
 const STDERR: u8 = 7;
 
 /// A server whose faults are the names in [`answer`].
-pub(crate) fn fastcgi_faults(path: &Path) -> Result<Server> {
+pub fn fastcgi_faults(path: &Path) -> Result<Server> {
     Server::unix(path, |mut stream: UnixStream| {
         let Some(params) = read_request(&mut stream) else { return };
         let fault = param(&params, b"FAULT").unwrap_or_default();

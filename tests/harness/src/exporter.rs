@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use super::{
+use crate::{
     Result,
     client::{Answer, Http1},
     fpm::Fpm,
@@ -19,10 +19,10 @@ use super::{
 };
 
 /// Seconds that an error entry may wait for its access line; short, because the lab waits for it to pass.
-pub(crate) const JOIN_WINDOW: u64 = 3;
+pub const JOIN_WINDOW: u64 = 3;
 
 /// The arguments that name the logs of one set-up.
-pub(crate) fn log_args(nginx: &Nginx, access_log: &Path, format: &str, fpms: &[&Fpm]) -> Vec<String> {
+pub fn log_args(nginx: &Nginx, access_log: &Path, format: &str, fpms: &[&Fpm]) -> Vec<String> {
     let (access_log, error_log) = (access_log.display().to_string(), nginx.error_log().display().to_string());
     let mut args = vec!["--access-log", &access_log, "--log-format", format, "--error-log", &error_log]
         .into_iter()
@@ -37,21 +37,21 @@ pub(crate) fn log_args(nginx: &Nginx, access_log: &Path, format: &str, fpms: &[&
 }
 
 /// A running `badgateway serve`. Dropping it stops it.
-pub(crate) struct Exporter {
+pub struct Exporter {
     proc: Proc,
     /// Port it listens on.
-    pub(crate) port: u16,
+    pub port: u16,
     stderr: PathBuf,
 }
 
 impl Exporter {
     /// Starts `binary serve ARGS…`; what it says on standard error goes to `stderr`.
-    pub(crate) fn start(binary: &Path, args: &[String], stderr: PathBuf) -> Result<Self> {
+    pub fn start(binary: &Path, args: &[String], stderr: PathBuf) -> Result<Self> {
         Self::start_at("127.0.0.1:0", binary, args, stderr)
     }
 
     /// The same on an address of one's choice.
-    pub(crate) fn start_at(address: &str, binary: &Path, args: &[String], stderr: PathBuf) -> Result<Self> {
+    pub fn start_at(address: &str, binary: &Path, args: &[String], stderr: PathBuf) -> Result<Self> {
         let mut command = proc::command(binary);
         command.arg("serve").args(args).args(["--web.listen-address", address]);
         command.stdout(Stdio::piped()).stderr(fs::File::create(&stderr)?);
@@ -79,23 +79,22 @@ impl Exporter {
     }
 
     /// Its process.
-    #[allow(dead_code, reason = "the demo does not ask")]
-    pub(crate) fn pid(&self) -> u32 {
+    pub fn pid(&self) -> u32 {
         self.proc.pid()
     }
 
     /// What it wrote on standard error so far.
-    pub(crate) fn complaints(&self) -> String {
+    pub fn complaints(&self) -> String {
         fs::read_to_string(&self.stderr).unwrap_or_default()
     }
 
     /// Asks for a page.
-    pub(crate) fn get(&self, path: &str) -> Answer {
+    pub fn get(&self, path: &str) -> Answer {
         Http1::new(self.port).get(path)
     }
 
     /// Everything on /metrics.
-    pub(crate) fn scrape(&self) -> Result<Scrape> {
+    pub fn scrape(&self) -> Result<Scrape> {
         let answer = self.get("/metrics");
         if answer.status != Some(200) || !answer.complete {
             return Err(format!("/metrics answered {}: {}", answer.code(), self.complaints()).into());
@@ -105,17 +104,17 @@ impl Exporter {
 }
 
 /// A sample's labels without the name of the family.
-pub(crate) type Labels = BTreeMap<String, String>;
+pub type Labels = BTreeMap<String, String>;
 
 /// One page of samples.
 #[derive(Clone, Default)]
-pub(crate) struct Scrape {
+pub struct Scrape {
     families: BTreeMap<String, Vec<(Labels, f64)>>,
 }
 
 impl Scrape {
     /// Reads the text format, version 0.0.4.
-    pub(crate) fn parse(text: &str) -> Result<Self> {
+    pub fn parse(text: &str) -> Result<Self> {
         let mut scrape = Self::default();
         for line in text.split('\n').filter(|line| !line.is_empty() && !line.starts_with('#')) {
             let (name, labels, value) = sample(line).ok_or_else(|| format!("not a sample: {line:?}"))?;
@@ -125,7 +124,7 @@ impl Scrape {
     }
 
     /// The sum of a family's samples, by the values of `labels`; zeros are left out.
-    pub(crate) fn sums(&self, family: &str, labels: &[&str]) -> BTreeMap<Vec<String>, u64> {
+    pub fn sums(&self, family: &str, labels: &[&str]) -> BTreeMap<Vec<String>, u64> {
         let mut sums = BTreeMap::new();
         for (sample, value) in self.families.get(family).into_iter().flatten() {
             if *value > 0.0 {
@@ -138,7 +137,7 @@ impl Scrape {
     }
 
     /// The value of the one sample of a family with these labels; `None`: there is none.
-    pub(crate) fn value(&self, family: &str, labels: &[(&str, &str)]) -> Option<f64> {
+    pub fn value(&self, family: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let samples = self.families.get(family).into_iter().flatten();
         let mut found = samples.filter(|(sample, _)| {
             labels.iter().all(|(name, value)| sample.get(*name).is_some_and(|found| found == value))
@@ -147,8 +146,7 @@ impl Scrape {
     }
 
     /// A label of the first series of a family that has these labels.
-    #[allow(dead_code, reason = "the demo does not")]
-    pub(crate) fn label(&self, family: &str, labels: &[(&str, &str)], wanted: &str) -> Option<&str> {
+    pub fn label(&self, family: &str, labels: &[(&str, &str)], wanted: &str) -> Option<&str> {
         let samples = self.families.get(family).into_iter().flatten();
         let mut found = samples.filter(|(sample, _)| {
             labels.iter().all(|(name, value)| sample.get(*name).is_some_and(|found| found == value))
@@ -157,13 +155,13 @@ impl Scrape {
     }
 
     /// Every label value on the page.
-    pub(crate) fn label_values(&self) -> impl Iterator<Item = &str> {
+    pub fn label_values(&self) -> impl Iterator<Item = &str> {
         self.families.values().flatten().flat_map(|(labels, _)| labels.values().map(String::as_str))
     }
 }
 
 /// What a later page of counters has more than an earlier one.
-pub(crate) fn gained(
+pub fn gained(
     before: &BTreeMap<Vec<String>, u64>,
     after: &BTreeMap<Vec<String>, u64>,
 ) -> BTreeMap<Vec<String>, u64> {

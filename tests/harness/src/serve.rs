@@ -1,4 +1,6 @@
-//! Starting the binary, and asking it over HTTP.
+//! The program under test, started as tests of its command line do, and asked over HTTP. Everything here panics.
+
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test fails by panicking")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -6,11 +8,11 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-pub const BINARY: &str = env!("CARGO_BIN_EXE_badgateway");
+use crate::programs::badgateway;
 
 /// Runs the binary to its end, in UTC.
 pub fn run(args: &[&str]) -> Output {
-    Command::new(BINARY).args(args).env("TZ", "UTC").stdin(Stdio::null()).output().unwrap()
+    Command::new(badgateway().unwrap()).args(args).env("TZ", "UTC").stdin(Stdio::null()).output().unwrap()
 }
 
 /// Standard error as text.
@@ -68,21 +70,21 @@ impl Serve {
     }
 
     /// The same, with more in its environment.
-    #[allow(dead_code, reason = "not every test crate asks")]
     pub fn start_in(args: &[&str], environment: &[(&str, &str)]) -> Serve {
         Self::begin(args, environment, Stdio::null())
     }
 
     /// The same, with at most so many open files.
-    #[allow(dead_code, reason = "not every test crate asks")]
     pub fn start_limited(args: &[&str], descriptors: u32) -> Serve {
         let mut command = Command::new("sh");
-        command.args(["-c", &format!("ulimit -n {descriptors}; exec \"$0\" \"$@\""), BINARY]);
+        command
+            .args(["-c", &format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"")])
+            .arg(badgateway().unwrap());
         Self::spawn(command, args, &[], Stdio::null())
     }
 
     fn begin(args: &[&str], environment: &[(&str, &str)], stdin: Stdio) -> Serve {
-        Self::spawn(Command::new(BINARY), args, environment, stdin)
+        Self::spawn(Command::new(badgateway().unwrap()), args, environment, stdin)
     }
 
     fn spawn(mut command: Command, args: &[&str], environment: &[(&str, &str)], stdin: Stdio) -> Serve {
@@ -120,13 +122,11 @@ impl Serve {
     }
 
     /// `HOST:PORT` it listens on.
-    #[allow(dead_code, reason = "not every test crate asks")]
     pub fn address(&self) -> &str {
         &self.address
     }
 
     /// Its process.
-    #[allow(dead_code, reason = "not every test crate asks")]
     pub fn pid(&self) -> u32 {
         self.child.id()
     }

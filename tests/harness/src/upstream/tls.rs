@@ -7,11 +7,11 @@ use std::{
 };
 
 use super::{Server, wait_for_close};
-use crate::harness::{Result, find_program, open_to_all};
+use crate::{Result, find_program, open_to_all};
 
 /// How a peer behaves after it got the first byte of the ClientHello.
 #[derive(Clone, Copy)]
-pub(crate) enum TlsFault {
+pub enum TlsFault {
     /// Reads what is there and closes: FIN.
     Close,
     /// Closes with the rest unread: RST.
@@ -21,7 +21,7 @@ pub(crate) enum TlsFault {
 }
 
 /// A TCP server that never completes a handshake.
-pub(crate) fn tls_fault(fault: TlsFault) -> Result<Server> {
+pub fn tls_fault(fault: TlsFault) -> Result<Server> {
     Server::tcp(move |mut stream| {
         let mut hello = [0; 16 * 1024];
         let wanted = if matches!(fault, TlsFault::Reset) { 1 } else { hello.len() };
@@ -33,7 +33,7 @@ pub(crate) fn tls_fault(fault: TlsFault) -> Result<Server> {
 }
 
 /// A self-signed certificate for `lab.test` and its key, `NAME.crt` and `NAME.key`, made by the openssl command.
-pub(crate) fn self_signed(dir: &Path, name: &str) -> Result<(PathBuf, PathBuf)> {
+pub fn self_signed(dir: &Path, name: &str) -> Result<(PathBuf, PathBuf)> {
     let openssl = find_program(&["openssl"], "openssl")?;
     let (certificate, key) = (dir.join(format!("{name}.crt")), dir.join(format!("{name}.key")));
     let made = Command::new(openssl)

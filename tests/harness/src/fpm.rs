@@ -6,10 +6,14 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    Result, find_program, open_to_all,
+use crate::{
+    Result,
+    account::worker_account,
+    cgroup::Cgroup,
+    open_to_all,
     proc::{self, Proc, members},
-    wait_for, worker_account,
+    programs::php_fpm,
+    wait_for,
 };
 
 /// The PHP scripts, by file name. Each does one thing that goes wrong in production.
@@ -51,17 +55,20 @@ const SCRIPTS: &[(&str, &str)] = &[
     ("redirect.php", "<?php header('X-Accel-Redirect: ' . $_GET['to']);"),
 ];
 
-/// One pool. `settings` are further lines of its section.
-pub(crate) struct Pool<'a> {
-    pub(crate) name: &'a str,
+/// One pool, with `pm = static`.
+pub struct Pool<'a> {
+    /// Of its section.
+    pub name: &'a str,
     /// A socket path or `127.0.0.1:PORT`.
-    pub(crate) listen: String,
-    pub(crate) children: u32,
-    pub(crate) settings: &'a str,
+    pub listen: String,
+    /// `pm.max_children`.
+    pub children: u32,
+    /// Further lines of its section.
+    pub settings: &'a str,
 }
 
 /// A PHP-FPM that may be stopped and started again. Dropping it stops it.
-pub(crate) struct Fpm {
+pub struct Fpm {
     proc: Option<Proc>,
     program: PathBuf,
     config: PathBuf,
@@ -70,7 +77,7 @@ pub(crate) struct Fpm {
 }
 
 /// Writes the scripts into `root/php` and returns that directory.
-pub(crate) fn write_scripts(root: &Path) -> Result<PathBuf> {
+pub fn write_scripts(root: &Path) -> Result<PathBuf> {
     let dir = root.join("php");
     fs::create_dir_all(&dir)?;
     open_to_all(&dir, 0o755)?;
@@ -83,13 +90,13 @@ pub(crate) fn write_scripts(root: &Path) -> Result<PathBuf> {
 
 impl Fpm {
     /// Writes the configuration into `root/name` and starts FPM; returns when every pool listens.
-    pub(crate) fn start(root: &Path, name: &str, pools: &[Pool<'_>]) -> Result<Self> {
+    pub fn start(root: &Path, name: &str, pools: &[Pool<'_>]) -> Result<Self> {
         Self::start_with(root, name, "", pools)
     }
 
     /// The same with further lines for the section `[global]`.
-    pub(crate) fn start_with(root: &Path, name: &str, global: &str, pools: &[Pool<'_>]) -> Result<Self> {
-        let program = find_program(&["php-fpm", "php-fpm8*", "php-fpm*", "php8*-fpm"], "php-fpm")?;
+    pub fn start_with(root: &Path, name: &str, global: &str, pools: &[Pool<'_>]) -> Result<Self> {
+        let program = php_fpm()?;
         let dir = root.join(name);
         fs::create_dir_all(&dir)?;
         open_to_all(&dir, 0o755)?;
@@ -115,7 +122,7 @@ impl Fpm {
     }
 
     /// Starts the master again after it was stopped.
-    pub(crate) fn launch(&mut self) -> Result<()> {
+    pub fn launch(&mut self) -> Result<()> {
         let before = self.ready_count();
         let mut command = proc::command(&self.program);
         command.arg("-F").arg("-y").arg(&self.config).stdout(std::process::Stdio::null());
@@ -136,50 +143,47 @@ impl Fpm {
     }
 
     /// Whether every process has stopped, as SIGSTOP asks them to.
-    #[allow(dead_code, reason = "the demo does not")]
-    pub(crate) fn is_stopped(&self) -> bool {
+    pub fn is_stopped(&self) -> bool {
         let stat = |pid: u32| fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         let stopped = |pid: u32| stat(pid).rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'));
         self.proc.as_ref().is_some_and(|proc| members(proc.pid()).into_iter().all(stopped))
     }
 
     /// Moves master and workers into a cgroup.
-    #[allow(dead_code, reason = "the demo does not")]
-    pub(crate) fn move_to(&self, cgroup: &Path) -> Result<()> {
+    pub fn move_to(&self, cgroup: &Cgroup) -> Result<()> {
         let master = self.proc.as_ref().ok_or("PHP-FPM does not run")?.pid();
         for pid in members(master) {
-            fs::write(cgroup.join("cgroup.procs"), pid.to_string())?;
+            cgroup.take(pid)?;
         }
         Ok(())
     }
 
     /// Its configuration file.
-    #[allow(dead_code, reason = "the demo does not")]
-    pub(crate) fn config(&self) -> &Path {
+    pub fn config(&self) -> &Path {
         &self.config
     }
 
     /// FPM's error log.
-    pub(crate) fn log(&self) -> &Path {
+    pub fn log(&self) -> &Path {
         &self.log
     }
 
     /// Sends a signal to the master: TERM and QUIT stop it, USR2 reloads.
-    pub(crate) fn signal(&self, signal: &str) {
+    pub fn signal(&self, signal: &str) {
         if let Some(proc) = &self.proc {
             proc.signal(signal);
         }
     }
 
     /// Sends a signal to the master and all workers.
-    pub(crate) fn signal_all(&self, signal: &str) {
+    pub fn signal_all(&self, signal: &str) {
         if let Some(proc) = &self.proc {
             proc.signal_group(signal);
         }
     }
 
     /// Waits until master and workers are gone, after a signal that ends them.
-    pub(crate) fn wait_gone(&mut self) -> Result<()> {
+    pub fn wait_gone(&mut self) -> Result<()> {
         match self.proc.take() {
             Some(mut proc) => proc.wait_gone(Duration::from_secs(5)),
             None => Ok(()),
@@ -187,7 +191,7 @@ impl Fpm {
     }
 
     /// How often FPM has said that it is ready: a reload or start adds one.
-    pub(crate) fn ready_count(&self) -> usize {
+    pub fn ready_count(&self) -> usize {
         fs::read_to_string(&self.log).unwrap_or_default().matches("ready to handle connections").count()
     }
 

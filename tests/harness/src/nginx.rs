@@ -7,32 +7,39 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    Result, find_program, open_to_all,
-    places::{Places, free_port},
+use crate::{
+    Result,
+    account::worker_account,
+    open_to_all,
+    placeholders::Placeholders,
+    ports::free_port,
     proc::{self, Proc, members},
-    wait_for, worker_account,
+    programs::find_program,
+    wait_for,
 };
 
 /// The log format with everything Badgateway can use; `combined`, the other log, has none of it.
-pub(crate) const RICH_FORMAT: &str = "$remote_addr $msec $pid $connection $connection_requests \"$request\" $status \
+pub const RICH_FORMAT: &str = "$remote_addr $msec $pid $connection $connection_requests \"$request\" $status \
     $body_bytes_sent \"$upstream_addr\" \"$upstream_status\" \"$upstream_connect_time\" \
     \"$upstream_header_time\" \"$upstream_response_time\" \"$upstream_bytes_received\" \
     \"$upstream_cache_status\" \"$server_name\" \"$http_referer\" \"$http_user_agent\" $request_time";
 
 /// How an nginx is to be set up. `http` and `server` are configuration text and may use `@name@`.
-pub(crate) struct Setup<'a> {
+pub struct Setup<'a> {
     /// Sub-directory for configuration and logs: several nginx of one run do not share them.
-    pub(crate) name: &'a str,
+    pub name: &'a str,
     /// Directives of the `http` block: upstream groups, zones, caches.
-    pub(crate) http: &'a str,
+    pub http: &'a str,
     /// Directives of the `server` block: the locations.
-    pub(crate) server: &'a str,
-    pub(crate) workers: u32,
-    pub(crate) connections: u32,
-    pub(crate) error_level: &'a str,
+    pub server: &'a str,
+    /// `worker_processes`.
+    pub workers: u32,
+    /// `worker_connections`.
+    pub connections: u32,
+    /// The level of `error_log`.
+    pub error_level: &'a str,
     /// What follows the format in `access_log`, for example `buffer=32k flush=1s`.
-    pub(crate) buffer: &'a str,
+    pub buffer: &'a str,
 }
 
 impl Default for Setup<'_> {
@@ -50,18 +57,18 @@ impl Default for Setup<'_> {
 }
 
 /// A running nginx. Dropping it stops it.
-pub(crate) struct Nginx {
+pub struct Nginx {
     proc: Proc,
     /// Port for HTTP/1.1.
-    pub(crate) port: u16,
+    pub port: u16,
     /// Port for HTTP/2 with prior knowledge, without TLS.
-    pub(crate) h2_port: u16,
+    pub h2_port: u16,
     dir: PathBuf,
 }
 
 impl Nginx {
     /// Writes the configuration below `root` and starts nginx; returns when it accepts connections.
-    pub(crate) fn start(root: &Path, places: &Places, setup: &Setup<'_>) -> Result<Self> {
+    pub fn start(root: &Path, names: &Placeholders, setup: &Setup<'_>) -> Result<Self> {
         let program = find_program(&["nginx"], "nginx")?;
         let dir = root.join(setup.name);
         let logs = dir.join("logs");
@@ -73,7 +80,7 @@ impl Nginx {
         }
         let (port, h2_port) = (free_port()?, free_port()?);
         let config = dir.join("nginx.conf");
-        fs::write(&config, configuration(&dir, places, setup, port, h2_port)?)?;
+        fs::write(&config, configuration(&dir, names, setup, port, h2_port)?)?;
 
         let mut command = proc::command(&program);
         command.arg("-p").arg(&dir).arg("-c").arg(&config).arg("-e").arg(dir.join("logs/error.log"));
@@ -92,35 +99,34 @@ impl Nginx {
     }
 
     /// The access log in [`RICH_FORMAT`].
-    pub(crate) fn rich_log(&self) -> PathBuf {
+    pub fn rich_log(&self) -> PathBuf {
         self.dir.join("logs/access.rich.log")
     }
 
     /// The access log in nginx's own `combined` format.
-    pub(crate) fn combined_log(&self) -> PathBuf {
+    pub fn combined_log(&self) -> PathBuf {
         self.dir.join("logs/access.combined.log")
     }
 
     /// The error log.
-    pub(crate) fn error_log(&self) -> PathBuf {
+    pub fn error_log(&self) -> PathBuf {
         self.dir.join("logs/error.log")
     }
 
     /// Process id of the master.
-    pub(crate) fn pid(&self) -> u32 {
+    pub fn pid(&self) -> u32 {
         self.proc.pid()
     }
 
     /// Writes another configuration and reloads, as an administrator does.
-    #[allow(dead_code, reason = "only the demo does")]
-    pub(crate) fn reconfigure(&self, places: &Places, setup: &Setup<'_>) -> Result<()> {
-        let text = configuration(&self.dir, places, setup, self.port, self.h2_port)?;
+    pub fn reconfigure(&self, names: &Placeholders, setup: &Setup<'_>) -> Result<()> {
+        let text = configuration(&self.dir, names, setup, self.port, self.h2_port)?;
         fs::write(self.dir.join("nginx.conf"), text)?;
         self.reload()
     }
 
     /// Renames the logs to `*.1` and lets nginx open new ones, as logrotate does.
-    pub(crate) fn rotate_logs(&self) -> Result<()> {
+    pub fn rotate_logs(&self) -> Result<()> {
         for log in [self.rich_log(), self.combined_log(), self.error_log()] {
             fs::rename(&log, rotated(&log))?;
         }
@@ -129,8 +135,7 @@ impl Nginx {
     }
 
     /// Rotates all logs with the real logrotate; `way` is `create` or `copytruncate`.
-    #[allow(dead_code, reason = "the demo does not")]
-    pub(crate) fn logrotate(&self, way: &str) -> Result<()> {
+    pub fn logrotate(&self, way: &str) -> Result<()> {
         let program = find_program(&["logrotate"], "logrotate")?;
         let (config, state) = (self.dir.join("logrotate.conf"), self.dir.join("logrotate.state"));
         let (logs, pid) = (self.dir.join("logs/*.log"), self.pid());
@@ -148,7 +153,7 @@ impl Nginx {
     }
 
     /// Reads the configuration again; returns when all old workers are gone.
-    pub(crate) fn reload(&self) -> Result<()> {
+    pub fn reload(&self) -> Result<()> {
         let old = members(self.pid());
         self.proc.signal("HUP");
         wait_for("nginx to change its workers", Duration::from_secs(10), || {
@@ -165,19 +170,24 @@ fn rotated(log: &Path) -> PathBuf {
 }
 
 /// A log and what was rotated away of it.
-#[allow(dead_code, reason = "the demo does not")]
-pub(crate) fn all_of(log: &Path) -> Vec<PathBuf> {
+pub fn all_of(log: &Path) -> Vec<PathBuf> {
     let numbered = (1..100).map(|n| PathBuf::from(format!("{}.{n}", log.display())));
     std::iter::once(log.to_owned()).chain(numbered).collect()
 }
 
 /// The whole nginx.conf. Timeouts are 1 s: a lab that waits for defaults takes an hour.
-fn configuration(dir: &Path, places: &Places, setup: &Setup<'_>, port: u16, h2_port: u16) -> Result<String> {
+fn configuration(
+    dir: &Path,
+    names: &Placeholders,
+    setup: &Setup<'_>,
+    port: u16,
+    h2_port: u16,
+) -> Result<String> {
     let dir = dir.display();
     let user = worker_account().map_or_else(String::new, |(user, group)| format!("user {user} {group};"));
     let Setup { workers, connections, error_level, buffer, .. } = setup;
-    let (http, server) = (places.fill(setup.http)?, places.fill(setup.server)?);
-    let php = places.fill("@php@").unwrap_or_default();
+    let (http, server) = (names.fill(setup.http)?, names.fill(setup.server)?);
+    let php = names.fill("@php@").unwrap_or_default();
     Ok(format!(
         r#"{user}
 daemon off;
