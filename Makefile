@@ -1,6 +1,7 @@
 # The two commands of the README are `make demo` and `make test`; each does its own set-up.
 
-CARGO ?= cargo
+# A shell that was open while rustup ran has not got its directory in PATH yet.
+CARGO ?= $(shell command -v cargo || echo "$(HOME)/.cargo/bin/cargo")
 
 .PHONY: help demo test unit e2e soak lint fmt docs bench setup-demo setup-test
 
@@ -30,7 +31,7 @@ test: setup-test
 
 # Needs no server.
 unit:
-	@CARGO='$(CARGO)' sh tests/run.sh unit corpus source store
+	@CARGO='$(CARGO)' sh tests/run.sh unit corpus source store cli
 
 # Prints the time from the first failed request to each notification.
 e2e: setup-test
@@ -42,9 +43,7 @@ soak: setup-test
 	SOAK=1 $(CARGO) test --locked --release --test lab -- --nocapture fifty_idle
 
 lint: setup-test
-	$(CARGO) fmt --all --check
-	$(CARGO) clippy --locked --all-targets -- -D warnings
-	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --quiet
+	@CARGO='$(CARGO)' sh tests/run.sh format clippy doc
 
 fmt:
 	$(CARGO) fmt --all

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what `make demo` and `make test` need besides Rust, on Debian, Ubuntu and their kin.
 #
-#   sh tests/setup.sh demo    nginx and PHP-FPM
+#   sh tests/setup.sh demo    a C compiler (it links what Rust compiles), nginx and PHP-FPM
 #   sh tests/setup.sh test    these, and what the tests judge with: openssl, curl, Prometheus, Alertmanager
 #
 # Only what is missing is installed. The packages' services never start: the lab runs nginx and PHP-FPM by
@@ -69,16 +69,20 @@ used=$(du -sm target 2>/dev/null | cut -f1)
 [ $((room + ${used:-0})) -ge "$disk" ] ||
     fail "only $room MiB are free here: make room, or set CARGO_TARGET_DIR to a larger disk"
 
-need 'gcc libc6-dev' 'links what Rust compiles' cc
+# A compiler alone is not enough: it cannot link without the C library's own objects.
+if ! has cc || ! printf 'int main(void) { return 0; }' | cc -x c -o /dev/null - >/dev/null 2>&1; then
+    missing="$missing gcc libc6-dev"
+    say 'gcc and libc6-dev are missing: Rust links with them'
+fi
 need nginx 'the server whose failures are explained' nginx
 need php-fpm 'the upstream that is broken' 'php-fpm' 'php-fpm[78]*' 'php[78]*-fpm'
 if [ "$1" = test ]; then
     need openssl 'makes the certificate of the lab'\''s TLS upstream' openssl
     need logrotate 'rotates the logs of the lab while requests come' logrotate
     need curl 'asks the exporter as people do' curl
-    need prometheus 'evaluates the alert rules, and promtool checks them' prometheus
-    # Newer releases have promtool in a package of its own.
-    if apt-cache show promtool >/dev/null 2>&1; then need promtool 'promtool checks the alert rules' promtool; fi
+    need prometheus 'evaluates the alert rules' prometheus
+    # Where there is no such package, the one above has the program.
+    need promtool 'checks the alert rules' promtool
     need prometheus-alertmanager 'routes the alerts, and amtool checks the routes' amtool
 fi
 
@@ -87,11 +91,18 @@ if [ -z "$missing" ]; then
     exit 0
 fi
 
+# Those of them that are packages here.
+known() {
+    for package in $missing; do
+        if [ "$package" != promtool ] || apt-cache show promtool >/dev/null 2>&1; then printf ' %s' "$package"; fi
+    done
+}
+
 has apt-get || fail "no apt-get here. Install these with your package manager and run this again:$missing"
 
 root=''
 if [ "$(id -u)" -ne 0 ]; then
-    has sudo || fail "neither root nor sudo. Ask an administrator for: apt-get install$missing"
+    has sudo || fail "neither root nor sudo. Ask an administrator for: apt-get install$(known)"
     root=sudo
     say 'sudo is used to install them'
 fi
@@ -132,12 +143,17 @@ trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+# The lists of a fresh container are empty.
+apt-cache show nginx >/dev/null 2>&1 || $root apt-get update --quiet=2 ||
+    fail 'apt-get update failed: no network, or a broken source'
+missing=$(known)
+
 say "installing:$missing"
 # shellcheck disable=SC2086 # a list of package names is meant to be split
 install() {
     $root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 --no-install-recommends $missing </dev/null
 }
-# The lists of a fresh container are empty, those of an old machine name packages that are gone.
+# The lists of an old machine name packages that are gone.
 if ! install >/dev/null 2>&1; then
     $root apt-get update --quiet=2 || fail 'apt-get update failed: no network, or a broken source'
     install || fail "apt-get cannot install:$missing"
