@@ -56,7 +56,7 @@ impl Bench {
 
     /// Keeps a worker, or a place in the queue, until the file of that name is made in the lab's directory.
     pub(crate) fn hold(&self, pool: &str, until: &Path) -> JoinHandle<Answer> {
-        self.begin(pool, format!("/{pool}/hold.php?until={}", until.display()))
+        self.begin(format!("/{pool}/hold.php?until={}", until.display()))
     }
 
     /// A file that does not exist yet, for [`Bench::hold`].
@@ -66,15 +66,11 @@ impl Bench {
 
     /// Keeps a worker, or a place in the queue, for that long.
     pub(crate) fn occupy(&self, pool: &str, seconds: f64) -> JoinHandle<Answer> {
-        self.begin(pool, format!("/{pool}/slow.php?s={seconds}"))
+        self.begin(format!("/{pool}/slow.php?s={seconds}"))
     }
 
-    fn begin(&self, pool: &str, path: String) -> JoinHandle<Answer> {
+    fn begin(&self, path: String) -> JoinHandle<Answer> {
         let port = self.nginx.port;
-        if pool.contains("ondemand") {
-            // It forks for one of several connections that come at once; the others wait for who is done first.
-            thread::sleep(Duration::from_millis(100));
-        }
         thread::spawn(move || Http1::new(port).get(&path))
     }
 

@@ -1,9 +1,6 @@
 //! How close each pool is to its next 502, seen from the kernel while PHP-FPM is too busy, or stopped, to say it.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use crate::{
     bench::Bench,
@@ -54,10 +51,14 @@ fn busy_workers_and_queues_are_those_of_the_load() {
     for clients in [CHILDREN / 2, CHILDREN, CHILDREN + 3] {
         let end = bench.signal(&format!("end_{clients}"));
         let began = Instant::now();
-        let occupied: Vec<_> = pools
-            .iter()
-            .flat_map(|(name, ..)| (0..clients).map(|_| (*name, bench.hold(name, &end))).collect::<Vec<_>>())
-            .collect();
+        let mut occupied = Vec::new();
+        for number in 1..=clients {
+            occupied.extend(pools.iter().map(|(name, ..)| (*name, bench.hold(name, &end))));
+            // It forks for one of several connections that come at once; the others wait for who is done first.
+            for (name, ..) in pools.iter().filter(|(name, ..)| name.contains("ondemand")) {
+                bench.demand(name, CHILDREN.min(number), number.saturating_sub(CHILDREN), CHILDREN);
+            }
+        }
         let busy = clients.min(CHILDREN);
         for (name, ..) in &pools {
             slowest = slowest.max(bench.demand(name, busy, clients - busy, CHILDREN));
@@ -122,37 +123,28 @@ fn a_stopped_fpm_is_seen_from_the_kernel() {
 
 #[test]
 fn saturation_is_seen_before_the_first_502() {
-    const INTERVAL: Duration = Duration::from_millis(200);
+    const WORKERS: u64 = 2;
+    // The queue of a unix socket takes one more than its backlog (unix_recvq_full in net/unix/af_unix.c).
+    const QUEUE: u64 = 2 + 1;
     let _held = share_machine();
-    let bench = Bench::start(&[("sat_ramp", false, 2, "listen.backlog = 2\n")]).expect("the lab starts");
-    bench.demand("sat_ramp", 0, 0, 2);
-    let start = Instant::now();
-    let (mut clients, mut above, mut next) = (Vec::new(), None, start);
-    while above.is_none() || clients.len() < 12 {
-        if clients.len() < 12 {
-            let client = bench.occupy("sat_ramp", 5.0);
-            clients.push((thread::spawn(move || (client.join(), Instant::now())), ()));
-        }
-        next += 2 * INTERVAL;
-        while Instant::now() < next {
-            if bench.load("sat_ramp").is_some_and(|(_, _, percent)| percent > 100) {
-                above.get_or_insert_with(|| start.elapsed());
-            }
-            thread::sleep(INTERVAL.min(next.saturating_duration_since(Instant::now())));
-        }
-        assert!(start.elapsed() < Duration::from_secs(20), "saturation was never seen");
+    let bench =
+        Bench::start(&[("sat_ramp", false, WORKERS, "listen.backlog = 2\n")]).expect("the lab starts");
+    bench.demand("sat_ramp", 0, 0, WORKERS);
+    let end = bench.signal("end");
+    let mut clients = Vec::new();
+    for number in 1..=WORKERS + QUEUE {
+        clients.push(bench.hold("sat_ramp", &end));
+        bench.demand("sat_ramp", number.min(WORKERS), number.saturating_sub(WORKERS), WORKERS);
+        let failed = clients.iter().filter(|client| client.is_finished()).count();
+        assert_eq!(failed, 0, "{number} requests are on the page as at work or waiting");
     }
-    let failed: Vec<Instant> = clients
-        .into_iter()
-        .filter_map(|(client, ())| {
-            let (answer, at) = client.join().expect("a thread");
-            (answer.expect("a client").code() == "502").then_some(at)
-        })
-        .collect();
-    let first = failed.iter().min().expect("some requests fail").duration_since(start);
-    let above = above.expect("seen");
-    say(&format!("saturation: above 1 at {above:?}, first 502 at {first:?}, {} of 12 failed", failed.len()));
-    assert!(above + INTERVAL <= first, "above 1 at {above:?}, but the first 502 came at {first:?}");
+    let refused = bench.hold("sat_ramp", &end).join().expect("a client");
+    assert_eq!(refused.code(), "502", "one more than workers and queue take");
+    std::fs::write(&end, "").expect("a file");
+    for client in clients {
+        assert_eq!(client.join().expect("a client").code(), "200");
+    }
+    say(&format!("saturation: seen at 150, 200 and 250 % of {WORKERS} workers, and then came the first 502"));
 }
 
 #[test]

@@ -44,7 +44,7 @@ fn chore(scene: &mut Scene, number: usize) -> &'static str {
 fn a_healthy_night_pages_nobody() {
     let _alone = alone();
     // Three reloads of PHP-FPM: more of them in half an hour are a loop, and worth a ticket.
-    let (length, pause) = if all() { (600, 50) } else { (48, 12) };
+    let (length, pause) = if all() { (600, 50) } else { (24, 6) };
     let (length, pause) = (Duration::from_secs(length), Duration::from_secs(pause));
     let mut scene = Scene::start("", SERVER, "process_control_timeout = 10s").expect("everything starts");
     let port = scene.nginx.port;

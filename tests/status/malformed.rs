@@ -117,7 +117,7 @@ async fn ten_thousand_malformed_replies_end_in_time() {
     server.abort();
     println!("10000 answers: {pages} pages, {errors} errors, the slowest took {slowest:?}");
     assert!(
-        slowest >= DEADLINE && slowest < DEADLINE * 3,
+        slowest >= DEADLINE && slowest < DEADLINE + Duration::from_secs(20),
         "{slowest:?}: silence was not tried, or it was waited for"
     );
     assert!(errors > 5_000 && pages > 50, "{pages} pages, {errors} errors");

@@ -4,11 +4,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use badgateway::topology::fpm_conf::{FpmConfig, Place, read_in};
 
-use badgateway_harness::programs::php_fpm;
+use badgateway_harness::{proc::kill, programs::php_fpm, wait_for};
 
 pub(crate) struct Master {
     child: Child,
@@ -32,13 +32,12 @@ impl Master {
         let said = fs::File::create(dir.path().join("stderr")).unwrap();
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said).spawn().unwrap();
         let mut master = Self { child, dir };
-        let begun = Instant::now();
-        while !master.log().contains("ready to handle connections") {
+        let ready = wait_for("PHP-FPM to be ready", Duration::from_secs(20), || {
             let ended = master.child.try_wait().unwrap();
-            let late = begun.elapsed() > Duration::from_secs(20);
-            assert!(ended.is_none() && !late, "PHP-FPM does not start: {}", master.log());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+            assert!(ended.is_none(), "PHP-FPM does not start: {}", master.log());
+            master.log().contains("ready to handle connections").then_some(())
+        });
+        assert!(ready.is_ok(), "{ready:?}: {}", master.log());
         master
     }
 
@@ -64,19 +63,12 @@ impl Master {
 impl Drop for Master {
     /// SIGTERM lets the master end its workers; should it not, it is killed, and they end when they notice.
     fn drop(&mut self) {
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
-        for _ in 0..100 {
-            if matches!(self.child.try_wait(), Ok(Some(_))) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(20));
+        kill("TERM", &self.child.id().to_string());
+        let ended = || matches!(self.child.try_wait(), Ok(Some(_))).then_some(());
+        if wait_for("PHP-FPM to end", Duration::from_secs(10), ended).is_ok() {
+            return;
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// A TCP port that was free a moment ago.
-pub(crate) fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -19,7 +19,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::Result;
 
 /// Longer than any timeout nginx has in the lab: who waits longer than this gets "no answer".
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(100);
 
 /// What one request got.
 #[derive(Clone, Debug, Default, PartialEq)]

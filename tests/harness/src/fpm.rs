@@ -25,10 +25,10 @@ const SCRIPTS: &[(&str, &str)] = &[
         "<?php if (isset($_GET['mark'])) file_put_contents($_GET['mark'], getmypid()); $end = microtime(true) + (float)$_GET['s']; \
         while (microtime(true) < $end) usleep(20000); echo 'ok';",
     ),
-    // Until the file is there, and no longer than a minute.
+    // Until the file is there, and not much longer than a minute.
     (
         "hold.php",
-        "<?php $end = microtime(true) + 60; while (!file_exists($_GET['until']) && microtime(true) < $end) { \
+        "<?php $end = microtime(true) + 85; while (!file_exists($_GET['until']) && microtime(true) < $end) { \
         usleep(20000); clearstatcache(); } echo 'ok';",
     ),
     ("kill.php", "<?php posix_kill(getmypid(), (int)$_GET['sig']); sleep(5);"),

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::programs::badgateway;
+use crate::{proc::kill, programs::badgateway};
 
 /// Runs the binary to its end, in UTC.
 pub fn run(args: &[&str]) -> Output {
@@ -176,8 +176,7 @@ impl Serve {
 
     /// Ends it with SIGTERM and gives its exit code.
     pub fn terminate(mut self) -> Option<i32> {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        kill("TERM", &self.child.id().to_string());
         self.child.wait().unwrap().code()
     }
 }

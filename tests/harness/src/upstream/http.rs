@@ -1,14 +1,14 @@
 //! HTTP upstreams: `/<fault>` names the way in which the answer is broken.
 
 use std::{
+    fs,
     io::{Read, Write},
-    net::TcpStream,
-    thread,
+    net::{SocketAddr, SocketAddrV4, TcpStream},
     time::Duration,
 };
 
 use super::{Server, wait_for_close};
-use crate::Result;
+use crate::{Result, wait_for};
 
 const GOOD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -88,8 +88,28 @@ fn fault(mut stream: TcpStream) {
 /// Sends `bytes`, lets nginx read them, and closes with the request still unread.
 fn send_then_reset(stream: &mut TcpStream, bytes: &[u8]) {
     let _ = stream.write_all(bytes);
-    // A reset overtakes bytes that nginx has not fetched yet; there is no event that tells us it has.
-    thread::sleep(Duration::from_millis(100));
+    // A reset overtakes bytes that nginx has not fetched yet.
+    let _ = wait_for("nginx to read", Duration::from_secs(5), || {
+        has_read_all(stream).unwrap_or(true).then_some(())
+    });
+}
+
+/// Whether nothing that we sent waits in the peer's socket, which is on this machine; `None`: it is gone.
+fn has_read_all(stream: &TcpStream) -> Option<bool> {
+    let (SocketAddr::V4(ours), SocketAddr::V4(theirs)) =
+        (stream.local_addr().ok()?, stream.peer_addr().ok()?)
+    else {
+        return None;
+    };
+    // proc_net_tcp: addresses in hexadecimal, of the byte order of the machine, then state and tx_queue:rx_queue.
+    let hex = |address: SocketAddrV4| {
+        format!("{:08X}:{:04X}", u32::from_ne_bytes(address.ip().octets()), address.port())
+    };
+    let connection = format!("{} {} ", hex(theirs), hex(ours));
+    let sockets = fs::read_to_string("/proc/net/tcp").ok()?;
+    let line = sockets.lines().find_map(|line| line.split_once(&connection).map(|(_, rest)| rest))?;
+    let queues = line.split_whitespace().nth(1)?;
+    Some(queues.ends_with(":00000000"))
 }
 
 /// The path of the request, which stays unread in the socket.
