@@ -2,7 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use crate::{bench::Bench, harness::wait_for, have_machine};
+use crate::{harness::wait_for, have_machine, pool_lab::PoolLab};
 
 /// Changes are looked for every 5 s.
 const NOTICED: Duration = Duration::from_secs(12);
@@ -10,10 +10,10 @@ const NOTICED: Duration = Duration::from_secs(12);
 #[test]
 fn a_broken_pool_file_is_said_and_the_pools_stay() {
     let _held = have_machine();
-    let bench = Bench::start(&[("conf_www", false, 2, "")]).expect("the lab starts");
-    bench.demand("conf_www", 0, 0, 2);
+    let lab = PoolLab::start(&[("conf_www", false, 2, "")]).expect("the lab starts");
+    lab.demand("conf_www", 0, 0, 2);
     let read = || {
-        let page = bench.page();
+        let page = lab.page();
         let of = |family: &str| page.value(family, &[]);
         let successful = of("badgateway_config_last_reload_successful");
         let time = of("badgateway_config_last_reload_success_timestamp_seconds");
@@ -35,11 +35,11 @@ fn a_broken_pool_file_is_said_and_the_pools_stay() {
         last
     };
 
-    let good = fs::read_to_string(bench.fpm.config()).expect("a configuration");
-    fs::write(bench.fpm.config(), format!("{good}\npm = sometimes\n")).expect("written");
+    let good = fs::read_to_string(lab.fpm.config()).expect("a configuration");
+    fs::write(lab.fpm.config(), format!("{good}\npm = sometimes\n")).expect("written");
     assert_eq!(until(0.0), (Some(0.0), first, known));
 
-    fs::write(bench.fpm.config(), good).expect("written");
+    fs::write(lab.fpm.config(), good).expect("written");
     let (_, second, pools) = until(1.0);
     assert!(second > first, "{second:?} after {first:?}");
     assert_eq!(pools, known);

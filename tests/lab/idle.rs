@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{bench::Bench, harness::wait_for, have_machine, say};
+use crate::{harness::wait_for, have_machine, pool_lab::PoolLab, say};
 
 /// Half of them on unix sockets, half on ports.
 const POOLS: usize = 50;
@@ -27,10 +27,10 @@ fn fifty_idle_pools_cost_next_to_nothing() {
     let names: Vec<String> = (0..POOLS).map(|number| format!("idle_{number:02}")).collect();
     let pools: Vec<_> = (0..).zip(&names).map(|(n, name)| (name.as_str(), n % 2 == 1, WORKERS, "")).collect();
     let _held = have_machine();
-    let bench = Bench::start(&pools).expect("the lab starts");
+    let lab = PoolLab::start(&pools).expect("the lab starts");
     let mut seen = 0;
     let all = wait_for("all pools", Duration::from_secs(15), || {
-        let page = bench.page();
+        let page = lab.page();
         let idle = |name: &String| {
             page.value("badgateway_fpm_workers", &[("pool", name), ("state", "idle")]) == Some(WORKERS as f64)
                 && page.value("badgateway_fpm_up", &[("pool", name)]) == Some(1.0)
@@ -40,9 +40,9 @@ fn fifty_idle_pools_cost_next_to_nothing() {
     });
     assert!(all.is_ok(), "only {seen} pools are seen");
     // The measured stretch itself, not a wait for anything.
-    let (began, before) = (Instant::now(), cpu_seconds(bench.exporter.pid()));
+    let (began, before) = (Instant::now(), cpu_seconds(lab.exporter.pid()));
     thread::sleep(Duration::from_secs(seconds));
-    let used = cpu_seconds(bench.exporter.pid()) - before;
+    let used = cpu_seconds(lab.exporter.pid()) - before;
     let share = 100.0 * used / began.elapsed().as_secs_f64();
     say(&format!(
         "idle: {POOLS} pools (half unix, half TCP) with {} workers: {used:.2} s of CPU in {seconds} s, {share:.2} % of a core; limit {LIMIT} %{}",

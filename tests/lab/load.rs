@@ -16,17 +16,17 @@ use crate::{
         compare::{Row, differences},
         run::codes_in,
     },
+    full_lab::Lab,
     harness::{
         client::{Http1, Http2},
         nginx::{Setup, all_of},
         wait_for,
     },
     say, share_machine,
-    stand::Stand,
 };
 
 /// A location, the status it answers with, the cause, the peer, and the cause on the `combined` log.
-struct Place {
+struct Location {
     path: &'static str,
     code: &'static str,
     cause: &'static str,
@@ -35,36 +35,36 @@ struct Place {
 }
 
 /// Half of the requests succeed, two of them only because of a retry.
-const PLACES: &[Place] = &[
-    place("/load/fine", "200", "", "", ""),
-    place("/load/refused", "502", "connection_refused", "@closed@", "connection_refused"),
-    place("/load/php", "200", "", "", ""),
-    place("/load/missing", "502", "socket_missing", "@nosuch@", "socket_missing"),
-    place("/load/rescued", "200", "", "", ""),
-    place("/load/close", "502", "closed_prematurely", "@http@", "closed_prematurely"),
-    place("/load/fine", "200", "", "", ""),
-    place("/load/reset", "502", "connection_reset", "@http@", "connection_reset"),
-    place("/load/php", "200", "", "", ""),
-    place("/load/big", "502", "header_too_big", "@http@", "header_too_big"),
-    place("/load/rescued_php", "200", "", "", ""),
-    place("/load/both/close", "502", "closed_prematurely", "@http@", "closed_prematurely"),
-    place("/load/fine", "200", "", "", ""),
-    place("/load/own/502", "502", "upstream_status", "@http@", "unknown"),
-    place("/load/php", "200", "", "", ""),
-    place("/load/return", "503", "nginx_return", "", "unknown"),
-    place("/load/fine", "200", "", "", ""),
-    place("/load/broken", "502", "invalid_response", "@http@", "invalid_response"),
-    place("/load/bad_fastcgi", "502", "protocol_mismatch", "@fastcgi@", "protocol_mismatch"),
+const LOCATIONS: &[Location] = &[
+    location("/load/fine", "200", "", "", ""),
+    location("/load/refused", "502", "connection_refused", "@closed@", "connection_refused"),
+    location("/load/php", "200", "", "", ""),
+    location("/load/missing", "502", "socket_missing", "@nosuch@", "socket_missing"),
+    location("/load/rescued", "200", "", "", ""),
+    location("/load/close", "502", "closed_prematurely", "@http@", "closed_prematurely"),
+    location("/load/fine", "200", "", "", ""),
+    location("/load/reset", "502", "connection_reset", "@http@", "connection_reset"),
+    location("/load/php", "200", "", "", ""),
+    location("/load/big", "502", "header_too_big", "@http@", "header_too_big"),
+    location("/load/rescued_php", "200", "", "", ""),
+    location("/load/both/close", "502", "closed_prematurely", "@http@", "closed_prematurely"),
+    location("/load/fine", "200", "", "", ""),
+    location("/load/own/502", "502", "upstream_status", "@http@", "unknown"),
+    location("/load/php", "200", "", "", ""),
+    location("/load/return", "503", "nginx_return", "", "unknown"),
+    location("/load/fine", "200", "", "", ""),
+    location("/load/broken", "502", "invalid_response", "@http@", "invalid_response"),
+    location("/load/bad_fastcgi", "502", "protocol_mismatch", "@fastcgi@", "protocol_mismatch"),
 ];
 
-const fn place(
+const fn location(
     path: &'static str,
     code: &'static str,
     cause: &'static str,
     upstream: &'static str,
     plain: &'static str,
-) -> Place {
-    Place { path, code, cause, upstream, plain }
+) -> Location {
+    Location { path, code, cause, upstream, plain }
 }
 
 const HTTP: &str = "\
@@ -133,30 +133,30 @@ fn every_response_is_counted_once_when_logrotate_copies_and_truncates() {
 fn under_load(title: &str, buffer: &str, rotation: Rotation) {
     let setup = Setup { http: HTTP, server: SERVER, workers: 2, buffer, ..Setup::default() };
     let _held = share_machine();
-    let stand = Stand::start(&setup).expect("the lab starts");
+    let lab = Lab::start(&setup).expect("the lab starts");
     let began = Instant::now();
-    let mut counts = send_all(&stand);
+    let mut counts = send_all(&lab);
     let mut rotations = 0;
     if rotation != Rotation::Nobody {
         let stop = AtomicBool::new(false);
         let more = thread::scope(|scope| {
             match rotation {
-                Rotation::Renamed => stand.nginx.rotate_logs().expect("logs can be rotated"),
-                Rotation::Copytruncate => stand.nginx.logrotate("copytruncate").expect("logrotate works"),
+                Rotation::Renamed => lab.nginx.rotate_logs().expect("logs can be rotated"),
+                Rotation::Copytruncate => lab.nginx.logrotate("copytruncate").expect("logrotate works"),
                 _ => {}
             }
             let rotator = scope.spawn(|| {
                 let mut done = 0;
                 while rotation == Rotation::Create && !stop.load(Ordering::Relaxed) {
-                    stand.nginx.logrotate("create").expect("logrotate works");
+                    lab.nginx.logrotate("create").expect("logrotate works");
                     done += 1;
                     thread::sleep(Duration::from_millis(100));
                 }
                 done
             });
-            let mut more = send_all(&stand);
+            let mut more = send_all(&lab);
             while rotation == Rotation::Create && !rotator.is_finished() && began.elapsed() < BURSTS {
-                add(&mut more, send_all(&stand));
+                add(&mut more, send_all(&lab));
             }
             stop.store(true, Ordering::Relaxed);
             rotations = rotator.join().expect("the rotator");
@@ -171,15 +171,15 @@ fn under_load(title: &str, buffer: &str, rotation: Rotation) {
     let total: u64 = counts.values().sum();
     assert!(total >= 1500, "only {total} requests were answered");
     for ((number, code), count) in &counts {
-        let place = &PLACES[*number];
-        assert_eq!(code, place.code, "{count} answers of {}", place.path);
+        let location = &LOCATIONS[*number];
+        assert_eq!(code, location.code, "{count} answers of {}", location.path);
     }
 
     let mut by_code: BTreeMap<String, u64> = BTreeMap::new();
     for ((_, code), count) in &counts {
         *by_code.entry(code.clone()).or_default() += count;
     }
-    let log = stand.nginx.combined_log();
+    let log = lab.nginx.combined_log();
     let written = || {
         let rotated = all_of(&log);
         let texts = rotated.into_iter().map(|path| std::fs::read_to_string(path).unwrap_or_default());
@@ -189,17 +189,24 @@ fn under_load(title: &str, buffer: &str, rotation: Rotation) {
         wait_for("nginx's own count", Duration::from_secs(8), || (written() == by_code).then_some(()));
     assert!(logged.is_ok(), "clients saw {by_code:?}, the access log has {:?}", written());
 
-    for (name, exporter) in [("rich", &stand.rich), ("combined", &stand.plain)] {
+    for (name, exporter) in [("rich", &lab.rich), ("combined", &lab.plain)] {
         let rows: Vec<Row> = counts
             .iter()
-            .filter(|((number, _), _)| !PLACES[*number].cause.is_empty())
+            .filter(|((number, _), _)| !LOCATIONS[*number].cause.is_empty())
             .map(|((number, code), count)| {
-                let place = &PLACES[*number];
+                let location = &LOCATIONS[*number];
                 let rich = name == "rich";
-                let cause = if rich { place.cause } else { place.plain };
-                let upstream =
-                    if rich { stand.places.fill(place.upstream).expect("a place") } else { ANY.to_owned() };
-                Row { key: vec![code.clone(), cause.to_owned(), upstream], count: *count, from: place.path }
+                let cause = if rich { location.cause } else { location.plain };
+                let upstream = if rich {
+                    lab.names.fill(location.upstream).expect("an address")
+                } else {
+                    ANY.to_owned()
+                };
+                Row {
+                    key: vec![code.clone(), cause.to_owned(), upstream],
+                    count: *count,
+                    from: location.path,
+                }
             })
             .collect();
         let mut found = Vec::new();
@@ -223,10 +230,10 @@ fn under_load(title: &str, buffer: &str, rotation: Rotation) {
         say(&format!("{verdict} load, {title}, {name} log: {total} requests in {took:.1?}, {by_code:?}"));
         assert!(settled.is_ok(), "{title}, {name} log:\n{}\n{}", found.join("\n"), exporter.complaints());
     }
-    stand.finish().expect("everything stops");
+    lab.finish().expect("everything stops");
 }
 
-/// Answers by place and status.
+/// Answers by location and status.
 type Counts = BTreeMap<(usize, String), u64>;
 
 fn add(counts: &mut Counts, more: Counts) {
@@ -236,16 +243,16 @@ fn add(counts: &mut Counts, more: Counts) {
 }
 
 /// All clients at once.
-fn send_all(stand: &Stand) -> Counts {
-    let (port, h2_port) = (stand.nginx.port, stand.nginx.h2_port);
+fn send_all(lab: &Lab) -> Counts {
+    let (port, h2_port) = (lab.nginx.port, lab.nginx.h2_port);
     let mut clients = Vec::new();
     for client in 0..KEEPALIVE_CLIENTS {
         clients.push(thread::spawn(move || {
             let mut connection = Http1::new(port);
             (0..KEEPALIVE_REQUESTS)
                 .map(|request| {
-                    let (place, path) = pick(client * 5 + request, request);
-                    (place, connection.get(&path).code())
+                    let (location, path) = pick(client * 5 + request, request);
+                    (location, connection.get(&path).code())
                 })
                 .collect::<Vec<_>>()
         }));
@@ -262,7 +269,7 @@ fn send_all(stand: &Stand) -> Counts {
                     picked
                         .into_iter()
                         .zip(answers)
-                        .map(|((place, _), answer)| (place, answer.code()))
+                        .map(|((location, _), answer)| (location, answer.code()))
                         .collect::<Vec<_>>()
                 })
                 .collect()
@@ -277,14 +284,14 @@ fn send_all(stand: &Stand) -> Counts {
     counts
 }
 
-/// The place for a step, and its path. Every second request has a query of its own, the others look all the same.
+/// The location for a step, and its path. Every second request has a query of its own, the others look all the same.
 ///
 /// Where one request has two failed attempts every request has its own: streams of one HTTP/2 connection that ask for
 /// the same path share `*number` and request line, so in `combined`, which does not tell the number of attempts, nobody
 /// could say which second attempt belongs to which first.
 fn pick(step: usize, request: usize) -> (usize, String) {
-    let place = step % PLACES.len();
-    let path = PLACES[place].path;
+    let location = step % LOCATIONS.len();
+    let path = LOCATIONS[location].path;
     let is_alike = request.is_multiple_of(2) && !path.starts_with("/load/both/");
-    (place, if is_alike { path.to_owned() } else { format!("{path}?{step}-{request}") })
+    (location, if is_alike { path.to_owned() } else { format!("{path}?{step}-{request}") })
 }

@@ -1,6 +1,6 @@
 //! The lab: real nginx and real PHP-FPM are broken in every way we know, and Badgateway must name each.
 //!
-//! Every experiment compares three witnesses: what the clients saw, what nginx wrote, what `/metrics` says. They must
+//! Every experiment compares three records: what the clients saw, what nginx wrote, what `/metrics` says. They must
 //! agree to the last response. `badgateway-harness` knows how to set up and break things, `cases` is the table of failures and
 //! what must be said about each, `load` does it all at once and thousands of times.
 
@@ -14,15 +14,15 @@
     reason = "a panic with a message is how an experiment fails"
 )]
 
-mod bench;
 mod cases;
 mod configuration;
+mod full_lab;
 mod idle;
 mod load;
 mod namespaces;
 mod outage;
+mod pool_lab;
 mod saturation;
-mod stand;
 
 use badgateway_harness::{self as harness, upstream};
 

@@ -35,12 +35,12 @@ impl Host {
     fn start(target: impl FnOnce(&Path) -> PathBuf) -> Result<Self> {
         let dir = scratch_dir()?;
         let root = dir.path();
-        let mut places = Placeholders::default();
-        places.set("php", write_scripts(root)?.display().to_string());
+        let mut names = Placeholders::default();
+        names.set("php", write_scripts(root)?.display().to_string());
         let listen = root.join("site.sock").display().to_string();
         let fpm = Fpm::start(root, "shop", &[Pool { name: "site", listen, children: 2, settings: "" }])?;
         let server = format!("location /site/ {{ fastcgi_pass unix:{}; }}\n", target(root).display());
-        let nginx = Nginx::start(root, &places, &Setup { server: &server, ..Setup::default() })?;
+        let nginx = Nginx::start(root, &names, &Setup { server: &server, ..Setup::default() })?;
         let mut args = log_args(&nginx, &nginx.rich_log(), RICH_FORMAT, &[&fpm]);
         args.extend(["--state.dir".to_owned(), root.join("state").display().to_string()]);
         Ok(Self { nginx, fpm, args, dir })

@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    bench::Bench,
     harness::{cgroup::Cgroup, client::Http1, exporter::Scrape, root::not_run, wait_for},
-    have_machine, say, share_machine,
+    have_machine,
+    pool_lab::PoolLab,
+    say, share_machine,
 };
 
 /// Workers of each pool.
@@ -34,11 +35,11 @@ fn busy_workers_and_queues_are_those_of_the_load() {
         ("sat_ondemand", false, CHILDREN, ondemand.as_str()),
         ("sat_ondemand_tcp", true, CHILDREN, ondemand.as_str()),
     ];
-    let bench = Bench::start(&pools).expect("the lab starts");
+    let lab = PoolLab::start(&pools).expect("the lab starts");
     let mut slowest = Duration::ZERO;
     for (name, ..) in &pools {
-        bench.demand(name, 0, 0, CHILDREN);
-        let page = bench.page();
+        lab.demand(name, 0, 0, CHILDREN);
+        let page = lab.page();
         let of = |family: &str| page.value(family, &[("pool", name)]);
         assert_eq!(of("badgateway_fpm_workers_limit"), Some(CHILDREN as f64), "{name}");
         assert_eq!(of("badgateway_fpm_up"), Some(1.0), "{name}");
@@ -49,26 +50,26 @@ fn busy_workers_and_queues_are_those_of_the_load() {
     }
     let mut above = (Duration::ZERO, Duration::ZERO);
     for clients in [CHILDREN / 2, CHILDREN, CHILDREN + 3] {
-        let end = bench.signal(&format!("end_{clients}"));
+        let end = lab.signal(&format!("end_{clients}"));
         let began = Instant::now();
         let mut occupied = Vec::new();
         for number in 1..=clients {
-            occupied.extend(pools.iter().map(|(name, ..)| (*name, bench.hold(name, &end))));
+            occupied.extend(pools.iter().map(|(name, ..)| (*name, lab.hold(name, &end))));
             // It forks for one of several connections that come at once; the others wait for who is done first.
             for (name, ..) in pools.iter().filter(|(name, ..)| name.contains("ondemand")) {
-                bench.demand(name, CHILDREN.min(number), number.saturating_sub(CHILDREN), CHILDREN);
+                lab.demand(name, CHILDREN.min(number), number.saturating_sub(CHILDREN), CHILDREN);
             }
         }
         let busy = clients.min(CHILDREN);
         for (name, ..) in &pools {
-            slowest = slowest.max(bench.demand(name, busy, clients - busy, CHILDREN));
+            slowest = slowest.max(lab.demand(name, busy, clients - busy, CHILDREN));
         }
         let full = Instant::now();
         if clients > CHILDREN {
             let mut times: Vec<_> = (0..20)
                 .map(|_| {
                     let start = Instant::now();
-                    bench.page();
+                    lab.page();
                     start.elapsed()
                 })
                 .collect();
@@ -76,7 +77,7 @@ fn busy_workers_and_queues_are_those_of_the_load() {
             say(&format!("saturation: a scrape while all are busy takes {:?} (slowest of 20)", times[19]));
             assert!(times[18] <= SCRAPE, "{times:?}");
             // Bursts are remembered for scrapes that come later.
-            let peak = bench.page().value("badgateway_fpm_listen_queue_peak", &[("pool", "sat_static")]);
+            let peak = lab.page().value("badgateway_fpm_listen_queue_peak", &[("pool", "sat_static")]);
             assert_eq!(peak, Some((clients - busy) as f64));
         }
         let held = full.elapsed();
@@ -88,7 +89,7 @@ fn busy_workers_and_queues_are_those_of_the_load() {
             above = (held, began.elapsed());
         }
     }
-    let saturated = bench.page().value("badgateway_fpm_saturated_seconds_total", &[("pool", "sat_static")]);
+    let saturated = lab.page().value("badgateway_fpm_saturated_seconds_total", &[("pool", "sat_static")]);
     // At least as long as all clients were seen there, at most from the first client's coming to the last one's going, and
     // a sample more at either end.
     let (least, most) = (above.0.as_secs_f64() - 0.5, above.1.as_secs_f64() + 0.5);
@@ -100,25 +101,25 @@ fn busy_workers_and_queues_are_those_of_the_load() {
 fn a_stopped_fpm_is_seen_from_the_kernel() {
     let settings = "listen.backlog = 5\npm.status_path = /status\n";
     let _held = have_machine();
-    let bench = Bench::start(&[("sat_frozen", false, CHILDREN, settings)]).expect("the lab starts");
-    bench.demand("sat_frozen", 0, 0, CHILDREN);
-    bench.fpm.signal_all("STOP");
-    let stopped = || bench.fpm.is_stopped().then_some(());
-    wait_for("PHP-FPM to stand still", Duration::from_secs(5), stopped).expect("a stopped PHP-FPM");
-    let waiting: Vec<_> = (0..3).map(|_| bench.occupy("sat_frozen", 0.1)).collect();
+    let lab = PoolLab::start(&[("sat_frozen", false, CHILDREN, settings)]).expect("the lab starts");
+    lab.demand("sat_frozen", 0, 0, CHILDREN);
+    lab.fpm.signal_all("STOP");
+    let stopped = || lab.fpm.is_stopped().then_some(());
+    wait_for("PHP-FPM to stop", Duration::from_secs(5), stopped).expect("a stopped PHP-FPM");
+    let waiting: Vec<_> = (0..3).map(|_| lab.occupy("sat_frozen", 0.1)).collect();
     // A worker that was stopped while it answered the exporter's own question still holds that.
-    let queued = || bench.load("sat_frozen").filter(|(busy, queued, _)| *busy <= 1 && *queued == 3);
+    let queued = || lab.load("sat_frozen").filter(|(busy, queued, _)| *busy <= 1 && *queued == 3);
     wait_for("three in the queue", Duration::from_secs(20), queued)
         .expect("three wait, and nobody is served");
     let start = Instant::now();
-    let page = bench.page();
+    let page = lab.page();
     assert!(start.elapsed() <= SCRAPE, "{:?}", start.elapsed());
     assert_eq!(page.value("badgateway_fpm_up", &[("pool", "sat_frozen")]), Some(1.0));
-    bench.fpm.signal_all("CONT");
+    lab.fpm.signal_all("CONT");
     for client in waiting {
         assert_eq!(client.join().expect("a client").code(), "200");
     }
-    bench.demand("sat_frozen", 0, 0, CHILDREN);
+    lab.demand("sat_frozen", 0, 0, CHILDREN);
 }
 
 #[test]
@@ -127,18 +128,18 @@ fn saturation_is_seen_before_the_first_502() {
     // The queue of a unix socket takes one more than its backlog (unix_recvq_full in net/unix/af_unix.c).
     const QUEUE: u64 = 2 + 1;
     let _held = share_machine();
-    let bench =
-        Bench::start(&[("sat_ramp", false, WORKERS, "listen.backlog = 2\n")]).expect("the lab starts");
-    bench.demand("sat_ramp", 0, 0, WORKERS);
-    let end = bench.signal("end");
+    let lab =
+        PoolLab::start(&[("sat_ramp", false, WORKERS, "listen.backlog = 2\n")]).expect("the lab starts");
+    lab.demand("sat_ramp", 0, 0, WORKERS);
+    let end = lab.signal("end");
     let mut clients = Vec::new();
     for number in 1..=WORKERS + QUEUE {
-        clients.push(bench.hold("sat_ramp", &end));
-        bench.demand("sat_ramp", number.min(WORKERS), number.saturating_sub(WORKERS), WORKERS);
+        clients.push(lab.hold("sat_ramp", &end));
+        lab.demand("sat_ramp", number.min(WORKERS), number.saturating_sub(WORKERS), WORKERS);
         let failed = clients.iter().filter(|client| client.is_finished()).count();
         assert_eq!(failed, 0, "{number} requests are on the page as at work or waiting");
     }
-    let refused = bench.hold("sat_ramp", &end).join().expect("a client");
+    let refused = lab.hold("sat_ramp", &end).join().expect("a client");
     assert_eq!(refused.code(), "502", "one more than workers and queue take");
     std::fs::write(&end, "").expect("a file");
     for client in clients {
@@ -154,20 +155,20 @@ fn a_worker_killed_for_memory_is_told_from_one_that_was_killed() {
         return;
     };
     let _held = share_machine();
-    let bench = Bench::start(&[("sat_oom", false, 3, "")]).expect("the lab starts");
-    bench.fpm.move_to(&cgroup).expect("PHP-FPM can be moved");
-    bench.demand("sat_oom", 0, 0, 3);
+    let lab = PoolLab::start(&[("sat_oom", false, 3, "")]).expect("the lab starts");
+    lab.fpm.move_to(&cgroup).expect("PHP-FPM can be moved");
+    lab.demand("sat_oom", 0, 0, 3);
     // The counter is looked at once a second: what was before the move is none of ours.
     // With another PHP-FPM on this machine its scope has the cgroup's name.
-    let limits = || bench.page().sums("badgateway_memory_limit_bytes", &["scope"]);
+    let limits = || lab.page().sums("badgateway_memory_limit_bytes", &["scope"]);
     let seen = || limits().values().any(|limit| *limit == 100 << 20);
     wait_for("the cgroup to be seen", Duration::from_secs(20), || seen().then_some(()))
         .expect("the new cgroup");
-    let get = |path: &str| Http1::new(bench.nginx.port).get(path).code();
+    let get = |path: &str| Http1::new(lab.nginx.port).get(path).code();
     assert_eq!(get("/sat_oom/oom.php"), "502");
     // Before the second one: an OOM kill explains one response, whichever comes first.
     let explained = || {
-        let roots = bench.page().sums("badgateway_http_root_causes_total", &["root_cause"]);
+        let roots = lab.page().sums("badgateway_http_root_causes_total", &["root_cause"]);
         roots.contains_key(["worker_oom_killed".to_owned()].as_slice())
     };
     wait_for("the first root cause", Duration::from_secs(30), || explained().then_some(()))
@@ -184,10 +185,10 @@ fn a_worker_killed_for_memory_is_told_from_one_that_was_killed() {
     );
     let mut last = None;
     let found = wait_for("the root causes", Duration::from_secs(30), || {
-        last = Some(roots(&bench.page()));
+        last = Some(roots(&lab.page()));
         (last.as_ref() == Some(&expected)).then_some(())
     });
     assert!(found.is_ok(), "{last:?}");
-    drop(bench);
+    drop(lab);
     drop(cgroup);
 }

@@ -1,4 +1,4 @@
-//! All failures at once, as on the worst of nights: each must bring its own notification, once, and no other.
+//! All failures at the same time: each must bring its own notification, once, and no other.
 
 use std::{
     collections::BTreeMap,
@@ -8,11 +8,11 @@ use std::{
 
 use crate::{
     all, alone,
+    e2e_stack::E2eStack,
     failures::{Failure, TABLE, Trouble},
     harness::{root::not_run, wait_for},
     inbox::Notice,
     say,
-    scene::Scene,
     visitors::Visitors,
 };
 
@@ -26,19 +26,19 @@ const OVER: Duration = Duration::from_secs(540);
 #[test]
 fn each_failure_brings_its_own_page_once() {
     let _alone = alone();
-    let scene_of = |failure: &&Failure| all() || failure.short;
-    let mut failures: Vec<&Failure> = TABLE.iter().filter(scene_of).collect();
+    let is_tried = |failure: &&Failure| all() || failure.short;
+    let mut failures: Vec<&Failure> = TABLE.iter().filter(is_tried).collect();
     let text = |of: fn(&Failure) -> &'static str| {
         failures.iter().map(|failure| of(failure)).collect::<Vec<_>>().join("\n")
     };
     let (http, server) = (text(|failure| failure.http), text(|failure| failure.server));
-    let mut scene = Scene::start(&http, &server, "").expect("everything starts");
-    if scene.cgroup.is_none() {
+    let mut stack = E2eStack::start(&http, &server, "").expect("everything starts");
+    if stack.cgroup.is_none() {
         failures.retain(|failure| !failure.needs_cgroup);
         not_run("pages: an OOM kill", "no memory cgroup may be made here");
     }
 
-    let port = scene.nginx.port;
+    let port = stack.nginx.port;
     let come = |failure: &Failure| Visitors::of(port, failure.path, failure.lanes, failure.per_second);
     let mut visitors: BTreeMap<usize, Visitors> = failures
         .iter()
@@ -48,7 +48,7 @@ fn each_failure_brings_its_own_page_once() {
         .collect();
     let calm = if all() { CALM } else { SHORT_CALM };
     thread::sleep(calm);
-    assert!(scene.notices().is_empty(), "{:?}", lines(&scene.notices()));
+    assert!(stack.notices().is_empty(), "{:?}", lines(&stack.notices()));
     assert!(visitors.values().all(|visitors| visitors.failed() == 0), "somebody was failed before");
 
     let broken = Instant::now();
@@ -57,10 +57,10 @@ fn each_failure_brings_its_own_page_once() {
             Trouble::Visits => {
                 visitors.insert(number, come(failure));
             }
-            Trouble::Breaks(break_it, _) => break_it(&mut scene).expect(failure.alert),
+            Trouble::Breaks(break_it, _) => break_it(&mut stack).expect(failure.alert),
         }
     }
-    let expected = expected(&failures, &scene);
+    let expected = expected(&failures, &stack);
     let mut late = Vec::new();
     for (number, failure) in failures.iter().enumerate() {
         // A visitor whom a retry saved notices nothing: then it counts from when they began to come.
@@ -69,7 +69,7 @@ fn each_failure_brings_its_own_page_once() {
         let first = wait_for("a failed request", patience, || visitors[&number].first_failure());
         assert!(first.is_ok() != is_hidden, "{}: {first:?}", failure.path);
         let first = first.unwrap_or(broken);
-        let upstream = scene.places.fill(failure.upstream).unwrap();
+        let upstream = stack.names.fill(failure.upstream).unwrap();
         let left = (first + Duration::from_secs(failure.within)).saturating_duration_since(Instant::now());
         let notice = wait_for(failure.alert, left.max(Duration::from_millis(1)), || {
             let of = |notice: &&Notice| {
@@ -78,7 +78,7 @@ fn each_failure_brings_its_own_page_once() {
                     && notice.group("upstream") == upstream
                     && notice.group("server").is_empty()
             };
-            scene.notices().iter().find(of).cloned()
+            stack.notices().iter().find(of).cloned()
         });
         match notice {
             Ok(notice) => {
@@ -91,19 +91,19 @@ fn each_failure_brings_its_own_page_once() {
             Err(error) => late.push(format!("{error} {upstream}")),
         }
     }
-    let invalid = scene.prometheus.broken_rules().unwrap();
-    assert!(late.is_empty() && invalid.is_empty(), "{late:?} {invalid:?} {:#?}", lines(&scene.notices()));
+    let invalid = stack.prometheus.broken_rules().unwrap();
+    assert!(late.is_empty() && invalid.is_empty(), "{late:?} {invalid:?} {:#?}", lines(&stack.notices()));
 
     for (number, failure) in failures.iter().enumerate() {
         match failure.trouble {
             Trouble::Visits => drop(visitors.remove(&number)),
-            Trouble::Breaks(_, mend) => mend(&mut scene).expect(failure.alert),
+            Trouble::Breaks(_, mend) => mend(&mut stack).expect(failure.alert),
         }
     }
     let mended = Instant::now();
     let told = |firing: bool| {
         let mut told = BTreeMap::new();
-        for notice in scene.notices().iter().filter(|notice| notice.firing == firing) {
+        for notice in stack.notices().iter().filter(|notice| notice.firing == firing) {
             if notice.group("server").is_empty() {
                 let names = notice.names().join("+");
                 let key = (notice.receiver.clone(), notice.group("upstream").to_owned(), names);
@@ -123,7 +123,7 @@ fn each_failure_brings_its_own_page_once() {
     assert_eq!(told(true), expected, "{:#?}", differences(&expected, &told(true)));
 
     // The error budget is a page of its own, by site, and nothing mutes it.
-    let burns = scene.notices();
+    let burns = stack.notices();
     let burns: Vec<&Notice> =
         burns.iter().filter(|notice| notice.firing && !notice.group("server").is_empty()).collect();
     assert!(burns.iter().all(|notice| notice.names() == ["NginxErrorBudgetBurn"]));
@@ -131,16 +131,16 @@ fn each_failure_brings_its_own_page_once() {
         assert_eq!(burns.len(), 1, "{:#?}", burns.iter().map(|notice| notice.line()).collect::<Vec<_>>());
     }
     drop(visitors);
-    scene.finish().expect("everything stops");
+    stack.finish().expect("everything stops");
 }
 
 /// Each notification: receiver, upstream, alert; once.
 type Told = BTreeMap<(String, String, String), u32>;
 
-fn expected(failures: &[&Failure], scene: &Scene) -> Told {
+fn expected(failures: &[&Failure], stack: &E2eStack) -> Told {
     let mut expected = Told::new();
     for failure in failures {
-        let upstream = scene.places.fill(failure.upstream).unwrap();
+        let upstream = stack.names.fill(failure.upstream).unwrap();
         expected.insert((failure.receiver.to_owned(), upstream, failure.alert.to_owned()), 1);
     }
     expected

@@ -2,14 +2,14 @@
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
-use crate::{harness::Result, scene::Scene};
+use crate::{e2e_stack::E2eStack, harness::Result};
 
 /// How trouble begins and ends.
 pub(crate) enum Trouble {
     /// The visitors of a broken place come, and go away.
     Visits,
     /// Visitors come all the time; something is broken and mended.
-    Breaks(fn(&mut Scene) -> Result<()>, fn(&mut Scene) -> Result<()>),
+    Breaks(fn(&mut E2eStack) -> Result<()>, fn(&mut E2eStack) -> Result<()>),
 }
 use Trouble::{Breaks, Visits};
 
@@ -63,12 +63,12 @@ const BASE: Failure = Failure {
 
 const TICKETS: Failure = Failure { receiver: "tickets", within: TICKET, ..BASE };
 
-fn nothing(_: &mut Scene) -> Result<()> {
+fn nothing(_: &mut E2eStack) -> Result<()> {
     Ok(())
 }
 
-fn set_mode(scene: &Scene, place: &str, mode: u32) -> Result<()> {
-    let path = scene.places.fill(place)?;
+fn set_mode(stack: &E2eStack, place: &str, mode: u32) -> Result<()> {
+    let path = stack.names.fill(place)?;
     Ok(fs::set_permissions(path.trim_start_matches("unix:"), fs::Permissions::from_mode(mode))?)
 }
 
@@ -82,11 +82,11 @@ pub(crate) const TABLE: &[Failure] = &[
         upstream: "@alpha@",
         says: "does not run or does not listen",
         trouble: Breaks(
-            |scene| {
-                scene.alpha.signal("TERM");
-                scene.alpha.wait_gone()
+            |stack| {
+                stack.alpha.signal("TERM");
+                stack.alpha.wait_gone()
             },
-            |scene| scene.alpha.launch(),
+            |stack| stack.alpha.launch(),
         ),
         ..BASE
     },
@@ -97,11 +97,11 @@ pub(crate) const TABLE: &[Failure] = &[
         upstream: "@beta@",
         says: "connection_refused",
         trouble: Breaks(
-            |scene| {
-                scene.beta.signal_all("KILL");
-                scene.beta.wait_gone()
+            |stack| {
+                stack.beta.signal_all("KILL");
+                stack.beta.wait_gone()
             },
-            |scene| scene.beta.launch(),
+            |stack| stack.beta.launch(),
         ),
         ..BASE
     },
@@ -130,8 +130,8 @@ pub(crate) const TABLE: &[Failure] = &[
         upstream: "@locked@",
         says: "forbids nginx to connect",
         trouble: Breaks(
-            |scene| set_mode(scene, "@locked@", 0o000),
-            |scene| set_mode(scene, "@locked@", 0o666),
+            |stack| set_mode(stack, "@locked@", 0o000),
+            |stack| set_mode(stack, "@locked@", 0o666),
         ),
         ..BASE
     },
@@ -246,8 +246,8 @@ pub(crate) const TABLE: &[Failure] = &[
         upstream: "@gamma@",
         says: "process_control_timeout",
         trouble: Breaks(
-            |scene| {
-                scene.gamma.signal("USR2");
+            |stack| {
+                stack.gamma.signal("USR2");
                 Ok(())
             },
             nothing,

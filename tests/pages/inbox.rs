@@ -54,10 +54,10 @@ pub(crate) struct Inbox {
 impl Inbox {
     pub(crate) fn open() -> Result<Self> {
         let notices = Arc::new(Mutex::new(Vec::new()));
-        let shelf = Arc::clone(&notices);
+        let received = Arc::clone(&notices);
         let server = Server::tcp(move |stream| {
             if let Ok(notice) = receive(stream) {
-                shelf.lock().unwrap().push(notice);
+                received.lock().unwrap().push(notice);
             }
         })?;
         Ok(Self { server, notices })

@@ -12,13 +12,13 @@
 mod alertmanager;
 mod cost;
 mod drill;
+mod e2e_stack;
 mod failures;
 mod inbox;
 mod launch;
 mod mute;
 mod prometheus;
 mod quiet;
-mod scene;
 mod visitors;
 
 use badgateway_harness::{self as harness, upstream};
@@ -38,7 +38,7 @@ fn alerts() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("alerts")
 }
 
-/// One scene at a time: Badgateway sees every PHP-FPM of the machine, and would tell of the other scene's.
+/// One stack at a time: Badgateway sees every PHP-FPM of the machine, and would tell of the other's.
 fn alone() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
     ONE.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,11 +1,11 @@
-//! Nights on which nothing is wrong: visitors, deploys, rotations, an upgrade. Nobody may hear of them.
+//! Times in which nothing is wrong: visitors, deploys, rotations, an upgrade. Nobody may hear of them.
 
 use std::{
     thread,
     time::{Duration, Instant},
 };
 
-use crate::{all, alone, harness::wait_for, say, scene::Scene, visitors::Visitors};
+use crate::{all, alone, e2e_stack::E2eStack, harness::wait_for, say, visitors::Visitors};
 
 const SERVER: &str = "\
     location /alpha/ { fastcgi_pass @alpha@; fastcgi_read_timeout 20s; }\n\
@@ -16,38 +16,38 @@ const SERVER: &str = "\
 /// What an operator does on a quiet day.
 const CHORES: usize = 4;
 
-fn chore(scene: &mut Scene, number: usize) -> &'static str {
+fn chore(stack: &mut E2eStack, number: usize) -> &'static str {
     match number % CHORES {
         0 => {
-            let before = scene.gamma.ready_count();
-            scene.gamma.signal("USR2");
-            let ready = || (scene.gamma.ready_count() > before).then_some(());
+            let before = stack.gamma.ready_count();
+            stack.gamma.signal("USR2");
+            let ready = || (stack.gamma.ready_count() > before).then_some(());
             wait_for("PHP-FPM to be back", Duration::from_secs(15), ready).expect("a reload");
             "PHP-FPM reload"
         }
         1 => {
-            scene.nginx.reload().expect("a reload");
+            stack.nginx.reload().expect("a reload");
             "nginx reload"
         }
         2 => {
-            scene.nginx.logrotate("create").expect("a rotation");
+            stack.nginx.logrotate("create").expect("a rotation");
             "log rotation"
         }
         _ => {
-            scene.restart_exporter().expect("a restart");
+            stack.restart_exporter().expect("a restart");
             "Badgateway restart"
         }
     }
 }
 
 #[test]
-fn a_healthy_night_pages_nobody() {
+fn a_healthy_site_pages_nobody() {
     let _alone = alone();
     // Three reloads of PHP-FPM: more of them in half an hour are a loop, and worth a ticket.
     let (length, pause) = if all() { (600, 50) } else { (24, 6) };
     let (length, pause) = (Duration::from_secs(length), Duration::from_secs(pause));
-    let mut scene = Scene::start("", SERVER, "process_control_timeout = 10s").expect("everything starts");
-    let port = scene.nginx.port;
+    let mut stack = E2eStack::start("", SERVER, "process_control_timeout = 10s").expect("everything starts");
+    let port = stack.nginx.port;
     let visitors = [
         Visitors::of(port, "/alpha/ok.php", 2, 5.0),
         Visitors::of(port, "/beta/ok.php", 2, 5.0),
@@ -57,10 +57,10 @@ fn a_healthy_night_pages_nobody() {
     let (start, mut done) = (Instant::now(), Vec::new());
     while start.elapsed() < length {
         let next = Instant::now() + pause;
-        done.push(chore(&mut scene, done.len()));
+        done.push(chore(&mut stack, done.len()));
         while Instant::now() < next {
-            // What may be seen here is a matter of the machine, not of the night.
-            let firing = scene
+            // What may be seen here is a matter of the machine, not of the site.
+            let firing = stack
                 .prometheus
                 .query("ALERTS{alertname!=\"BadgatewayCannotObserve\"}")
                 .expect("Prometheus answers");
@@ -72,11 +72,11 @@ fn a_healthy_night_pages_nobody() {
         visitors.iter().map(Visitors::failed).sum::<u64>(),
         visitors.iter().map(Visitors::answered).sum::<u64>(),
     );
-    let told = scene.notices();
+    let told = stack.notices();
     assert!(told.is_empty(), "{:?}", told.iter().map(|notice| notice.line()).collect::<Vec<_>>());
     assert_eq!(failed, 0, "of {answered} visitors");
     assert!(done.len() >= CHORES, "only {done:?}");
-    let broken = scene.prometheus.broken_rules().unwrap();
+    let broken = stack.prometheus.broken_rules().unwrap();
     assert!(broken.is_empty(), "{broken:?}");
     say(&format!(
         "ok   {:.0?}: {answered} visitors, {} deploys and chores, no alert",
@@ -84,5 +84,5 @@ fn a_healthy_night_pages_nobody() {
         done.len()
     ));
     drop(visitors);
-    scene.finish().expect("everything stops");
+    stack.finish().expect("everything stops");
 }

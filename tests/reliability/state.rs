@@ -13,15 +13,15 @@ use crate::counters::{counters, sum};
 use crate::support::{Serve, text};
 
 /// A log, and a place for the state.
-struct Stand {
+struct Setup {
     dir: TempDir,
 }
 
-impl Stand {
+impl Setup {
     fn new() -> Self {
-        let stand = Self { dir: tempfile::tempdir().unwrap() };
-        stand.write(3);
-        stand
+        let setup = Self { dir: tempfile::tempdir().unwrap() };
+        setup.write(3);
+        setup
     }
 
     fn log(&self) -> PathBuf {
@@ -58,16 +58,16 @@ fn set_aside(serve: &Serve, reason: &str) -> u64 {
 
 #[test]
 fn a_restart_goes_on_where_it_was() {
-    let stand = Stand::new();
-    let serve = stand.start();
+    let setup = Setup::new();
+    let serve = setup.start();
     assert_eq!(errors(&serve), 3);
     drop(serve);
-    stand.write(2);
-    let serve = stand.start();
+    setup.write(2);
+    let serve = setup.start();
     assert_eq!(errors(&serve), 5, "killed");
     assert_eq!(serve.terminate(), Some(0));
-    stand.write(1);
-    let serve = stand.start();
+    setup.write(1);
+    let serve = setup.start();
     assert_eq!(errors(&serve), 6, "terminated");
     assert!(durable(&serve));
 }
@@ -75,14 +75,14 @@ fn a_restart_goes_on_where_it_was() {
 /// A log that came while we were away is no history.
 #[test]
 fn logs_that_are_new_after_a_restart() {
-    let stand = Stand::new();
-    let (old, born) = (stand.dir.path().join("old.log"), stand.dir.path().join("born.log"));
-    fs::copy(stand.log(), &old).unwrap();
-    let (log, state) = (stand.log(), stand.state());
+    let setup = Setup::new();
+    let (old, born) = (setup.dir.path().join("old.log"), setup.dir.path().join("born.log"));
+    fs::copy(setup.log(), &old).unwrap();
+    let (log, state) = (setup.log(), setup.state());
     let serve = Serve::start(&["--access-log", text(&log), "--state.dir", text(&state)]);
     assert_eq!(errors(&serve), 0);
     drop(serve);
-    fs::copy(stand.log(), &born).unwrap();
+    fs::copy(setup.log(), &born).unwrap();
     let args = ["--access-log", text(&log), "--access-log", text(&old), "--access-log", text(&born)];
     let serve = Serve::start(&[&args[..], &["--state.dir", text(&state)]].concat());
     assert_eq!(errors(&serve), 3, "only the log that was born meanwhile is read from its first byte");
@@ -90,19 +90,19 @@ fn logs_that_are_new_after_a_restart() {
 
 #[test]
 fn without_a_directory_a_restart_counts_anew() {
-    let stand = Stand::new();
-    let log = stand.log();
+    let setup = Setup::new();
+    let log = setup.log();
     let serve = Serve::start(&["--access-log", text(&log)]);
-    stand.write(2);
+    setup.write(2);
     assert_eq!(errors(&serve), 2, "what was there before is history");
     assert!(!serve.scrape().contains("badgateway_state_"), "unknown is not shown as zero");
 }
 
 #[test]
 fn a_directory_in_use_is_an_error_that_names_the_process() {
-    let stand = Stand::new();
-    let serve = stand.start();
-    let (log, state) = (stand.log(), stand.state());
+    let setup = Setup::new();
+    let serve = setup.start();
+    let (log, state) = (setup.log(), setup.state());
     let args = [
         "serve",
         "--access-log",
@@ -121,7 +121,7 @@ fn a_directory_in_use_is_an_error_that_names_the_process() {
 /// Every file of the state is broken in every region of it: the magic, the header, the middle, the end.
 #[test]
 fn broken_state_is_set_aside_and_never_counted_lower() {
-    let stand = Stand::new();
+    let setup = Setup::new();
     let breaks: [fn(&mut Vec<u8>); 6] = [
         |bytes| bytes[0] ^= 1,
         |bytes| bytes[30] ^= 1,
@@ -137,25 +137,25 @@ fn broken_state_is_set_aside_and_never_counted_lower() {
         |bytes| bytes.fill(0),
     ];
     for (n, damage) in breaks.into_iter().enumerate() {
-        let _ = fs::remove_dir_all(stand.state());
-        let serve = stand.start();
+        let _ = fs::remove_dir_all(setup.state());
+        let serve = setup.start();
         let before = errors(&serve);
         drop(serve);
-        for entry in fs::read_dir(stand.state()).unwrap().map(|entry| entry.unwrap().path()) {
+        for entry in fs::read_dir(setup.state()).unwrap().map(|entry| entry.unwrap().path()) {
             let mut bytes = fs::read(&entry).unwrap();
             if bytes.len() > 100 {
                 damage(&mut bytes);
                 fs::write(&entry, bytes).unwrap();
             }
         }
-        stand.write(1);
-        let serve = stand.start();
+        setup.write(1);
+        let serve = setup.start();
         let after = errors(&serve);
         assert!(after == 0 || after > before, "break {n}: {before} before, {after} after");
         assert!(set_aside(&serve, "") > 0, "break {n} is counted");
         assert!(serve.log().contains("set aside"), "break {n} is told: {}", serve.log());
         assert!(
-            fs::read_dir(stand.state()).unwrap().any(|e| e
+            fs::read_dir(setup.state()).unwrap().any(|e| e
                 .unwrap()
                 .path()
                 .extension()
@@ -167,15 +167,15 @@ fn broken_state_is_set_aside_and_never_counted_lower() {
 
 #[test]
 fn a_state_from_the_future_is_set_aside() {
-    let stand = Stand::new();
-    let serve = stand.start();
+    let setup = Setup::new();
+    let serve = setup.start();
     assert_eq!(errors(&serve), 3);
     drop(serve);
-    for entry in fs::read_dir(stand.state()).unwrap().map(|entry| entry.unwrap().path()) {
+    for entry in fs::read_dir(setup.state()).unwrap().map(|entry| entry.unwrap().path()) {
         let text = String::from_utf8(fs::read(&entry).unwrap()).unwrap();
         fs::write(&entry, text.replacen("badgateway state 1 ", "badgateway state 2 ", 1)).unwrap();
     }
-    let serve = stand.start();
+    let serve = setup.start();
     assert!(set_aside(&serve, "version") > 0);
     assert!(durable(&serve));
 }
@@ -206,8 +206,8 @@ impl Drop for Tmpfs {
 }
 
 /// Takes all the space there is.
-fn fill(ballast: &Path) {
-    let mut file = File::create(ballast).unwrap();
+fn fill(filler: &Path) {
+    let mut file = File::create(filler).unwrap();
     while file.write_all(&[b'x'; 4096]).is_ok() {}
 }
 
@@ -217,45 +217,45 @@ fn a_full_and_a_read_only_file_system_are_told_and_recovered_from() {
     if !goes_on_here(test, Needs::Namespace, || is_root() && may_mount("tmpfs")).unwrap() {
         return;
     }
-    let stand = Stand::new();
-    let tmpfs = Tmpfs::mount(&stand.state());
+    let setup = Setup::new();
+    let tmpfs = Tmpfs::mount(&setup.state());
     // Full from the start.
-    let ballast = stand.state().join("ballast");
-    fill(&ballast);
-    let serve = stand.start();
+    let filler = setup.state().join("filler");
+    fill(&filler);
+    let serve = setup.start();
     assert_eq!(errors(&serve), 3, "numbers are served all the same");
     assert!(!durable(&serve));
-    stand.write(1);
+    setup.write(1);
     assert_eq!(errors(&serve), 4);
     assert!(serve.log().contains("space"), "{}", serve.log());
-    fs::remove_file(&ballast).unwrap();
+    fs::remove_file(&filler).unwrap();
     serve.until(durable);
     for _ in 0..2 {
-        stand.write(1);
+        setup.write(1);
         serve.scrape();
     }
     // Full later: what is there is overwritten in place.
-    fill(&ballast);
-    stand.write(1);
+    fill(&filler);
+    setup.write(1);
     assert_eq!(errors(&serve), 7);
     drop(serve);
-    let serve = stand.start();
+    let serve = setup.start();
     assert_eq!(errors(&serve), 7);
-    fs::remove_file(&ballast).unwrap();
+    fs::remove_file(&filler).unwrap();
     serve.until(durable);
     // Read-only: nothing can be written, and the last state is still there.
     drop(serve);
     tmpfs.remount("ro");
-    stand.write(1);
-    let serve = stand.start();
+    setup.write(1);
+    let serve = setup.start();
     assert_eq!(errors(&serve), 8);
     assert!(!durable(&serve));
     tmpfs.remount("rw");
-    stand.write(1);
+    setup.write(1);
     serve.until(durable);
     assert_eq!(errors(&serve), 9);
     drop(serve);
-    let serve = stand.start();
+    let serve = setup.start();
     assert_eq!(errors(&serve), 9);
     drop(serve);
     drop(tmpfs);

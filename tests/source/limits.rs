@@ -5,22 +5,22 @@ use std::io::Write;
 
 use badgateway::source::{BLOCK, Buffer, Follower, MAX_LINE, ReadFrom, Skipped, Upto};
 
-use crate::support::{Lab, writer};
+use crate::support::{LogDir, writer};
 
 /// In one piece, and in pieces that end anywhere, a line is kept up to MAX_LINE bytes.
 #[test]
 fn lines_around_the_limit() {
     for len in [BLOCK - 1, BLOCK, BLOCK + 1, MAX_LINE - 1, MAX_LINE, MAX_LINE + 1] {
         for piece in [len + 1, 65_537, BLOCK] {
-            let mut lab = Lab::new();
-            let mut log = lab.follow("log", ReadFrom::Start);
+            let mut logs = LogDir::new();
+            let mut log = logs.follow("log", ReadFrom::Start);
             let mut line = vec![b'x'; len];
             line.push(b'\n');
             let mut read = Vec::new();
             for part in [&b"before\n"[..], &line, b"after\n"].concat().chunks(piece) {
-                lab.append("log", part);
-                log.check(lab.now);
-                read.extend(lab.read_bytes(&mut log, Upto::End));
+                logs.append("log", part);
+                log.check(logs.now);
+                read.extend(logs.read_bytes(&mut log, Upto::End));
             }
             if len <= MAX_LINE {
                 assert_eq!(read, [&b"before\n"[..], &line, b"after\n"].concat(), "{len} in {piece}");
@@ -38,16 +38,16 @@ fn lines_around_the_limit() {
 #[test]
 fn a_line_of_64_mib_is_counted_once_and_the_next_is_right() {
     const LEN: u64 = 64 * 1024 * 1024;
-    let mut lab = Lab::new();
+    let mut logs = LogDir::new();
     // A hole: it reads as NUL and costs no disk.
-    File::create(lab.path("log")).unwrap().set_len(LEN).unwrap();
-    let mut log = lab.follow("log", ReadFrom::Start);
-    assert_eq!(lab.poll(&mut log), "");
+    File::create(logs.path("log")).unwrap().set_len(LEN).unwrap();
+    let mut log = logs.follow("log", ReadFrom::Start);
+    assert_eq!(logs.poll(&mut log), "");
     assert_eq!(log.status().skipped, Skipped { oversized_lines: 1, bytes: LEN });
     assert!(log.positions()[0].mid_line);
     assert_eq!(log.positions()[0].offset, LEN, "the offset advances");
-    lab.append("log", "end of it\nnormal\n");
-    assert_eq!(lab.poll(&mut log), "normal\n");
+    logs.append("log", "end of it\nnormal\n");
+    assert_eq!(logs.poll(&mut log), "normal\n");
     assert_eq!(log.status().skipped, Skipped { oversized_lines: 1, bytes: LEN + 10 });
     assert!(!log.positions()[0].mid_line);
 }
@@ -55,10 +55,10 @@ fn a_line_of_64_mib_is_counted_once_and_the_next_is_right() {
 #[test]
 fn a_line_without_end_lets_others_have_their_turn() {
     const LEN: u64 = 256 * 1024 * 1024;
-    let lab = Lab::new();
-    File::create(lab.path("log")).unwrap().set_len(LEN).unwrap();
-    let mut log = lab.follow("log", ReadFrom::Start);
-    log.check(lab.now);
+    let logs = LogDir::new();
+    File::create(logs.path("log")).unwrap().set_len(LEN).unwrap();
+    let mut log = logs.follow("log", ReadFrom::Start);
+    log.check(logs.now);
     let (mut buffer, mut turns, mut most, mut last) = (Buffer::new(), 0, 0, 0);
     while let Some(block) = log.read_block(&mut buffer, Upto::End).unwrap() {
         assert_eq!(block, b"");
@@ -71,20 +71,20 @@ fn a_line_without_end_lets_others_have_their_turn() {
 
 #[test]
 fn an_unfinished_long_line_at_the_end_is_passed_over_unseen() {
-    let mut lab = Lab::new();
-    lab.append("log", vec![b'x'; 2 * BLOCK]);
-    let mut log = lab.follow("log", ReadFrom::End);
-    lab.append("log", "rest\nnew\n");
-    assert_eq!(lab.poll(&mut log), "new\n");
+    let mut logs = LogDir::new();
+    logs.append("log", vec![b'x'; 2 * BLOCK]);
+    let mut log = logs.follow("log", ReadFrom::End);
+    logs.append("log", "rest\nnew\n");
+    assert_eq!(logs.poll(&mut log), "new\n");
 }
 
 #[test]
 fn a_file_of_newlines_only() {
-    let mut lab = Lab::new();
+    let mut logs = LogDir::new();
     let newlines = vec![b'\n'; 3 * BLOCK + 1];
-    lab.append("log", &newlines);
-    let mut log = lab.follow("log", ReadFrom::Start);
-    assert_eq!(lab.read_bytes(&mut log, Upto::End), newlines);
+    logs.append("log", &newlines);
+    let mut log = logs.follow("log", ReadFrom::Start);
+    assert_eq!(logs.read_bytes(&mut log, Upto::End), newlines);
 }
 
 /// Set for the child process that is measured.
@@ -108,10 +108,10 @@ fn one_gib_without_a_newline_grows_the_process_by_less_than_one_mib() {
 }
 
 fn read_one_gib() {
-    let lab = Lab::new();
-    let path = lab.path("log");
+    let logs = LogDir::new();
+    let path = logs.path("log");
     writer(&path).write_all(&b"an ordinary line\n".repeat(100_000)).unwrap();
-    let mut log = Follower::new(path.clone(), ReadFrom::Start, lab.now);
+    let mut log = Follower::new(path.clone(), ReadFrom::Start, logs.now);
     let mut buffer = Buffer::new();
     while log.read_block(&mut buffer, Upto::End).unwrap().is_some() {}
     let before = peak_rss_kib();

@@ -1,18 +1,18 @@
 //! Random sequences of what a writer, logrotate, the operator and we do, against a list of the lines that
 //! were completed. Nothing sleeps; files, clock and crashes are made up.
 
+mod fs_simulator;
 mod random;
 mod truth;
-mod world;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use badgateway::source::{Buffer, Follower, ReadFrom, SavedLog, Upto};
 
+use self::fs_simulator::FsSimulator;
 use self::random::Random;
 use self::truth::Account;
-use self::world::World;
 use crate::memory;
 
 const SEQUENCES: u64 = 2_000;
@@ -34,14 +34,14 @@ struct Reader {
 }
 
 impl Reader {
-    fn new(world: &World) -> Self {
+    fn new(simulator: &FsSimulator) -> Self {
         let now = Instant::now();
         let path = memory::path("log");
-        let log = Follower::with(Arc::new(world.disk.clone()), path, ReadFrom::Start, now);
+        let log = Follower::with(Arc::new(simulator.disk.clone()), path, ReadFrom::Start, now);
         let account = Account::default();
         Self {
             saved: (log.save(), account.clone()),
-            switches: world.switches,
+            switches: simulator.switches,
             log: Some(log),
             account,
             before: (0, 0),
@@ -51,23 +51,23 @@ impl Reader {
         }
     }
 
-    fn check(&mut self, world: &mut World) {
+    fn check(&mut self, simulator: &mut FsSimulator) {
         let Some(log) = &mut self.log else { return };
         log.check(self.now);
         if self.failing_since.is_none() && log.status().open {
-            self.switches = world.switches;
-            if let Some(content) = world.at_path() {
+            self.switches = simulator.switches;
+            if let Some(content) = simulator.at_path() {
                 Account::note(&mut self.account.opened, content);
             }
         }
-        self.see(world);
+        self.see(simulator);
     }
 
     /// A file that is open and has lines has been seen with them.
-    fn see(&mut self, world: &World) {
+    fn see(&mut self, simulator: &FsSimulator) {
         let Some(log) = self.log.as_ref().filter(|_| self.failing_since.is_none()) else { return };
-        for content in 0..world.truth.contents.len() {
-            if Account::has(&self.account.opened, content) && world.truth.is_in_file(content) {
+        for content in 0..simulator.truth.contents.len() {
+            if Account::has(&self.account.opened, content) && simulator.truth.is_in_file(content) {
                 Account::note(&mut self.account.seen, content);
             }
         }
@@ -76,13 +76,13 @@ impl Reader {
         self.account.gaps = self.before.1 + status.gaps;
     }
 
-    fn read(&mut self, world: &World, upto: Upto, blocks: usize) {
+    fn read(&mut self, simulator: &FsSimulator, upto: Upto, blocks: usize) {
         let Some(log) = &mut self.log else { return };
         for _ in 0..blocks {
             let Ok(Some(block)) = log.read_block(&mut self.buffer, upto) else { break };
             self.account.read += std::str::from_utf8(block).unwrap();
         }
-        self.see(world);
+        self.see(simulator);
         self.tally();
     }
 
@@ -94,45 +94,45 @@ impl Reader {
         }
     }
 
-    fn save(&mut self, world: &mut World) {
+    fn save(&mut self, simulator: &mut FsSimulator) {
         self.tally();
         if let Some(log) = &self.log {
             self.saved = (log.save(), self.account.clone());
-            world.switches_saved = self.switches;
+            simulator.switches_saved = self.switches;
         }
     }
 
-    fn crash(&mut self, world: &World) {
+    fn crash(&mut self, simulator: &FsSimulator) {
         self.log = None;
         self.account = self.saved.1.clone();
-        self.switches = world.switches_saved;
+        self.switches = simulator.switches_saved;
         self.before = (self.account.lost_bytes, self.account.gaps);
     }
 
-    fn start(&mut self, world: &mut World) {
+    fn start(&mut self, simulator: &mut FsSimulator) {
         if self.log.is_none() {
             // What is gone by now, or cannot be read, cannot be opened again.
             let fails = self.failing_since.is_some();
-            let contents = world.truth.contents.iter();
+            let contents = simulator.truth.contents.iter();
             let opened = self.account.opened.iter_mut().zip(contents);
             opened.for_each(|(opened, content)| *opened &= !content.gone && !fails);
-            let files = Arc::new(world.disk.clone());
+            let files = Arc::new(simulator.disk.clone());
             self.log = Some(Follower::resume(files, &self.saved.0, self.now));
-            self.check(world);
+            self.check(simulator);
         }
     }
 
     /// A failure lasts for less than the grace that a failing file has.
-    fn pass(&mut self, world: &mut World, seconds: u64) {
+    fn pass(&mut self, simulator: &mut FsSimulator, seconds: u64) {
         self.now += Duration::from_secs(seconds);
-        world.pass(seconds);
+        simulator.pass(seconds);
         if self.failing_since.is_some_and(|since| self.now - since > Duration::from_secs(30)) {
-            self.heal(world);
+            self.heal(simulator);
         }
     }
 
-    fn heal(&mut self, world: &World) {
-        world.disk.heal();
+    fn heal(&mut self, simulator: &FsSimulator) {
+        simulator.disk.heal();
         self.failing_since = None;
     }
 }
@@ -146,61 +146,61 @@ struct Harm {
     fails: bool,
 }
 
-fn step(random: &mut Random, world: &mut World, reader: &mut Reader, harm: &Harm) {
+fn step(random: &mut Random, simulator: &mut FsSimulator, reader: &mut Reader, harm: &Harm) {
     match random.below(32) {
-        0..5 => world.line(random),
-        5 => world.part_of_line(random),
-        6 | 7 => world.rest_of_line(),
-        8 => world.late_line(random),
-        9 | 10 => world.rotate(random),
-        11 | 12 => world.usr1(random),
-        13 => world.rotate_twice(random),
-        14 => world.switch_symlink(),
-        15 if harm.truncates => world.copytruncate(random),
-        16 if harm.truncates && random.one_in(3) => world.truncate(),
-        17 if harm.deletes => world.delete(),
-        18 if harm.deletes && random.one_in(2) => world.rename_over(),
-        19 if harm.deletes && random.one_in(2) => world.delete_a_rotated(random),
-        20 if harm.jumps => world.jump(random),
+        0..5 => simulator.line(random),
+        5 => simulator.part_of_line(random),
+        6 | 7 => simulator.rest_of_line(),
+        8 => simulator.late_line(random),
+        9 | 10 => simulator.rotate(random),
+        11 | 12 => simulator.usr1(random),
+        13 => simulator.rotate_twice(random),
+        14 => simulator.switch_symlink(),
+        15 if harm.truncates => simulator.copytruncate(random),
+        16 if harm.truncates && random.one_in(3) => simulator.truncate(),
+        17 if harm.deletes => simulator.delete(),
+        18 if harm.deletes && random.one_in(2) => simulator.rename_over(),
+        19 if harm.deletes && random.one_in(2) => simulator.delete_a_rotated(random),
+        20 if harm.jumps => simulator.jump(random),
         21 if harm.fails => {
-            world.fail(random);
+            simulator.fail(random);
             reader.failing_since.get_or_insert(reader.now);
         }
-        22 => reader.heal(world),
-        23 | 24 => reader.check(world),
-        25 => reader.read(world, Upto::End, usize::MAX),
+        22 => reader.heal(simulator),
+        23 | 24 => reader.check(simulator),
+        25 => reader.read(simulator, Upto::End, usize::MAX),
         26 => {
-            reader.check(world);
-            reader.read(world, Upto::End, 1);
+            reader.check(simulator);
+            reader.read(simulator, Upto::End, 1);
         }
         27 => {
             if let Some(log) = &mut reader.log {
                 log.mark();
             }
-            reader.read(world, Upto::Mark, usize::MAX);
+            reader.read(simulator, Upto::Mark, usize::MAX);
         }
         28 => {
             let seconds = random.below(20);
-            if world.may_pass(seconds) {
-                reader.pass(world, seconds);
+            if simulator.may_pass(seconds) {
+                reader.pass(simulator, seconds);
             }
         }
-        29 => reader.save(world),
+        29 => reader.save(simulator),
         30 if harm.crashes => {
             if random.one_in(2) {
-                reader.save(world);
+                reader.save(simulator);
             }
-            reader.crash(world);
+            reader.crash(simulator);
         }
-        _ => reader.start(world),
+        _ => reader.start(simulator),
     }
-    world.disk.pass(Duration::from_millis(random.below(4)));
+    simulator.disk.pass(Duration::from_millis(random.below(4)));
 }
 
 /// `all_stays`: nothing is taken away, files are only rotated.
 fn run(seed: u64, all_stays: bool, steps: &[u64]) -> Result<(), String> {
     let mut random = Random::new(seed);
-    let mut world = World::new(&mut random);
+    let mut simulator = FsSimulator::new(&mut random);
     let harm = Harm {
         truncates: random.one_in(3) && !all_stays,
         deletes: random.one_in(3) && !all_stays,
@@ -208,21 +208,21 @@ fn run(seed: u64, all_stays: bool, steps: &[u64]) -> Result<(), String> {
         jumps: random.one_in(2),
         fails: random.one_in(4),
     };
-    let mut reader = Reader::new(&world);
+    let mut reader = Reader::new(&simulator);
     for n in steps {
         // Each step has numbers of its own, so that it stays what it is when others are left out.
-        step(&mut Random::new(seed + (n << 32)), &mut world, &mut reader, &harm);
+        step(&mut Random::new(seed + (n << 32)), &mut simulator, &mut reader, &harm);
     }
-    world.settle(&mut random);
-    reader.heal(&world);
-    reader.start(&mut world);
+    simulator.settle(&mut random);
+    reader.heal(&simulator);
+    reader.start(&mut simulator);
     for _ in 0..3 {
-        reader.check(&mut world);
-        reader.read(&world, Upto::End, usize::MAX);
-        reader.pass(&mut world, 61);
+        reader.check(&mut simulator);
+        reader.read(&simulator, Upto::End, usize::MAX);
+        reader.pass(&mut simulator, 61);
     }
     let unread = reader.log.as_ref().map_or(0, |log| log.status().unread_bytes);
-    world.truth.judge(&reader.account, unread)
+    simulator.truth.judge(&reader.account, unread)
 }
 
 /// Leaves out every step that is not needed for a failure.

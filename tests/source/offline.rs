@@ -8,7 +8,7 @@ use badgateway::source::{Buffer, Offline, OpenError, ReadError};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::support::Lab;
+use crate::support::LogDir;
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
@@ -31,33 +31,33 @@ fn lines(n: usize) -> Vec<u8> {
 
 #[test]
 fn a_plain_file_and_its_unterminated_last_line() {
-    let lab = Lab::new();
+    let logs = LogDir::new();
     let mut bytes = lines(50_000);
     bytes.extend_from_slice(b"no newline");
-    fs::write(lab.path("log"), &bytes).unwrap();
-    let mut log = Offline::open(&lab.path("log")).unwrap();
+    fs::write(logs.path("log"), &bytes).unwrap();
+    let mut log = Offline::open(&logs.path("log")).unwrap();
     assert_eq!(log.total(), Some(bytes.len() as u64));
     let read = read_all(&mut log).unwrap();
     assert_eq!(log.position(), bytes.len() as u64);
     bytes.push(b'\n');
     assert_eq!(read, bytes);
-    assert_eq!(log.path(), lab.path("log"));
+    assert_eq!(log.path(), logs.path("log"));
 }
 
 #[test]
 fn an_empty_file() {
-    let lab = Lab::new();
-    fs::write(lab.path("log"), "").unwrap();
-    assert_eq!(read_all(&mut Offline::open(&lab.path("log")).unwrap()).unwrap(), b"");
+    let logs = LogDir::new();
+    fs::write(logs.path("log"), "").unwrap();
+    assert_eq!(read_all(&mut Offline::open(&logs.path("log")).unwrap()).unwrap(), b"");
 }
 
 #[test]
 fn a_gzip_whatever_its_name() {
-    let lab = Lab::new();
+    let logs = LogDir::new();
     let bytes = lines(100_000);
     let packed = gzip(&bytes);
-    fs::write(lab.path("log.1"), &packed).unwrap();
-    let mut log = Offline::open(&lab.path("log.1")).unwrap();
+    fs::write(logs.path("log.1"), &packed).unwrap();
+    let mut log = Offline::open(&logs.path("log.1")).unwrap();
     assert_eq!(read_all(&mut log).unwrap(), bytes);
     assert_eq!(log.position(), packed.len() as u64);
     assert_eq!(log.total(), Some(packed.len() as u64));
@@ -65,19 +65,19 @@ fn a_gzip_whatever_its_name() {
 
 #[test]
 fn a_gzip_of_several_members_with_a_line_across_them() {
-    let lab = Lab::new();
+    let logs = LogDir::new();
     let packed = [gzip(b"one\ntw"), gzip(b"o\nthree\n"), gzip(b"four")].concat();
-    fs::write(lab.path("log.gz"), packed).unwrap();
-    let mut log = Offline::open(&lab.path("log.gz")).unwrap();
+    fs::write(logs.path("log.gz"), packed).unwrap();
+    let mut log = Offline::open(&logs.path("log.gz")).unwrap();
     assert_eq!(read_all(&mut log).unwrap(), b"one\ntwo\nthree\nfour\n");
 }
 
 #[test]
 fn a_cut_gzip_yields_what_there_is_then_an_error_then_nothing() {
-    let lab = Lab::new();
+    let logs = LogDir::new();
     let packed = gzip(&lines(100_000));
-    fs::write(lab.path("log.gz"), &packed[..packed.len() / 2]).unwrap();
-    let mut log = Offline::open(&lab.path("log.gz")).unwrap();
+    fs::write(logs.path("log.gz"), &packed[..packed.len() / 2]).unwrap();
+    let mut log = Offline::open(&logs.path("log.gz")).unwrap();
     let mut buffer = Buffer::new();
     assert!(log.read_block(&mut buffer).unwrap().unwrap().starts_with(b"line 0 of"));
     let error = read_all(&mut log).unwrap_err();
@@ -97,16 +97,16 @@ fn stdin_plain_and_compressed() {
 
 #[test]
 fn what_is_no_log_is_refused_at_once() {
-    let lab = Lab::new();
-    let open = |name: &str| Offline::open(&lab.path(name)).err().unwrap();
+    let logs = LogDir::new();
+    let open = |name: &str| Offline::open(&logs.path(name)).err().unwrap();
     assert!(matches!(open("missing"), OpenError::Missing { .. }));
-    fs::create_dir(lab.path("dir")).unwrap();
+    fs::create_dir(logs.path("dir")).unwrap();
     assert!(matches!(open("dir"), OpenError::Directory { .. }));
-    std::os::unix::net::UnixListener::bind(lab.path("socket")).unwrap();
+    std::os::unix::net::UnixListener::bind(logs.path("socket")).unwrap();
     assert!(matches!(open("socket"), OpenError::Special { kind: "socket", .. }));
     let device = Offline::open(Path::new("/dev/null")).err().unwrap();
     assert!(matches!(device, OpenError::Special { kind: "character device", .. }));
-    crate::set::make_fifo(&lab.path("fifo"));
+    crate::set::make_fifo(&logs.path("fifo"));
     let fifo = open("fifo");
     assert!(matches!(fifo, OpenError::Fifo { .. }));
     assert!(fifo.to_string().contains("Pipe them into `-`"), "{fifo}");

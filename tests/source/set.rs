@@ -5,105 +5,107 @@ use std::path::Path;
 
 use badgateway::source::{FollowSet, OpenError, ReadFrom, Upto};
 
-use crate::support::Lab;
+use crate::support::LogDir;
 
 #[allow(clippy::disallowed_methods, reason = "the standard library has no mkfifo")]
 pub(crate) fn make_fifo(path: &Path) {
     assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 
-fn set(lab: &Lab, patterns: &[&str], from: ReadFrom) -> Result<FollowSet, OpenError> {
-    let patterns = patterns.iter().map(|name| lab.path(name).display().to_string()).collect();
-    FollowSet::new(patterns, from, lab.now)
+fn set(logs: &LogDir, patterns: &[&str], from: ReadFrom) -> Result<FollowSet, OpenError> {
+    let patterns = patterns.iter().map(|name| logs.path(name).display().to_string()).collect();
+    FollowSet::new(patterns, from, logs.now)
 }
 
 /// One poll a second later: refresh, check, read; every follower's lines, in the order of the set.
-fn poll(lab: &mut Lab, set: &mut FollowSet) -> String {
-    lab.pass(1);
-    set.refresh(lab.now);
+fn poll(logs: &mut LogDir, set: &mut FollowSet) -> String {
+    logs.pass(1);
+    set.refresh(logs.now);
     let mut all = String::new();
     for follower in set.iter_mut() {
-        follower.check(lab.now);
-        all += &lab.read(follower, Upto::End);
+        follower.check(logs.now);
+        all += &logs.read(follower, Upto::End);
     }
     all
 }
 
 #[test]
 fn a_new_match_is_read_whole() {
-    let mut lab = Lab::new();
-    lab.append("a.log", "old\n");
-    let mut set = set(&lab, &["*.log"], ReadFrom::End).unwrap();
-    assert_eq!(poll(&mut lab, &mut set), "");
-    lab.append("b.log", "1\n");
-    lab.append("b.log.gz", "no log\n");
-    set.refresh(lab.now);
+    let mut logs = LogDir::new();
+    logs.append("a.log", "old\n");
+    let mut set = set(&logs, &["*.log"], ReadFrom::End).unwrap();
+    assert_eq!(poll(&mut logs, &mut set), "");
+    logs.append("b.log", "1\n");
+    logs.append("b.log.gz", "no log\n");
+    set.refresh(logs.now);
     assert_eq!(set.len(), 1, "at most once a second");
-    assert_eq!(poll(&mut lab, &mut set), "1\n");
+    assert_eq!(poll(&mut logs, &mut set), "1\n");
     assert_eq!(set.len(), 2);
 }
 
 #[test]
 fn a_rotated_file_that_matches_too_is_not_read_twice() {
-    let mut lab = Lab::new();
-    lab.append("access.log", "1\n");
-    let mut set = set(&lab, &["access.log*"], ReadFrom::Start).unwrap();
-    assert_eq!(poll(&mut lab, &mut set), "1\n");
+    let mut logs = LogDir::new();
+    logs.append("access.log", "1\n");
+    let mut set = set(&logs, &["access.log*"], ReadFrom::Start).unwrap();
+    assert_eq!(poll(&mut logs, &mut set), "1\n");
     let mut expected = 2;
     for _ in 0..4 {
         for n in (1..5).rev() {
-            let _ =
-                fs::rename(lab.path(&format!("access.log.{n}")), lab.path(&format!("access.log.{}", n + 1)));
+            let _ = fs::rename(
+                logs.path(&format!("access.log.{n}")),
+                logs.path(&format!("access.log.{}", n + 1)),
+            );
         }
-        lab.rename("access.log", "access.log.1");
-        lab.append("access.log.1", format!("{expected}\n"));
-        lab.append("access.log", format!("{}\n", expected + 1));
-        assert_eq!(poll(&mut lab, &mut set), format!("{expected}\n{}\n", expected + 1));
+        logs.rename("access.log", "access.log.1");
+        logs.append("access.log.1", format!("{expected}\n"));
+        logs.append("access.log", format!("{}\n", expected + 1));
+        assert_eq!(poll(&mut logs, &mut set), format!("{expected}\n{}\n", expected + 1));
         expected += 2;
         for wait in [1, 61, 1, 61, 1] {
-            lab.pass(wait);
-            assert_eq!(poll(&mut lab, &mut set), "", "closed, it is still known");
+            logs.pass(wait);
+            assert_eq!(poll(&mut logs, &mut set), "", "closed, it is still known");
         }
     }
 }
 
 #[test]
 fn a_moved_file_under_the_pattern_is_followed_on_by_its_new_name() {
-    let mut lab = Lab::new();
-    lab.append("a.log", "1\n");
-    let mut set = set(&lab, &["*.log"], ReadFrom::Start).unwrap();
-    assert_eq!(poll(&mut lab, &mut set), "1\n");
-    lab.rename("a.log", "b.log");
-    lab.append("b.log", "2\n");
-    assert_eq!(poll(&mut lab, &mut set), "2\n");
+    let mut logs = LogDir::new();
+    logs.append("a.log", "1\n");
+    let mut set = set(&logs, &["*.log"], ReadFrom::Start).unwrap();
+    assert_eq!(poll(&mut logs, &mut set), "1\n");
+    logs.rename("a.log", "b.log");
+    logs.append("b.log", "2\n");
+    assert_eq!(poll(&mut logs, &mut set), "2\n");
     for _ in 0..4 {
-        lab.pass(61);
-        assert_eq!(poll(&mut lab, &mut set), "");
+        logs.pass(61);
+        assert_eq!(poll(&mut logs, &mut set), "");
     }
-    lab.append("b.log", "3\n");
-    assert_eq!(poll(&mut lab, &mut set), "3\n");
+    logs.append("b.log", "3\n");
+    assert_eq!(poll(&mut logs, &mut set), "3\n");
     assert_eq!(set.len(), 1);
 }
 
 #[test]
 fn a_copy_that_matches_too_is_not_read_twice() {
-    let mut lab = Lab::new();
-    lab.append("access.log", "1\n2\n");
-    let mut set = set(&lab, &["access.log*"], ReadFrom::Start).unwrap();
-    assert_eq!(poll(&mut lab, &mut set), "1\n2\n");
+    let mut logs = LogDir::new();
+    logs.append("access.log", "1\n2\n");
+    let mut set = set(&logs, &["access.log*"], ReadFrom::Start).unwrap();
+    assert_eq!(poll(&mut logs, &mut set), "1\n2\n");
     for round in 0..3 {
         // The copy begins as an empty file; we look in the middle of it.
-        let _ = fs::rename(lab.path("access.log.1"), lab.path(&format!("access.log.{}", round + 2)));
-        fs::write(lab.path("access.log.1"), "").unwrap();
-        assert_eq!(poll(&mut lab, &mut set), "");
-        lab.append("access.log", "3\n");
-        fs::copy(lab.path("access.log"), lab.path("access.log.1")).unwrap();
-        fs::File::create(lab.path("access.log")).unwrap();
-        lab.append("access.log", format!("{round} is new\n"));
-        assert_eq!(poll(&mut lab, &mut set), format!("3\n{round} is new\n"));
+        let _ = fs::rename(logs.path("access.log.1"), logs.path(&format!("access.log.{}", round + 2)));
+        fs::write(logs.path("access.log.1"), "").unwrap();
+        assert_eq!(poll(&mut logs, &mut set), "");
+        logs.append("access.log", "3\n");
+        fs::copy(logs.path("access.log"), logs.path("access.log.1")).unwrap();
+        fs::File::create(logs.path("access.log")).unwrap();
+        logs.append("access.log", format!("{round} is new\n"));
+        assert_eq!(poll(&mut logs, &mut set), format!("3\n{round} is new\n"));
         for _ in 0..3 {
-            lab.pass(61);
-            assert_eq!(poll(&mut lab, &mut set), "");
+            logs.pass(61);
+            assert_eq!(poll(&mut logs, &mut set), "");
         }
     }
     assert!(set.iter().all(|follower| follower.status().lost_bytes == 0));
@@ -111,36 +113,36 @@ fn a_copy_that_matches_too_is_not_read_twice() {
 
 #[test]
 fn a_symlink_and_its_target_are_one_file() {
-    let mut lab = Lab::new();
-    lab.append("2026.log", "1\n");
-    std::os::unix::fs::symlink("2026.log", lab.path("current.log")).unwrap();
-    let mut set = set(&lab, &["current.log", "*.log", "current.log"], ReadFrom::Start).unwrap();
+    let mut logs = LogDir::new();
+    logs.append("2026.log", "1\n");
+    std::os::unix::fs::symlink("2026.log", logs.path("current.log")).unwrap();
+    let mut set = set(&logs, &["current.log", "*.log", "current.log"], ReadFrom::Start).unwrap();
     assert_eq!(set.len(), 1);
-    assert_eq!(poll(&mut lab, &mut set), "1\n");
-    lab.append("2026.log", "2\n");
-    assert_eq!(poll(&mut lab, &mut set), "2\n");
+    assert_eq!(poll(&mut logs, &mut set), "1\n");
+    logs.append("2026.log", "2\n");
+    assert_eq!(poll(&mut logs, &mut set), "2\n");
 }
 
 #[test]
 fn a_deleted_match_leaves_the_set() {
-    let mut lab = Lab::new();
-    lab.append("a.log", "1\n");
-    let mut set = set(&lab, &["*.log"], ReadFrom::Start).unwrap();
-    poll(&mut lab, &mut set);
-    fs::remove_file(lab.path("a.log")).unwrap();
-    poll(&mut lab, &mut set);
-    lab.pass(61);
-    poll(&mut lab, &mut set);
-    poll(&mut lab, &mut set);
+    let mut logs = LogDir::new();
+    logs.append("a.log", "1\n");
+    let mut set = set(&logs, &["*.log"], ReadFrom::Start).unwrap();
+    poll(&mut logs, &mut set);
+    fs::remove_file(logs.path("a.log")).unwrap();
+    poll(&mut logs, &mut set);
+    logs.pass(61);
+    poll(&mut logs, &mut set);
+    poll(&mut logs, &mut set);
     assert!(set.is_empty());
 }
 
 #[test]
 fn what_can_never_be_followed_is_an_error_at_start() {
-    let lab = Lab::new();
-    fs::create_dir(lab.path("dir")).unwrap();
-    make_fifo(&lab.path("fifo"));
-    let error = |pattern| set(&lab, &[pattern], ReadFrom::End).err().unwrap();
+    let logs = LogDir::new();
+    fs::create_dir(logs.path("dir")).unwrap();
+    make_fifo(&logs.path("fifo"));
+    let error = |pattern| set(&logs, &[pattern], ReadFrom::End).err().unwrap();
     assert!(matches!(error("dir"), OpenError::Directory { .. }));
     assert!(matches!(error("fifo"), OpenError::Fifo { .. }));
     let invalid = error("a***b");
@@ -150,21 +152,21 @@ fn what_can_never_be_followed_is_an_error_at_start() {
 
 #[test]
 fn a_missing_path_is_waited_for() {
-    let mut lab = Lab::new();
-    let mut set = set(&lab, &["later.log", "none*"], ReadFrom::End).unwrap();
+    let mut logs = LogDir::new();
+    let mut set = set(&logs, &["later.log", "none*"], ReadFrom::End).unwrap();
     assert_eq!(set.len(), 1);
     assert!(set.iter().all(|follower| follower.status().problem.is_some()));
-    lab.append("later.log", "1\n");
-    assert_eq!(poll(&mut lab, &mut set), "1\n");
+    logs.append("later.log", "1\n");
+    assert_eq!(poll(&mut logs, &mut set), "1\n");
 }
 
 #[test]
 fn a_pattern_that_is_a_file_name_is_that_file() {
-    let mut lab = Lab::new();
-    lab.append("[a].log", "1\n");
-    lab.append("a.log", "2\n");
-    let mut set = set(&lab, &["[a].log"], ReadFrom::Start).unwrap();
-    assert_eq!(poll(&mut lab, &mut set), "1\n");
+    let mut logs = LogDir::new();
+    logs.append("[a].log", "1\n");
+    logs.append("a.log", "2\n");
+    let mut set = set(&logs, &["[a].log"], ReadFrom::Start).unwrap();
+    assert_eq!(poll(&mut logs, &mut set), "1\n");
 }
 
 /// The reader thread owns them.

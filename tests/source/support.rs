@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use badgateway::source::{Buffer, Follower, ReadFrom, Upto};
 use tempfile::TempDir;
 
-pub(crate) struct Lab {
+pub(crate) struct LogDir {
     pub(crate) dir: TempDir,
     pub(crate) now: Instant,
     pub(crate) buffer: Buffer,
 }
 
-impl Lab {
+impl LogDir {
     pub(crate) fn new() -> Self {
         Self { dir: TempDir::new().unwrap(), now: Instant::now(), buffer: Buffer::new() }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use badgateway::source::Waker;
 
-use crate::support::Lab;
+use crate::support::LogDir;
 
 fn waker() -> (Waker, Receiver<()>) {
     let (sender, receiver) = channel();
@@ -17,45 +17,45 @@ fn waker() -> (Waker, Receiver<()>) {
 }
 
 /// Appends until the watch, which another thread sets up, has seen one of the writes.
-fn is_woken(lab: &Lab, name: &str, events: &Receiver<()>) -> bool {
+fn is_woken(logs: &LogDir, name: &str, events: &Receiver<()>) -> bool {
     (0..500).any(|_| {
-        lab.append(name, "line\n");
+        logs.append(name, "line\n");
         events.recv_timeout(Duration::from_millis(10)).is_ok()
     })
 }
 
 #[test]
 fn an_armed_file_wakes_once() {
-    let lab = Lab::new();
-    lab.append("log", "");
+    let logs = LogDir::new();
+    logs.append("log", "");
     let (waker, events) = waker();
     for _ in 0..3 {
-        waker.arm(vec![lab.path("log"), lab.path("no/such/directory/log")]);
-        assert!(is_woken(&lab, "log", &events));
-        lab.append("log", "more\n");
-        lab.append("log", "more\n");
+        waker.arm(vec![logs.path("log"), logs.path("no/such/directory/log")]);
+        assert!(is_woken(&logs, "log", &events));
+        logs.append("log", "more\n");
+        logs.append("log", "more\n");
         assert_eq!(events.recv_timeout(Duration::from_millis(20)), Err(RecvTimeoutError::Timeout));
     }
 }
 
 #[test]
 fn a_file_that_is_created_wakes() {
-    let lab = Lab::new();
+    let logs = LogDir::new();
     let (waker, events) = waker();
-    waker.arm(vec![lab.path("log")]);
-    assert!(is_woken(&lab, "log", &events));
+    waker.arm(vec![logs.path("log")]);
+    assert!(is_woken(&logs, "log", &events));
 }
 
 #[test]
 fn too_many_paths_and_none_are_no_error() {
-    let lab = Lab::new();
-    lab.append("log", "");
+    let logs = LogDir::new();
+    logs.append("log", "");
     let (waker, events) = waker();
-    waker.arm(vec![lab.path("log"); 257]);
+    waker.arm(vec![logs.path("log"); 257]);
     waker.arm(Vec::new());
     waker.disarm();
-    waker.arm(vec![lab.path("log")]);
-    assert!(is_woken(&lab, "log", &events));
+    waker.arm(vec![logs.path("log")]);
+    assert!(is_woken(&logs, "log", &events));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 #![allow(clippy::disallowed_methods, reason = "the real PHP-FPM is started")]
 
-mod crowd;
 mod malformed;
+mod many_pools;
 mod master;
 mod real;

@@ -4,12 +4,12 @@ use std::{fs, thread};
 
 use super::{ALL, Case, Send};
 use crate::{
+    full_lab::Lab,
     harness::{
         Result,
         client::{Answer, Http1},
         wait_for,
     },
-    stand::Stand,
 };
 
 pub(super) const CASES: &[Case] = &[
@@ -49,8 +49,8 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "refused_post",
         server: "location /refused_post { proxy_pass http://@closed@; }",
-        send: Send::Do(|stand| {
-            Ok(vec![Http1::new(stand.nginx.port).send("POST", "/refused_post", &[], b"a body")])
+        send: Send::Do(|lab| {
+            Ok(vec![Http1::new(lab.nginx.port).send("POST", "/refused_post", &[], b"a body")])
         }),
         seen: &[("502", 1)],
         says: &["connect() failed (111:", "request: \"POST "],
@@ -105,9 +105,9 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 /// Keeps the pool's only worker busy, then sends six more at once: two find room in the queue of 1.
-fn overfill(stand: &mut Stand) -> Result<Vec<Answer>> {
-    let port = stand.nginx.port;
-    let mark = stand.places.fill("@marks@/backlog")?;
+fn overfill(lab: &mut Lab) -> Result<Vec<Answer>> {
+    let port = lab.nginx.port;
+    let mark = lab.names.fill("@marks@/backlog")?;
     let path = format!("/backlog_full/slow.php?s=0.7&mark={mark}");
     let busy = thread::spawn(move || Http1::new(port).get(&path));
     wait_for("the worker to be busy", std::time::Duration::from_secs(5), || {

@@ -57,17 +57,17 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "forged_by_path_now",
-        send: Send::Do(|stand| {
+        send: Send::Do(|lab| {
             // The best a visitor could do: the right second, the right process, a connection number that exists.
-            let worker = crate::harness::proc::members(stand.nginx.pid())
+            let worker = crate::harness::proc::members(lab.nginx.pid())
                 .into_iter()
-                .find(|pid| *pid != stand.nginx.pid())
+                .find(|pid| *pid != lab.nginx.pid())
                 .ok_or("nginx has no worker")?;
             let now = std::process::Command::new("date").arg("+%Y/%m/%d%%20%H:%M:%S").output()?;
             let now = String::from_utf8(now.stdout)?.trim().to_owned();
             let entry = forged_entry!().split_once("%20[error]").map_or("", |(_, rest)| rest);
             let entry = entry.replace("9%239", &format!("{worker}%23{worker}")).replace("*7", "*1");
-            Ok(vec![Http1::new(stand.nginx.port).get(&format!("/nothing%0A{now}%20[error]{entry}/x"))])
+            Ok(vec![Http1::new(lab.nginx.port).get(&format!("/nothing%0A{now}%20[error]{entry}/x"))])
         }),
         seen: &[("404", 1)],
         says: &["*1 connect() failed (111:"],
@@ -96,8 +96,8 @@ pub(super) const CASES: &[Case] = &[
         // The entry is cut at 2048 bytes, but this message names the socket at its beginning.
         name: "long_uri",
         server: "location = /long_uri { fastcgi_pass @nosuch@; }",
-        send: Send::Do(|stand| {
-            Ok(vec![Http1::new(stand.nginx.port).get(&format!("/long_uri?{}", "long".repeat(750)))])
+        send: Send::Do(|lab| {
+            Ok(vec![Http1::new(lab.nginx.port).get(&format!("/long_uri?{}", "long".repeat(750)))])
         }),
         seen: &[("502", 1)],
         says: &["failed (2:"],

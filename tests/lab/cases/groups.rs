@@ -102,8 +102,8 @@ pub(super) const CASES: &[Case] = &[
         http: "upstream kept_post { server @stale@; keepalive 4; }",
         server: "location /stale_post { proxy_pass http://kept_post; proxy_http_version 1.1; \
                  proxy_set_header Connection ''; }",
-        send: Send::Do(|stand| {
-            let mut client = Http1::new(stand.nginx.port);
+        send: Send::Do(|lab| {
+            let mut client = Http1::new(lab.nginx.port);
             Ok(vec![client.get("/stale_post"), client.send("POST", "/stale_post", &[], b"not sent twice")])
         }),
         seen: &[("200", 1), ("502", 1)],

@@ -88,9 +88,9 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "http_reset_while_sending",
         server: "location = /http_reset_while_sending { proxy_pass http://@http@/reset; }",
-        send: Send::Do(|stand| {
+        send: Send::Do(|lab| {
             let body = vec![b'x'; 8 << 20];
-            let mut client = Http1::new(stand.nginx.port);
+            let mut client = Http1::new(lab.nginx.port);
             Ok((0..4).map(|_| client.send("POST", "/http_reset_while_sending", &[], &body)).collect())
         }),
         seen: &[("502", 4)],

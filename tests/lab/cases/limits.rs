@@ -28,15 +28,15 @@ const CLIENTS: usize = 10;
 fn exhausted_worker_connections_are_nginx_resources() {
     let dir = scratch_dir().expect("a directory");
     let server = http_faults().expect("a peer");
-    let mut places = Placeholders::default();
-    places.set("http", &server.address);
-    places.set("php", "/nowhere");
+    let mut names = Placeholders::default();
+    names.set("http", &server.address);
+    names.set("php", "/nowhere");
     let setup = Setup {
         server: "location / { proxy_pass http://@http@/stall; }",
         connections: 17,
         ..Setup::default()
     };
-    let nginx = Nginx::start(dir.path(), &places, &setup).expect("nginx starts");
+    let nginx = Nginx::start(dir.path(), &names, &setup).expect("nginx starts");
     let args = log_args(&nginx, &nginx.rich_log(), RICH_FORMAT, &[]);
     let binary = Path::new(env!("CARGO_BIN_EXE_badgateway"));
     let exporter = Exporter::start(binary, &args, dir.path().join("stderr")).expect("the exporter starts");

@@ -5,13 +5,13 @@
 
 pub(crate) mod compare;
 mod connect;
-mod crowd;
 mod fastcgi;
 mod forged;
 mod groups;
 mod http;
 mod lifecycle;
 mod limits;
+mod many_requests;
 mod nginx_own;
 mod php;
 pub(crate) mod run;
@@ -20,8 +20,8 @@ mod tls_dns;
 mod totals;
 
 use crate::{
+    full_lab::Lab,
     harness::{Result, client::Answer},
-    stand::Stand,
 };
 
 /// How a case is provoked. Paths may use `@name@`.
@@ -35,7 +35,7 @@ pub(crate) enum Send {
     /// One request with these headers.
     With(&'static str, &'static [(&'static str, &'static str)]),
     /// Anything else.
-    Do(fn(&mut Stand) -> Result<Vec<Answer>>),
+    Do(fn(&mut Lab) -> Result<Vec<Answer>>),
 }
 
 /// As many as clients got this code: where a queue or a limit decides who fails.
@@ -81,7 +81,7 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    /// The defaults of a row; the name and what matters stand in the table.
+    /// The defaults of a row; the name and what matters are in the table.
     pub(crate) const BASE: Case = Case {
         name: "",
         http: "",
@@ -139,7 +139,7 @@ pub(crate) fn table() -> Vec<&'static Case> {
         http::CASES,
         groups::CASES,
         lifecycle::CASES,
-        crowd::CASES,
+        many_requests::CASES,
         tls_dns::CASES,
         nginx_own::CASES,
         streams::CASES,

@@ -69,8 +69,8 @@ pub(super) const CASES: &[Case] = &[
         http: "limit_conn_zone $server_name zone=few:64k;",
         server: "location = /limit_conn { limit_conn few 1; proxy_pass http://@http@/stall; \
                  proxy_intercept_errors on; error_page 504 =200 /fallback.html; }",
-        send: Send::Do(|stand| {
-            let port = stand.nginx.port;
+        send: Send::Do(|lab| {
+            let port = lab.nginx.port;
             let both: Vec<_> =
                 (0..2).map(|_| thread::spawn(move || Http1::new(port).get("/limit_conn"))).collect();
             both.into_iter().map(|client| client.join().map_err(|_| "a client panicked".into())).collect()
@@ -122,10 +122,10 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "nginx_reload",
         server: "location = /after_reload { proxy_pass http://@closed@; }",
-        send: Send::Do(|stand| {
-            let mut client = Http1::new(stand.nginx.port);
+        send: Send::Do(|lab| {
+            let mut client = Http1::new(lab.nginx.port);
             let before = client.get("/after_reload");
-            stand.nginx.reload()?;
+            lab.nginx.reload()?;
             // The kept connection is gone with the old worker; the new one goes on counting connections.
             Ok(vec![before, client.get("/after_reload"), client.get("/after_reload")])
         }),
@@ -137,8 +137,8 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "many_refused_at_once",
         server: "location /at_once { proxy_pass http://@closed2@; }",
-        send: Send::Do(|stand| {
-            let port = stand.nginx.port;
+        send: Send::Do(|lab| {
+            let port = lab.nginx.port;
             let all: Vec<_> =
                 (0..20).map(|_| thread::spawn(move || Http1::new(port).get("/at_once"))).collect();
             all.into_iter().map(|client| client.join().map_err(|_| "a client panicked".into())).collect()

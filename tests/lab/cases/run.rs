@@ -18,6 +18,7 @@ use super::{
     totals::Totals,
 };
 use crate::{
+    full_lab::Lab,
     harness::{
         Result,
         client::{Answer, Http1, Http2, by_code},
@@ -26,7 +27,6 @@ use crate::{
         wait_for,
     },
     say, share_machine,
-    stand::Stand,
 };
 
 /// How long a page may lag behind the logs: a scrape drains them, but nginx writes an access line after the answer.
@@ -42,7 +42,7 @@ fn every_failure_is_named() {
         |part: fn(&Case) -> &'static str| table.iter().map(|case| part(case)).collect::<Vec<_>>().join("\n");
     let (http, server) = (block(|case| case.http), block(|case| case.server));
     let setup = Setup { http: &http, server: &server, ..Setup::default() };
-    let mut stand = Stand::start(&setup).expect("the lab starts");
+    let mut lab = Lab::start(&setup).expect("the lab starts");
     let mut totals = Totals::default();
     let mut wrong = Vec::new();
     let mut quiet_since = Instant::now();
@@ -52,7 +52,7 @@ fn every_failure_is_named() {
             std::thread::sleep(Duration::from_millis(2100).saturating_sub(quiet_since.elapsed()));
         }
         let began = Instant::now();
-        let found = run(case, &mut stand, &mut totals).unwrap_or_else(|error| vec![format!("lab: {error}")]);
+        let found = run(case, &mut lab, &mut totals).unwrap_or_else(|error| vec![format!("lab: {error}")]);
         let verdict = if found.is_empty() { "ok  " } else { "FAIL" };
         say(&format!("{verdict} {:28} {:5} ms  {}", case.name, began.elapsed().as_millis(), summary(case)));
         for line in &found {
@@ -67,13 +67,13 @@ fn every_failure_is_named() {
             quiet_since = Instant::now();
         }
     }
-    wrong.extend(totals.check(&stand));
-    for (name, exporter) in [("rich", &stand.rich), ("combined", &stand.plain)] {
+    wrong.extend(totals.check(&lab));
+    for (name, exporter) in [("rich", &lab.rich), ("combined", &lab.plain)] {
         if !exporter.complaints().trim().is_empty() {
             say(&format!("{name} exporter said: {}", exporter.complaints().trim()));
         }
     }
-    stand.finish().expect("everything stops");
+    lab.finish().expect("everything stops");
     assert!(wrong.is_empty(), "{} of the lab's expectations failed:\n{}", wrong.len(), wrong.join("\n"));
 }
 
@@ -87,14 +87,14 @@ fn summary(case: &Case) -> String {
     format!("{} {}", seen.join(","), causes.join(", "))
 }
 
-/// Provokes one failure and compares the witnesses; everything that does not agree, in words.
-fn run(case: &'static Case, stand: &mut Stand, totals: &mut Totals) -> Result<Vec<String>> {
-    let before = [View::of(&stand.rich)?, View::of(&stand.plain)?];
-    let error_log = Tail::of(&stand.nginx.error_log());
-    let access_log = Tail::of(&stand.nginx.combined_log());
-    let rich_log = Tail::of(&stand.nginx.rich_log());
+/// Provokes one failure and compares the records; everything that does not agree, in words.
+fn run(case: &'static Case, lab: &mut Lab, totals: &mut Totals) -> Result<Vec<String>> {
+    let before = [View::of(&lab.rich)?, View::of(&lab.plain)?];
+    let error_log = Tail::of(&lab.nginx.error_log());
+    let access_log = Tail::of(&lab.nginx.combined_log());
+    let rich_log = Tail::of(&lab.nginx.rich_log());
 
-    let answers = send(case, stand)?;
+    let answers = send(case, lab)?;
     let mut wrong = compare_clients(case, &answers);
 
     let seen = by_code(&answers);
@@ -116,11 +116,11 @@ fn run(case: &'static Case, stand: &mut Stand, totals: &mut Totals) -> Result<Ve
     }
 
     let rows = [
-        rows_of(case, case.errors, stand, &logged)?,
-        rows_of(case, case.plain.unwrap_or(case.errors), stand, &logged)?,
+        rows_of(case, case.errors, lab, &logged)?,
+        rows_of(case, case.plain.unwrap_or(case.errors), lab, &logged)?,
     ];
     for (number, (name, before)) in [("rich", &before[0]), ("combined", &before[1])].into_iter().enumerate() {
-        let exporter = if number == 0 { &stand.rich } else { &stand.plain };
+        let exporter = if number == 0 { &lab.rich } else { &lab.plain };
         let mut found = Vec::new();
         let settled = wait_for(name, SETTLED, || {
             found = match View::of(exporter) {
@@ -133,7 +133,7 @@ fn run(case: &'static Case, stand: &mut Stand, totals: &mut Totals) -> Result<Ve
             wrong.extend(found.into_iter().map(|line| format!("{name}: {line}")));
         }
     }
-    totals.expect(case, stand, &rows)?;
+    totals.expect(case, lab, &rows)?;
     if !wrong.is_empty() {
         let quote = |text: String| text.lines().take(6).map(|line| format!("  | {line}")).collect::<Vec<_>>();
         wrong.extend(quote(errors));
@@ -143,8 +143,8 @@ fn run(case: &'static Case, stand: &mut Stand, totals: &mut Totals) -> Result<Ve
 }
 
 /// Sends what the case says and returns all answers.
-fn send(case: &Case, stand: &mut Stand) -> Result<Vec<Answer>> {
-    let (port, h2_port) = (stand.nginx.port, stand.nginx.h2_port);
+fn send(case: &Case, lab: &mut Lab) -> Result<Vec<Answer>> {
+    let (port, h2_port) = (lab.nginx.port, lab.nginx.h2_port);
     match &case.send {
         Send::Get(paths) => Ok(paths.iter().map(|path| Http1::new(port).get(path)).collect()),
         Send::Keepalive(paths) => {
@@ -156,7 +156,7 @@ fn send(case: &Case, stand: &mut Stand) -> Result<Vec<Answer>> {
             Ok(Http2::connect(h2_port)?.get_all(&paths))
         }
         Send::With(path, headers) => Ok(vec![Http1::new(port).send("GET", path, headers, b"")]),
-        Send::Do(act) => act(stand),
+        Send::Do(act) => act(lab),
     }
 }
 
@@ -181,13 +181,13 @@ fn compare_clients(case: &Case, answers: &[Answer]) -> Vec<String> {
 fn rows_of(
     case: &'static Case,
     errors: &[Error],
-    stand: &Stand,
+    lab: &Lab,
     logged: &BTreeMap<String, u64>,
 ) -> Result<Vec<Row>> {
     errors
         .iter()
         .map(|(code, cause, upstream, count)| {
-            let key = vec![(*code).to_owned(), (*cause).to_owned(), stand.places.fill(upstream)?];
+            let key = vec![(*code).to_owned(), (*cause).to_owned(), lab.names.fill(upstream)?];
             let all = logged.get(*code).copied().unwrap_or(0);
             Ok(Row { key, count: if *count == ALL { all } else { *count }, from: case.name })
         })

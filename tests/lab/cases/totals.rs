@@ -12,13 +12,13 @@ use super::{
     forged::FORGED,
 };
 use crate::{
+    full_lab::Lab,
     harness::{
         Result,
         exporter::{Exporter, JOIN_WINDOW},
         wait_for,
     },
     say,
-    stand::Stand,
 };
 
 /// Expectations of both exporters, by family.
@@ -31,18 +31,13 @@ pub(super) struct Totals {
 
 impl Totals {
     /// Adds what `case` expects. `errors` are its rows for the rich and the combined log.
-    pub(super) fn expect(
-        &mut self,
-        case: &'static Case,
-        stand: &Stand,
-        errors: &[Vec<Row>; 2],
-    ) -> Result<()> {
+    pub(super) fn expect(&mut self, case: &'static Case, lab: &Lab, errors: &[Vec<Row>; 2]) -> Result<()> {
         for (number, rows) in errors.iter().enumerate() {
             for row in rows {
                 let [code, cause, upstream] = [0, 1, 2].map(|part| row.key[part].clone());
                 let mut root = case.root_of(&cause, &upstream, number == 0).to_owned();
                 for (of, its) in case.roots {
-                    if stand.places.fill(of)? == upstream {
+                    if lab.names.fill(of)? == upstream {
                         root = (*its).to_owned();
                     }
                 }
@@ -52,7 +47,7 @@ impl Totals {
         match case.failures {
             Some(rows) => {
                 for (upstream, cause, outcome, count) in rows {
-                    self.failures.push(failure(case, stand, (upstream, cause, outcome, *count))?);
+                    self.failures.push(failure(case, lab, (upstream, cause, outcome, *count))?);
                 }
             }
             // A failed attempt is behind every failure that an upstream's connection or answer caused.
@@ -68,12 +63,12 @@ impl Totals {
     }
 
     /// Waits until both exporters have settled and compares; everything that is wrong, in words.
-    pub(super) fn check(&self, stand: &Stand) -> Vec<String> {
+    pub(super) fn check(&self, lab: &Lab) -> Vec<String> {
         let mut wrong = Vec::new();
         let began = Instant::now();
-        let logs = [stand.nginx.rich_log(), stand.nginx.combined_log()];
+        let logs = [lab.nginx.rich_log(), lab.nginx.combined_log()];
         for (number, (name, exporter)) in
-            [("rich", &stand.rich), ("combined", &stand.plain)].into_iter().enumerate()
+            [("rich", &lab.rich), ("combined", &lab.plain)].into_iter().enumerate()
         {
             let mut found = Vec::new();
             let settled = wait_for("the totals", Duration::from_secs(JOIN_WINDOW + 8), || {
@@ -126,9 +121,9 @@ fn lines_read(exporter: &Exporter, log: &Path) -> Result<()> {
     Ok(())
 }
 
-fn failure(case: &'static Case, stand: &Stand, row: Failure) -> Result<Row> {
+fn failure(case: &'static Case, lab: &Lab, row: Failure) -> Result<Row> {
     let (upstream, cause, outcome, count) = row;
-    let key = vec![stand.places.fill(upstream)?, cause.to_owned(), outcome.to_owned()];
+    let key = vec![lab.names.fill(upstream)?, cause.to_owned(), outcome.to_owned()];
     Ok(Row { key, count, from: case.name })
 }
 

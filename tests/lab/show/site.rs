@@ -26,7 +26,7 @@ pub(super) struct Site {
     exporter: Exporter,
     nginx: Nginx,
     pub(super) fpm: Fpm,
-    places: Placeholders,
+    names: Placeholders,
     binary: PathBuf,
     dir: tempfile::TempDir,
 }
@@ -59,19 +59,19 @@ impl Site {
         let dir = scratch_dir()?;
         let root = dir.path();
         let socket = root.join("php-fpm.sock").display().to_string();
-        let mut places = Placeholders::default();
-        places.set("php", write_scripts(root)?.display().to_string());
-        places.set("php_fpm", format!("unix:{socket}"));
-        places.set("typo", format!("unix:{}", root.join("php-fpm-typo.sock").display()));
+        let mut names = Placeholders::default();
+        names.set("php", write_scripts(root)?.display().to_string());
+        names.set("php_fpm", format!("unix:{socket}"));
+        names.set("typo", format!("unix:{}", root.join("php-fpm-typo.sock").display()));
         fs::create_dir(root.join("marks"))?;
         open_to_all(&root.join("marks"), 0o777)?;
         let pool = Pool { name: "www", listen: socket, children: 4, settings: "listen.backlog = 3" };
         let fpm = Fpm::start(root, "php-fpm", &[pool])?;
         let server = server("@php_fpm@");
-        let nginx = Nginx::start(root, &places, &Setup { server: &server, ..Setup::default() })?;
+        let nginx = Nginx::start(root, &names, &Setup { server: &server, ..Setup::default() })?;
         let args = log_args(&nginx, &nginx.rich_log(), RICH_FORMAT, &[&fpm]);
         let exporter = Exporter::start(binary, &args, root.join("badgateway.log"))?;
-        Ok(Self { exporter, nginx, fpm, places, binary: binary.to_owned(), dir })
+        Ok(Self { exporter, nginx, fpm, names, binary: binary.to_owned(), dir })
     }
 
     pub(super) fn port(&self) -> u16 {
@@ -89,7 +89,7 @@ impl Site {
 
     /// Points nginx at another socket and reloads it.
     pub(super) fn configure(&self, socket: &str) -> Result<()> {
-        self.nginx.reconfigure(&self.places, &Setup { server: &server(socket), ..Setup::default() })
+        self.nginx.reconfigure(&self.names, &Setup { server: &server(socket), ..Setup::default() })
     }
 
     pub(super) fn chmod_socket(&self, mode: u32) -> Result<()> {

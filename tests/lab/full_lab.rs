@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Everything that runs. The order of the fields is the order in which they are stopped.
-pub(crate) struct Stand {
+pub(crate) struct Lab {
     /// Reads the log with all fields.
     pub(crate) rich: Exporter,
     /// Reads the same requests in `combined`.
@@ -38,20 +38,20 @@ pub(crate) struct Stand {
     _servers: Vec<Server>,
     _closed: Vec<ClosedPort>,
     _full: FullPort,
-    pub(crate) places: Placeholders,
+    pub(crate) names: Placeholders,
     dir: Option<tempfile::TempDir>,
 }
 
-impl Stand {
+impl Lab {
     /// Starts it all; `setup` brings the experiments' own configuration.
     pub(crate) fn start(setup: &Setup<'_>) -> Result<Self> {
         let dir = scratch_dir()?;
         let root = dir.path();
-        let mut places = Placeholders::default();
+        let mut names = Placeholders::default();
         let (mut servers, mut closed) = (Vec::new(), Vec::new());
         for name in ["closed", "closed2"] {
             let port = closed_port()?;
-            places.set(name, &port.address);
+            names.set(name, &port.address);
             closed.push(port);
         }
         for (name, server) in [
@@ -62,31 +62,31 @@ impl Stand {
             ("tls_reset", tls_fault(TlsFault::Reset)?),
             ("tls_stall", tls_fault(TlsFault::Stall)?),
         ] {
-            places.set(name, &server.address);
+            names.set(name, &server.address);
             servers.push(server);
         }
         let fastcgi = fastcgi_faults(&root.join("fastcgi.sock"))?;
-        places.set("fastcgi", format!("unix:{}", fastcgi.address));
+        names.set("fastcgi", format!("unix:{}", fastcgi.address));
         servers.push(fastcgi);
         let full = full_port()?;
-        places.set("full", &full.address);
+        names.set("full", &full.address);
 
-        places.set("dir", root.display().to_string());
-        places.set("nosuch", format!("unix:{}", root.join("nosuch.sock").display()));
-        places.set("notdir", "unix:/etc/passwd/x.sock");
-        places.set("dns", free_address()?);
+        names.set("dir", root.display().to_string());
+        names.set("nosuch", format!("unix:{}", root.join("nosuch.sock").display()));
+        names.set("notdir", "unix:/etc/passwd/x.sock");
+        names.set("dns", free_address()?);
         let (certificate, key) = self_signed(root, "lab")?;
         let (other, _) = self_signed(root, "other")?;
-        places.set("other_certificate", other.display().to_string());
-        places.set("certificate", certificate.display().to_string());
-        places.set("tls", free_address()?);
-        places.set("plain", free_address()?);
+        names.set("other_certificate", other.display().to_string());
+        names.set("certificate", certificate.display().to_string());
+        names.set("tls", free_address()?);
+        names.set("plain", free_address()?);
         let marks = root.join("marks");
         fs::create_dir(&marks)?;
         open_to_all(&marks, 0o777)?;
-        places.set("marks", marks.display().to_string());
-        places.set("php", write_scripts(root)?.display().to_string());
-        let (solid, brittle) = start_fpm(root, &mut places)?;
+        names.set("marks", marks.display().to_string());
+        names.set("php", write_scripts(root)?.display().to_string());
+        let (solid, brittle) = start_fpm(root, &mut names)?;
 
         // A second server with an own port, in the same nginx: a real HTTP and a real TLS upstream. Its requests are
         // no visitors', so they are in no access log.
@@ -97,7 +97,7 @@ impl Stand {
             key.display()
         );
         let http = format!("{neighbour}{}", setup.http);
-        let nginx = Nginx::start(root, &places, &Setup { http: &http, ..*setup })?;
+        let nginx = Nginx::start(root, &names, &Setup { http: &http, ..*setup })?;
 
         let binary = Path::new(env!("CARGO_BIN_EXE_badgateway"));
         let exporter = |name: &str, log: PathBuf, format: &str| {
@@ -115,7 +115,7 @@ impl Stand {
             _servers: servers,
             _closed: closed,
             _full: full,
-            places,
+            names,
             dir: Some(dir),
         })
     }
@@ -130,7 +130,7 @@ impl Stand {
 }
 
 /// Every pool of the lab. `@name@` is its address as nginx is told.
-fn start_fpm(root: &Path, places: &mut Placeholders) -> Result<(Fpm, Fpm)> {
+fn start_fpm(root: &Path, names: &mut Placeholders) -> Result<(Fpm, Fpm)> {
     let unix = |name: &str| root.join(format!("{name}.sock")).display().to_string();
     let pool =
         |name, listen: &str, children, settings| Pool { name, listen: listen.to_owned(), children, settings };
@@ -146,10 +146,10 @@ fn start_fpm(root: &Path, places: &mut Placeholders) -> Result<(Fpm, Fpm)> {
         ("brittle", &brittle),
         ("crowd", &crowd),
     ] {
-        places.set(name, format!("unix:{path}"));
+        names.set(name, format!("unix:{path}"));
     }
-    places.set("tcp", &port);
-    places.set("picky", &picky);
+    names.set("tcp", &port);
+    names.set("picky", &picky);
     let solid = Fpm::start(
         root,
         "solid",

@@ -18,19 +18,19 @@ use crate::harness::{
 };
 
 /// One nginx, one PHP-FPM, one exporter.
-pub(crate) struct Bench {
+pub(crate) struct PoolLab {
     pub(crate) exporter: Exporter,
     pub(crate) nginx: Nginx,
     pub(crate) fpm: Fpm,
     dir: tempfile::TempDir,
 }
 
-impl Bench {
+impl PoolLab {
     pub(crate) fn start(pools: &[(&str, bool, u64, &str)]) -> Result<Self> {
         let dir = scratch_dir()?;
         let root = dir.path();
-        let mut places = Placeholders::default();
-        places.set("php", write_scripts(root)?.display().to_string());
+        let mut names = Placeholders::default();
+        names.set("php", write_scripts(root)?.display().to_string());
         let (mut server, mut listening) = (String::new(), Vec::new());
         for (name, tcp, children, settings) in pools {
             let listen = match tcp {
@@ -44,7 +44,7 @@ impl Bench {
             listening.push(Pool { name, listen, children: *children as u32, settings });
         }
         let fpm = Fpm::start(root, "fpm", &listening)?;
-        let nginx = Nginx::start(root, &places, &Setup { server: &server, ..Setup::default() })?;
+        let nginx = Nginx::start(root, &names, &Setup { server: &server, ..Setup::default() })?;
         let args = log_args(&nginx, &nginx.rich_log(), RICH_FORMAT, &[&fpm]);
         let exporter = Exporter::start(
             Path::new(env!("CARGO_BIN_EXE_badgateway")),
@@ -59,7 +59,7 @@ impl Bench {
         self.begin(format!("/{pool}/hold.php?until={}", until.display()))
     }
 
-    /// A file that does not exist yet, for [`Bench::hold`].
+    /// A file that does not exist yet, for [`PoolLab::hold`].
     pub(crate) fn signal(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }

@@ -10,7 +10,7 @@ use crate::memory::{Handle, Memory, TICK};
 /// Seconds a writer may stay on a file that was rotated away: less than the grace of the follower.
 const LATE: u64 = 40;
 
-pub(crate) struct World {
+pub(crate) struct FsSimulator {
     pub(crate) disk: Memory,
     pub(crate) truth: Truth,
     /// The file that the path leads to: `log` itself, or the target of the symlink `log`.
@@ -36,7 +36,7 @@ pub(crate) struct World {
     pub(crate) switches_saved: Option<u64>,
 }
 
-impl World {
+impl FsSimulator {
     pub(crate) fn new(random: &mut Random) -> Self {
         let disk = Memory::new(random.one_in(2));
         let switches = random.one_in(4).then_some(0);
@@ -45,7 +45,7 @@ impl World {
             disk.write(&base, Vec::new());
             disk.symlink(&base, "log");
         }
-        let mut world = Self {
+        let mut simulator = Self {
             nginx: Some(disk.writer("log")),
             disk,
             truth: Truth::default(),
@@ -61,9 +61,9 @@ impl World {
             switches,
             switches_saved: switches,
         };
-        world.writes_to = world.truth.content();
-        world.contents.insert(world.base.clone(), world.writes_to);
-        world
+        simulator.writes_to = simulator.truth.content();
+        simulator.contents.insert(simulator.base.clone(), simulator.writes_to);
+        simulator
     }
 
     /// The content that the path leads to.

@@ -29,7 +29,7 @@ use crate::{
 const INTERVAL: &str = "5s";
 
 /// Everything that runs. The order of the fields is the order in which they are stopped.
-pub(crate) struct Scene {
+pub(crate) struct E2eStack {
     pub(crate) prometheus: Prometheus,
     _alertmanager: Alertmanager,
     pub(crate) exporter: Option<Exporter>,
@@ -49,22 +49,22 @@ pub(crate) struct Scene {
     _servers: Vec<Server>,
     _closed: Vec<ClosedPort>,
     _full: FullPort,
-    pub(crate) places: Placeholders,
+    pub(crate) names: Placeholders,
     arguments: Vec<String>,
     address: String,
     dir: Option<tempfile::TempDir>,
 }
 
-impl Scene {
+impl E2eStack {
     /// Starts it all with `http` and `server` in nginx's configuration and `global` in that of PHP-FPM.
     pub(crate) fn start(http: &str, server: &str, global: &str) -> Result<Self> {
         let dir = scratch_dir()?;
         let root = dir.path();
-        let mut places = Placeholders::default();
+        let mut names = Placeholders::default();
         let (mut servers, mut closed) = (Vec::new(), Vec::new());
         for name in ["closed", "closed2", "closed3", "closed4"] {
             let port = closed_port()?;
-            places.set(name, &port.address);
+            names.set(name, &port.address);
             closed.push(port);
         }
         for (name, server) in [
@@ -74,31 +74,31 @@ impl Scene {
             ("good", http_good()?),
             ("tls_close", tls_fault(TlsFault::Close)?),
         ] {
-            places.set(name, &server.address);
+            names.set(name, &server.address);
             servers.push(server);
         }
         let full = full_port()?;
-        places.set("full", &full.address);
-        places.set("nosuch", format!("unix:{}", root.join("nosuch.sock").display()));
-        places.set("plain", free_address()?);
-        places.set("php", write_scripts(root)?.display().to_string());
+        names.set("full", &full.address);
+        names.set("nosuch", format!("unix:{}", root.join("nosuch.sock").display()));
+        names.set("plain", free_address()?);
+        names.set("php", write_scripts(root)?.display().to_string());
 
-        let fpm = |name: &str, pools: &[(&'static str, u32, &'static str)], places: &mut Placeholders| {
+        let fpm = |name: &str, pools: &[(&'static str, u32, &'static str)], names: &mut Placeholders| {
             let pools = pools.iter().map(|(name, children, settings)| {
                 let is_tcp = ["beta", "picky"].contains(name);
                 let listen = match is_tcp {
                     true => format!("127.0.0.1:{}", free_port()?),
                     false => root.join(format!("{name}.sock")).display().to_string(),
                 };
-                places.set(name, if is_tcp { listen.clone() } else { format!("unix:{listen}") });
+                names.set(name, if is_tcp { listen.clone() } else { format!("unix:{listen}") });
                 Ok(Pool { name, listen, children: *children, settings })
             });
             Fpm::start_with(root, name, global, &pools.collect::<Result<Vec<_>>>()?)
         };
-        let alpha = fpm("fpm-alpha", &[("alpha", 4, "")], &mut places)?;
-        let beta = fpm("fpm-beta", &[("beta", 4, "")], &mut places)?;
-        let gamma = fpm("fpm-gamma", &[("gamma", 12, "")], &mut places)?;
-        let delta = fpm("fpm-delta", &[("delta", 2, "")], &mut places)?;
+        let alpha = fpm("fpm-alpha", &[("alpha", 4, "")], &mut names)?;
+        let beta = fpm("fpm-beta", &[("beta", 4, "")], &mut names)?;
+        let gamma = fpm("fpm-gamma", &[("gamma", 12, "")], &mut names)?;
+        let delta = fpm("fpm-delta", &[("delta", 2, "")], &mut names)?;
         let pools = [
             ("www", 4, ""),
             ("tiny", 1, "listen.backlog = 1"),
@@ -112,7 +112,7 @@ impl Scene {
             ("fatal", 3, ""),
             ("big", 3, ""),
         ];
-        let solid = fpm("fpm-solid", &pools, &mut places)?;
+        let solid = fpm("fpm-solid", &pools, &mut names)?;
         let cgroup = Cgroup::new("pages", 100 << 20);
         if let Some(cgroup) = &cgroup {
             delta.move_to(cgroup)?;
@@ -121,7 +121,7 @@ impl Scene {
         let http =
             format!("server {{ listen @plain@; access_log off; location / {{ return 200 ok; }} }}\n{http}");
         let setup = Setup { http: &http, server, workers: 2, ..Setup::default() };
-        let nginx = Nginx::start(root, &places, &setup)?;
+        let nginx = Nginx::start(root, &names, &setup)?;
         let fpms = [&alpha, &beta, &gamma, &delta, &solid];
         let mut arguments = log_args(&nginx, &nginx.rich_log(), RICH_FORMAT, &fpms);
         arguments.extend(["--state.dir".to_owned(), root.join("state").display().to_string()]);
@@ -131,7 +131,7 @@ impl Scene {
         let scrape = format!("  - {{job_name: badgateway, static_configs: [{{targets: ['{address}']}}]}}\n");
         let exporter = Some(exporter(&address, &arguments, root)?);
         let prometheus = Prometheus::start(root, INTERVAL, &scrape, Some(alertmanager.port))?;
-        let scene = Self {
+        let stack = Self {
             prometheus,
             _alertmanager: alertmanager,
             exporter,
@@ -146,22 +146,21 @@ impl Scene {
             _servers: servers,
             _closed: closed,
             _full: full,
-            places,
+            names,
             arguments,
             address,
             dir: Some(dir),
         };
         wait_for("the first samples and thresholds", Duration::from_secs(40), || {
-            let has = |expr: &str| scene.prometheus.query(expr).is_ok_and(|rows| !rows.is_empty());
+            let has = |expr: &str| stack.prometheus.query(expr).is_ok_and(|rows| !rows.is_empty());
             (has("badgateway_fpm_up") && has("badgateway:threshold:page_ratio")).then_some(())
         })?;
-        Ok(scene)
+        Ok(stack)
     }
 
     /// What arrived about our upstreams, or about none. A PHP-FPM that this machine runs besides is not ours to judge.
     pub(crate) fn notices(&self) -> Vec<Notice> {
-        let owns =
-            |upstream: &str| upstream.is_empty() || self.places.values().any(|place| place == upstream);
+        let owns = |upstream: &str| upstream.is_empty() || self.names.values().any(|place| place == upstream);
         self.inbox.notices().into_iter().filter(|notice| owns(notice.group("upstream"))).collect()
     }
 

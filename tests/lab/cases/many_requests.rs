@@ -9,26 +9,26 @@ use super::{
 use crate::harness::client::Http1;
 
 /// Requests that are in flight; the pool has some more workers.
-const CROWD: u64 = 22;
+const IN_FLIGHT: u64 = 22;
 
 pub(super) const CASES: &[Case] = &[
     Case {
         name: "fpm_reload_crowd",
         server: "location /reload_crowd { fastcgi_pass @crowd@; fastcgi_read_timeout 9s; }",
-        send: Send::Do(|stand| in_flight(stand, CROWD as usize, "/reload_crowd", reload)),
-        seen: &[("502", CROWD)],
+        send: Send::Do(|lab| in_flight(lab, IN_FLIGHT as usize, "/reload_crowd", reload)),
+        seen: &[("502", IN_FLIGHT)],
         says: &[RESET],
-        errors: &[("502", "connection_reset", "@crowd@", CROWD)],
+        errors: &[("502", "connection_reset", "@crowd@", IN_FLIGHT)],
         root: Some("fpm_reloaded"),
         ..Case::BASE
     },
     Case {
         name: "fpm_restart_crowd",
         server: "location /restart_crowd { fastcgi_pass @crowd@; fastcgi_read_timeout 9s; }",
-        send: Send::Do(|stand| in_flight(stand, CROWD as usize, "/restart_crowd", restart)),
-        seen: &[("502", CROWD)],
+        send: Send::Do(|lab| in_flight(lab, IN_FLIGHT as usize, "/restart_crowd", restart)),
+        seen: &[("502", IN_FLIGHT)],
         says: &[RESET],
-        errors: &[("502", "connection_reset", "@crowd@", CROWD)],
+        errors: &[("502", "connection_reset", "@crowd@", IN_FLIGHT)],
         root: Some("fpm_stopped"),
         ..Case::BASE
     },
@@ -37,10 +37,10 @@ pub(super) const CASES: &[Case] = &[
         server: "location /three_brittle { fastcgi_pass @brittle@; fastcgi_read_timeout 9s; }
                  location /three_www { fastcgi_pass @www@; }
                  location /three_locked { fastcgi_pass @locked@; }",
-        send: Send::Do(|stand| {
-            let port = stand.nginx.port;
+        send: Send::Do(|lab| {
+            let port = lab.nginx.port;
             let mut others = Vec::new();
-            let mut answers = in_flight(stand, 2, "/three_brittle", |fpm| {
+            let mut answers = in_flight(lab, 2, "/three_brittle", |fpm| {
                 for path in ["/three_www/kill.php?sig=11", "/three_locked", "/three_locked"] {
                     others.push(thread::spawn(move || Http1::new(port).get(path)));
                 }
