@@ -6,8 +6,8 @@ CARGO ?= $(shell command -v cargo || echo "$(HOME)/.cargo/bin/cargo")
 .PHONY: help demo test unit e2e soak lint fmt docs bench setup-demo setup-test
 
 help:
-	@echo 'make demo    break PHP in seven ways on this machine and watch Badgateway name each'
-	@echo 'make test    everything that must hold: lint, unit, corpus, real servers, docs (about 12 minutes)'
+	@echo 'make demo    break PHP in seven ways on this machine and watch Badgateway name each (about 5 minutes the first time, then 1)'
+	@echo 'make test    everything that must hold: lint, unit, corpus, real servers, docs (about 15 minutes the first time)'
 	@echo 'make unit    what needs no server: less than a minute after the build'
 	@echo 'make e2e     26 failures from the first 502 to the page, ten quiet minutes, the rules of 1000 machines (about 25 minutes)'
 	@echo 'make soak    the tests of bad nights in their long form: kills, rotations, random sequences, CPU of the sampler (about 5 minutes after the build)'
