@@ -6,43 +6,34 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
+use badgateway_harness::{
+    find_program,
+    ports::free_port,
+    proc::{self, Proc},
+    upstream::{ClosedPort, closed_port},
+    wait_for,
+};
 use serde_json::Value;
 
 /// A running nginx that logs in both formats.
 struct Nginx {
+    proc: Proc,
     dir: tempfile::TempDir,
-    child: Child,
     port: u16,
     /// Where its upstream should be and nothing listens.
-    refused: u16,
+    refused: ClosedPort,
 }
 
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
-        let _ = self.child.wait();
-    }
-}
-
-/// A free port and its listener: nobody else gets it while that lives.
-fn port() -> (TcpListener, u16) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    (listener, port)
-}
-
-/// `None`: there is no nginx on this machine.
-fn nginx() -> Option<Nginx> {
+fn nginx() -> Nginx {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().display();
-    let ((first, port), (second, refused)) = (port(), port());
-    drop((first, second));
+    let (port, refused) = (free_port().unwrap(), closed_port().unwrap());
     for sub in ["www", "tmp"] {
         fs::create_dir(dir.path().join(sub)).unwrap();
     }
@@ -60,39 +51,25 @@ fn nginx() -> Option<Nginx> {
             access_log {path}/combined.log; access_log {path}/rich.log rich;
             large_client_header_buffers 4 16k; log_not_found on; root {path}/www;
             server {{ listen 127.0.0.1:{port}; server_name shop.test;
-                location /pay {{ proxy_pass http://127.0.0.1:{refused}; }}
+                location /pay {{ proxy_pass http://{refused}; }}
                 location /dav {{ alias {path}/www; dav_methods COPY MOVE; }}
             }}
         }}"#,
-        temp.join(" ")
+        temp.join(" "),
+        refused = refused.address,
     );
     fs::write(dir.path().join("nginx.conf"), config).unwrap();
     let stderr = fs::File::create(dir.path().join("stderr")).unwrap();
-    let started = Command::new("nginx")
-        .args([
-            "-p",
-            &path.to_string(),
-            "-c",
-            &format!("{path}/nginx.conf"),
-            "-e",
-            &format!("{path}/error.log"),
-        ])
-        .stdout(Stdio::null())
-        .stderr(stderr)
-        .spawn();
-    let child = match started {
-        Ok(child) => child,
-        Err(error) if error.kind() == ErrorKind::NotFound => return None,
-        Err(error) => panic!("nginx: {error}"),
-    };
-    let nginx = Nginx { dir, child, port, refused };
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        let said = || fs::read_to_string(nginx.dir.path().join("stderr")).unwrap_or_default();
-        assert!(Instant::now() < deadline, "nginx does not listen: {}", said());
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    Some(nginx)
+    let mut command = proc::command(&find_program(&["nginx"], "nginx").unwrap());
+    command.arg("-p").arg(dir.path()).arg("-c").arg(dir.path().join("nginx.conf"));
+    command.arg("-e").arg(dir.path().join("error.log")).stdout(Stdio::null()).stderr(stderr);
+    let proc = Proc::start("nginx", &mut command).unwrap();
+    let listens = wait_for("nginx to listen", Duration::from_secs(20), || {
+        TcpStream::connect(("127.0.0.1", port)).is_ok().then_some(())
+    });
+    let said = || fs::read_to_string(dir.path().join("stderr")).unwrap_or_default();
+    assert!(listens.is_ok(), "{listens:?}: {}", said());
+    Nginx { proc, dir, port, refused }
 }
 
 impl Nginx {
@@ -124,7 +101,7 @@ impl Nginx {
     }
 
     fn worker(&self) -> u32 {
-        let children = format!("/proc/{0}/task/{0}/children", self.child.id());
+        let children = format!("/proc/{0}/task/{0}/children", self.proc.pid());
         fs::read_to_string(children).unwrap().split_whitespace().next().unwrap().parse().unwrap()
     }
 }
@@ -193,7 +170,7 @@ fn causes(explained: &Value) -> BTreeMap<(String, String), u64> {
 
 #[test]
 fn alone_a_forger_makes_no_name_and_no_failure() {
-    let Some(nginx) = nginx() else { return eprintln!("skipped: there is no nginx here") };
+    let nginx = nginx();
     for n in 0..400 {
         attack(&nginx, n);
     }
@@ -209,7 +186,7 @@ fn alone_a_forger_makes_no_name_and_no_failure() {
 
 #[test]
 fn among_honest_failures_a_forger_moves_none() {
-    let Some(nginx) = nginx() else { return eprintln!("skipped: there is no nginx here") };
+    let nginx = nginx();
     let honest = 1200;
     for n in 0..honest {
         if n % 6 == 0 {
@@ -219,7 +196,7 @@ fn among_honest_failures_a_forger_moves_none() {
         let guess = if n % 2 == 0 { String::new() } else { format!("?{}", n * 7919) };
         assert_eq!(nginx.send(&format!("GET /pay/{n}{guess}"), ""), 502);
     }
-    let upstream = format!("127.0.0.1:{}", nginx.refused);
+    let upstream = nginx.refused.address.clone();
     for access in ["rich.log", "combined.log"] {
         let got = nginx.explain(access);
         assert!(!got.to_string().contains("evil"), "{access}: {got:#}");
