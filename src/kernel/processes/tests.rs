@@ -173,7 +173,10 @@ fn later_scans_of_this_machine_read_little() {
     let micros: Vec<_> = (0..5)
         .map(|_| {
             let start = Instant::now();
-            processes.scan().unwrap();
+            // In a container without PHP-FPM it is not known that there is none.
+            if let Err(error) = processes.scan() {
+                assert!(error.to_string().contains("shareProcessNamespace"), "{error}");
+            }
             start.elapsed().as_micros()
         })
         .collect();
