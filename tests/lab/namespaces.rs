@@ -51,11 +51,12 @@ fn contained(config: &Path, file: &Path) -> Result<Proc> {
 
 #[test]
 fn two_containers_with_one_path_are_two() {
+    // As root it is another process, which does not know who has the machine.
+    let _held = share_machine();
     let test = "namespaces::two_containers_with_one_path_are_two";
     if !root::goes_on_here(test, Needs::Root, may_mount).expect("it holds as root") {
         return;
     }
-    let _held = share_machine();
     let dir = scratch_dir().expect("a directory");
     let root = dir.path();
     let at = |name: &str| root.join(name);
@@ -121,12 +122,13 @@ fn two_containers_with_one_path_are_two() {
 
 #[test]
 fn what_hidepid_hides_is_absent_and_not_zero() {
+    // As root it is another process, which does not know who has the machine.
+    let _held = share_machine();
     let test = "namespaces::what_hidepid_hides_is_absent_and_not_zero";
     if !root::goes_on_here(test, Needs::Root, may_mount).expect("it holds as root") {
         return;
     }
     let (user, group) = worker_account().expect("a user www-data or nobody");
-    let _held = share_machine();
     let dir = scratch_dir().expect("a directory");
     let root = dir.path();
     let at = |name: &str| root.join(name);
