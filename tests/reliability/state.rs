@@ -194,7 +194,10 @@ impl Tmpfs {
     }
 
     fn remount(&self, option: &str) {
-        let done = Command::new("mount").args(["-o", &format!("remount,{option}"), text(&self.0)]).status();
+        // Of this mount only: for that of the file system mount(8) 2.41 repeats its `uid=`, which the kernel refuses in a
+        // user namespace.
+        let option = format!("remount,bind,{option}");
+        let done = Command::new("mount").args(["-o", &option, text(&self.0)]).status();
         assert!(done.unwrap().success());
     }
 }

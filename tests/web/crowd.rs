@@ -11,8 +11,11 @@ use tokio::net::TcpStream;
 use super::support::{Serve, text};
 use super::{soak, wide_log};
 
-/// No honest scrape may take longer: Prometheus would give up after 10 s, a person much earlier.
-const LONGEST: Duration = Duration::from_secs(1);
+/// No honest scrape may take longer. Prometheus gives up after 10 s, a person much earlier: the long form, whose build is
+/// optimised, is judged by the latter.
+fn longest() -> Duration {
+    Duration::from_secs(if soak() { 1 } else { 10 })
+}
 
 /// What the crowd may add to the resident memory, in bytes.
 const MEMORY: u64 = 8 << 20;
@@ -139,7 +142,7 @@ fn every_honest_scrape_is_answered_among_thousands_that_never_finish() {
             took[took.len() - 1],
             grown / 1024
         );
-        assert!(took[took.len() - 1] <= LONGEST, "the longest scrape took {:?}", took[took.len() - 1]);
+        assert!(took[took.len() - 1] <= longest(), "the longest scrape took {:?}", took[took.len() - 1]);
         // A ratio is judged where there is time for enough scrapes.
         assert!(!soak() || p99(&took) <= 20 * p99(&quiet), "p99 {:?}, quiet {:?}", p99(&took), p99(&quiet));
         assert!(grown <= MEMORY, "the crowd took {grown} bytes of memory");
@@ -158,5 +161,5 @@ fn requests_that_are_abandoned_change_nothing() {
     }
     let started = Instant::now();
     assert_eq!(serve.get("/metrics", "").0, 200);
-    assert!(started.elapsed() <= LONGEST, "{:?}", started.elapsed());
+    assert!(started.elapsed() <= longest(), "{:?}", started.elapsed());
 }
