@@ -1,9 +1,11 @@
 //! TCP ports of the loopback address for the servers of one test process.
 
 use std::{
-    net::TcpListener,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     sync::{Mutex, PoisonError},
 };
+
+use tokio::net::TcpSocket;
 
 use crate::Result;
 
@@ -27,13 +29,23 @@ pub fn free_port() -> Result<u16> {
         if let Some(range) = ranges.last_mut() {
             while range.next < range.end {
                 range.next += 1;
-                if TcpListener::bind(("127.0.0.1", range.next)).is_ok() {
+                if is_free(range.next) {
                     return Ok(range.next);
                 }
             }
         }
         ranges.push(claim()?);
     }
+}
+
+/// Whether nobody listens on it. Asked without listening: a process that another thread is just starting has a copy of the
+/// socket until it becomes another program, and one that listened would keep the port from its user for so long.
+fn is_free(port: u16) -> bool {
+    let bound = TcpSocket::new_v4().and_then(|socket| {
+        socket.set_reuseaddr(true)?;
+        socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+    });
+    bound.is_ok()
 }
 
 /// Claims the next range that nobody has.
@@ -54,4 +66,34 @@ fn claim() -> Result<PortRange> {
 /// An address of the loopback interface with a port from [`free_port`].
 pub fn free_address() -> Result<String> {
     Ok(format!("127.0.0.1:{}", free_port()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        process::Command,
+        sync::atomic::{AtomicBool, Ordering},
+        thread,
+    };
+
+    use super::*;
+
+    /// A process that is just being started has copies of all our descriptors until it becomes another program.
+    #[test]
+    fn a_port_is_free_while_other_threads_start_programs() {
+        let stop = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while !stop.load(Ordering::Relaxed) {
+                        Command::new("true").status().unwrap();
+                    }
+                });
+            }
+            let taken: Vec<_> = (0..500).map(|_| TcpListener::bind(free_address().unwrap())).collect();
+            stop.store(true, Ordering::Relaxed);
+            let failed: Vec<_> = taken.iter().filter_map(|taken| taken.as_ref().err()).collect();
+            assert!(failed.is_empty(), "{} of 500: {:?}", failed.len(), failed[0]);
+        });
+    }
 }
