@@ -15,7 +15,7 @@ const STDIN: u8 = 5;
 const STDOUT: u8 = 6;
 const STDERR: u8 = 7;
 
-/// A server whose faults are the names in [`answer`].
+/// A server whose faults are those of `answer`.
 pub fn fastcgi_faults(path: &Path) -> Result<Server> {
     Server::unix(path, |mut stream: UnixStream| {
         let Some(params) = read_request(&mut stream) else { return };

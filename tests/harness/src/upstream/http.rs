@@ -12,7 +12,7 @@ use crate::{Result, wait_for};
 
 const GOOD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
-/// A server whose faults are the names in [`fault`].
+/// A server whose faults are the paths of `fault`.
 pub fn http_faults() -> Result<Server> {
     Server::tcp(fault)
 }
