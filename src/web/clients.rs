@@ -23,6 +23,10 @@ const READING: Duration = Duration::from_secs(1);
 /// Who takes no bytes for so long may be dropped where answers take too much memory.
 const STUCK: Duration = Duration::from_millis(100);
 
+/// A connection that was refused or whose request's body nobody reads is kept so long after the answer, until the client
+/// closes it: closed at once, the kernel resets it, and the client loses the answer (nginx: `lingering_close`).
+const LINGER: Duration = Duration::from_secs(2);
+
 /// A connection without a request is kept so long: Prometheus' longest usual interval is a minute.
 const IDLE: Duration = Duration::from_secs(120);
 
@@ -33,6 +37,8 @@ enum Phase {
     Head(Instant),
     /// The answer is being made.
     Answering,
+    /// The answer was sent and ours is the last word, since then; the client may still be sending.
+    Closing(Instant),
     /// The answer is on its way, or was sent and no request followed.
     Answered {
         /// The socket takes no more bytes: the client does not read.
@@ -45,6 +51,8 @@ struct State {
     phase: Phase,
     /// When the last byte was read or written.
     progress: Instant,
+    /// The request has a body, which no page of ours reads.
+    body: bool,
 }
 
 /// One connection, as its task, its bytes and the list of all see it.
@@ -56,7 +64,8 @@ pub(super) struct Client {
 
 impl Client {
     fn new(now: Instant) -> Self {
-        Self { state: Mutex::new(State { phase: Phase::Head(now), progress: now }), leave: Notify::new() }
+        let state = State { phase: Phase::Head(now), progress: now, body: false };
+        Self { state: Mutex::new(state), leave: Notify::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -78,19 +87,34 @@ impl Client {
         if bytes {
             state.progress = now;
         }
-        if let Phase::Answered { blocked } = &mut state.phase {
-            *blocked = !bytes;
+        match &mut state.phase {
+            Phase::Answered { blocked } => *blocked = !bytes,
+            // An answer without a request: hyper refuses what it could not read.
+            Phase::Head(_) if bytes => state.phase = Phase::Closing(now),
+            _ => {}
         }
     }
 
-    /// The head of a request is complete.
-    pub(super) fn asks(&self) {
-        self.state().phase = Phase::Answering;
+    /// The head of a request is complete; whether a body follows it.
+    pub(super) fn asks(&self, body: bool) {
+        let mut state = self.state();
+        (state.phase, state.body) = (Phase::Answering, body);
     }
 
     /// The answer to it is made.
     pub(super) fn is_answered(&self, now: Instant) {
-        *self.state() = State { phase: Phase::Answered { blocked: false }, progress: now };
+        let mut state = self.state();
+        (state.phase, state.progress) = (Phase::Answered { blocked: false }, now);
+    }
+
+    /// No more is written. True: the client may still be sending, so what comes is to be read before the end.
+    pub(super) fn lingers(&self, now: Instant) -> bool {
+        let mut state = self.state();
+        // A body that was read in part looks like the head of a next request.
+        if state.body && matches!(state.phase, Phase::Answered { .. } | Phase::Head(_)) {
+            state.phase = Phase::Closing(now);
+        }
+        matches!(state.phase, Phase::Closing(_))
     }
 
     /// When it has to have moved on; `None`: it waits for us.
@@ -99,6 +123,7 @@ impl Client {
         match state.phase {
             Phase::Head(since) => Some(since + HEAD),
             Phase::Answering => None,
+            Phase::Closing(since) => Some(since + LINGER),
             Phase::Answered { blocked: true } => Some(state.progress + WRITE),
             Phase::Answered { blocked: false } => Some(state.progress + IDLE),
         }
@@ -195,7 +220,7 @@ fn slowest(clients: &HashMap<u64, Arc<Client>>, now: Instant) -> Option<(u64, Ar
         let answered = match state.phase {
             Phase::Answering => true,
             Phase::Answered { blocked } => blocked && now.duration_since(state.progress) < READING,
-            Phase::Head(_) => false,
+            Phase::Head(_) | Phase::Closing(_) => false,
         };
         (!answered).then_some(state.progress)
     };
@@ -236,10 +261,10 @@ mod tests {
     fn who_is_being_answered_stays_and_if_all_are_nobody_comes() {
         let (clients, start) = (Clients::new(2), Instant::now());
         let (old, new) = (enter(&clients, start), enter(&clients, at(start, 5)));
-        old.client.asks();
+        old.client.asks(false);
         let third = enter(&clients, at(start, 6));
         assert!(!clients.open().clients.contains_key(&new.number));
-        third.client.asks();
+        third.client.asks(false);
         assert!(clients.enter(at(start, 7)).is_none());
         old.client.is_answered(at(start, 8));
         assert!(clients.enter(at(start, 8)).is_some());
@@ -250,7 +275,7 @@ mod tests {
         let (clients, start) = (Clients::new(2), Instant::now());
         let (reader, stuck) = (enter(&clients, start), enter(&clients, start));
         for place in [&reader, &stuck] {
-            place.client.asks();
+            place.client.asks(false);
             place.client.is_answered(start);
         }
         reader.client.has_written(true, at(start, 1));
@@ -277,7 +302,7 @@ mod tests {
         let client = Client::new(start);
         client.has_read(at(start, 4));
         assert_eq!(client.deadline(), Some(start + HEAD));
-        client.asks();
+        client.asks(false);
         assert_eq!(client.deadline(), None, "we are to answer");
         client.is_answered(at(start, 20));
         assert_eq!(client.deadline(), Some(at(start, 20) + IDLE));
@@ -287,5 +312,23 @@ mod tests {
         assert_eq!(client.deadline(), Some(at(start, 23) + IDLE));
         client.has_read(at(start, 90));
         assert_eq!(client.deadline(), Some(at(start, 90) + HEAD), "the next request");
+    }
+
+    #[test]
+    fn what_nobody_reads_is_waited_for_after_the_answer() {
+        let start = Instant::now();
+        let refused = Client::new(start);
+        assert!(!refused.lingers(start), "half a request, and no answer to lose");
+        refused.has_written(true, at(start, 1));
+        assert!(refused.lingers(at(start, 1)));
+        refused.has_read(at(start, 2));
+        assert_eq!(refused.deadline(), Some(at(start, 1) + LINGER), "however it drips");
+        for body in [false, true] {
+            let client = Client::new(start);
+            client.asks(body);
+            client.is_answered(start);
+            client.has_written(true, start);
+            assert_eq!(client.lingers(start), body);
+        }
     }
 }

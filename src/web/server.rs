@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use hyper::Request;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -102,7 +102,7 @@ async fn connection(stream: TcpStream, place: Place, router: Router, mut stopped
     // Answers are written whole; waiting for more to send with them only delays the last segment.
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request: Request<Incoming>| {
-        client.asks();
+        client.asks(!request.body().is_end_stream());
         let answer = router.clone().oneshot(request.map(Body::new));
         let client = client.clone();
         async move {

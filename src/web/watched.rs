@@ -1,6 +1,7 @@
 //! A connection's bytes, with a note of each that moved.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -15,11 +16,12 @@ use super::clients::Client;
 pub(super) struct Watched {
     stream: TcpStream,
     client: Arc<Client>,
+    shut: bool,
 }
 
 impl Watched {
     pub(super) fn new(stream: TcpStream, client: Arc<Client>) -> Self {
-        Self { stream, client }
+        Self { stream, client, shut: false }
     }
 
     fn written(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -74,7 +76,20 @@ impl AsyncWrite for Watched {
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
+    /// Ends what is written; where the client may still be sending, is done when it has ended, too.
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        if !self.shut {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+            self.shut = true;
+        }
+        let mut unread = [MaybeUninit::uninit(); 8 * 1024];
+        while self.client.lingers(Instant::now()) {
+            let mut unread = ReadBuf::uninit(&mut unread);
+            ready!(Pin::new(&mut self.stream).poll_read(context, &mut unread))?;
+            if unread.filled().is_empty() {
+                break;
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 }
