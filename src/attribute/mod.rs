@@ -138,6 +138,11 @@ impl Attributor {
         self.offset
     }
 
+    /// Whether the logs have told their zone.
+    pub fn is_zone_known(&self) -> bool {
+        self.offset_known
+    }
+
     /// Whether every line's server and upstream fields are wanted, also those of successes.
     #[inline]
     pub fn wants_every_line(&self) -> bool {

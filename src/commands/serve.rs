@@ -6,7 +6,7 @@
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,17 +15,18 @@ use tokio::sync::oneshot;
 use crate::attribute::{Attributor, Options};
 use crate::config::flags::{Begin, ServeArgs};
 use crate::config::logging;
-use crate::engine::clock::Clock;
-use crate::engine::inputs::{Inputs, SavedInputs};
-use crate::engine::persist::{Found, Persist};
+use crate::engine::clock::{Clock, SystemTimeSource};
+use crate::engine::inputs::Inputs;
+use crate::engine::persist::{OpenedState, Persist};
 use crate::engine::topology_binder::TopologyBinder;
-use crate::engine::{Engine, Message, zone};
+use crate::engine::{Engine, Message, Parts, zone};
 use crate::ledger::store::StoreError;
-use crate::ledger::{Ledger, State};
+use crate::ledger::{Ledger, SavedInputs, State};
 use crate::sample::output::SamplerOutput;
 use crate::sample::sampler::{Sampler, Settings};
 use crate::sample::status::poller::{Answers, Poller};
-use crate::source::{OpenError, ReadFrom};
+use crate::source::files::{Files, Os};
+use crate::source::{OpenError, ReadFrom, Waker};
 use crate::web::{self, App, ServerError};
 
 /// Why `serve` could not start or go on.
@@ -52,7 +53,7 @@ pub enum ServeError {
 pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
     logging::start(args.log_level, args.log_format);
     let logs = &args.logs;
-    if logs.access.is_empty() && logs.error.is_empty() && logs.fpm.is_empty() {
+    if logs.is_empty() {
         return Err(ServeError::NoLog);
     }
     let descriptors = raise_descriptors();
@@ -156,29 +157,31 @@ fn engine(
     board: Arc<SamplerOutput>,
     messages: Sender<Message>,
 ) -> Result<Engine, ServeError> {
-    let clock = Clock::start(options.offset);
+    let clock = Clock::start(Arc::new(SystemTimeSource), options.offset);
     let found = match &args.state_dir {
-        Some(dir) => Some(Persist::open(dir, &args.procfs, Instant::now())?),
+        Some(dir) => Some(Persist::open(dir, &args.procfs, clock.monotonic())?),
         None => None,
     };
     let (persist, state, set_aside) = match found {
-        Some(Found { persist, state, set_aside }) => (Some(persist), state, set_aside),
+        Some(OpenedState { persist, state, set_aside }) => (Some(persist), state, set_aside),
         None => (None, None, Vec::new()),
     };
     let (attributor, mut ledger, saved) = match state {
-        Some(State { attribution, counters, access, error, fpm }) => (
-            Attributor::resume(options, attribution, clock.now()),
-            Ledger::resume(counters),
-            SavedInputs { access: Some(access), error: Some(error), fpm: Some(fpm) },
-        ),
+        Some(State { attribution, counters, inputs }) => {
+            (Attributor::resume(options, attribution, clock.local()), Ledger::resume(counters), inputs)
+        }
         None => (Attributor::new(options), Ledger::default(), SavedInputs::default()),
     };
     ledger.compat = args.compat_phpfpm;
     if persist.is_some() {
         ledger.count_rejected(&set_aside);
     }
-    let inputs = Inputs::open(&args.logs, from, saved, clock.now(), &messages)?;
-    Ok(Engine { inputs, attributor, ledger, persist, binder: TopologyBinder::new(board), clock, messages })
+    let files: Arc<dyn Files> = Arc::new(Os);
+    let now = (clock.monotonic(), clock.local());
+    let inputs = Inputs::open(&args.logs, &files, from, saved, now, &messages)?;
+    let watch = Box::new(Waker::new(move || drop(messages.send(Message::Wake))));
+    let binder = TopologyBinder::new(board);
+    Ok(Engine::new(Parts { inputs, attributor, ledger, persist, binder, clock, watch }))
 }
 
 fn ask(engine: Sender<Message>) -> web::Ask {

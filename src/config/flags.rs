@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::logging;
-use crate::record::format;
+use crate::record::{LogKind, format};
 
 /// Tells why nginx answers 502 Bad Gateway, while it happens.
 #[derive(Debug, Parser)]
@@ -55,6 +55,22 @@ pub struct LogArgs {
     /// from the lines (combined, main, badgateway, ingress-nginx, and JSON whose keys are nginx's variables)
     #[arg(id = "access-format", long = "log-format", value_name = "NAME|STRING", value_parser = parse_format)]
     pub format: Option<format::Format>,
+}
+
+impl LogArgs {
+    /// The logs of a kind, as they were named.
+    pub fn of(&self, kind: LogKind) -> &[String] {
+        match kind {
+            LogKind::Access => &self.access,
+            LogKind::Error => &self.error,
+            LogKind::Fpm => &self.fpm,
+        }
+    }
+
+    /// Whether no log is named.
+    pub fn is_empty(&self) -> bool {
+        LogKind::ALL.into_iter().all(|kind| self.of(kind).is_empty())
+    }
 }
 
 fn parse_format(text: &str) -> Result<format::Format, format::FormatError> {

@@ -1,27 +1,31 @@
-//! The thread that reads and counts.
+//! The one thread that owns inputs, attribution and counters: messages in, a view out after each commit.
 
 pub mod clock;
+mod followed_log;
 mod input;
 pub mod inputs;
 pub mod merge;
 pub mod persist;
+pub mod stream;
 pub mod topology_binder;
 pub mod zone;
 
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
 use clock::Clock;
 use inputs::Inputs;
-use merge::Buffers;
 use persist::Persist;
+use stream::Buffers;
 use topology_binder::TopologyBinder;
 
 use crate::attribute::Attributor;
 use crate::ledger::{Ledger, State};
+use crate::record::LogKind;
 use crate::sample::remembered::Remembered;
 use crate::source::Waker;
 use crate::view::View;
@@ -54,138 +58,201 @@ pub enum Message {
 /// Changes whenever the logs or what waits have moved on.
 type Moves = ((u64, usize), (usize, usize), u64);
 
-/// What the last commit held: the moves, and how often something observed had increased.
-type Committed = Option<(Moves, u64)>;
+/// Tells when a quiet log moves.
+pub trait Watch: Send {
+    /// Watches these files until one of them moves.
+    fn arm(&self, paths: Vec<PathBuf>);
+    /// Watches nothing.
+    fn disarm(&self);
+}
 
-/// Reads the logs and keeps the numbers.
-pub struct Engine {
+impl Watch for Waker {
+    fn arm(&self, paths: Vec<PathBuf>) {
+        Self::arm(self, paths);
+    }
+
+    fn disarm(&self) {
+        Self::disarm(self);
+    }
+}
+
+/// What an engine is made of.
+pub struct Parts {
     /// The logs.
     pub inputs: Inputs,
-    /// What joins them.
+    /// Joins and judges their lines.
     pub attributor: Attributor,
     /// The counters.
     pub ledger: Ledger,
     /// Where all of it is kept, if it is.
     pub persist: Option<Persist>,
-    /// What is seen of the machine.
+    /// Brings what was seen of the machine.
     pub binder: TopologyBinder,
-    /// By which waiting is measured.
+    /// The time.
     pub clock: Clock,
-    /// Its own mailbox, for the watcher to wake it.
-    pub messages: Sender<Message>,
+    /// Sends [`Message::Wake`] when a quiet log moves.
+    pub watch: Box<dyn Watch>,
+}
+
+/// Reads the logs and keeps the numbers.
+pub struct Engine {
+    parts: Parts,
+    buffers: Buffers,
+    /// How the logs stood when they last moved, and when that was.
+    moves: Moves,
+    moved: Instant,
+    /// They are watched instead of polled.
+    watched: bool,
+    /// What the last commit held: the moves, and how often something observed had increased.
+    committed: Option<(Moves, u64)>,
 }
 
 impl Engine {
+    /// Nothing is read yet.
+    pub fn new(parts: Parts) -> Self {
+        let moved = parts.clock.monotonic();
+        let mut engine = Self {
+            parts,
+            buffers: Buffers::default(),
+            moves: Moves::default(),
+            moved,
+            watched: false,
+            committed: None,
+        };
+        engine.moves = engine.moves();
+        engine
+    }
+
     /// Runs until it is told to stop. `ready` is called when the logs have been looked at once.
     pub fn run(mut self, mailbox: &Receiver<Message>, ready: impl FnOnce()) {
-        let wake = self.messages.clone();
-        let waker = Waker::new(move || drop(wake.send(Message::Wake)));
-        let mut buffers = Buffers::default();
-        let (mut seen, mut moved, mut watched) = (self.moves(), Instant::now(), false);
-        let mut committed: Committed = None;
-        let mut ready = Some(ready);
+        let mut pause = self.turn();
+        ready();
         loop {
-            let behind = self.poll(READ_BUDGET, &mut buffers);
-            if let Some(ready) = ready.take() {
-                ready();
-            }
-            let now = Instant::now();
-            if self.persist.as_ref().is_some_and(|persist| persist.is_due(now)) {
-                self.commit(&mut committed, false, now);
-            }
-            let moves = self.moves();
-            if moves != seen {
-                (seen, moved) = (moves, now);
-                if watched {
-                    waker.disarm();
-                    watched = false;
-                }
-            }
-            if !watched && now.duration_since(moved) >= IDLE_AFTER {
-                waker.arm(self.inputs.paths());
-                watched = true;
-                // What was written before the watch was set.
-                continue;
-            }
-            let pause = match (behind, watched) {
-                (true, _) => Duration::ZERO,
-                (false, true) => QUIET,
-                (false, false) => BUSY,
-            };
             match mailbox.recv_timeout(pause) {
-                Ok(Message::Snapshot(answer)) => {
-                    // Drained, committed, shown: in this order.
-                    self.poll(DRAIN, &mut buffers);
-                    self.commit(&mut committed, true, Instant::now());
-                    // Who asked may have gone; that is no concern of ours.
-                    let _ = answer.send(self.view());
-                }
-                Ok(Message::Wake) => watched = false,
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+                Ok(message) => self.answer(message),
                 Err(RecvTimeoutError::Timeout) => {}
             }
+            pause = self.turn();
         }
-        self.poll(READ_BUDGET, &mut buffers);
+        self.stop();
+    }
+
+    /// Reads what is there and commits it when that is due. Gives how long to wait for a message.
+    fn turn(&mut self) -> Duration {
+        let behind = self.poll(READ_BUDGET);
+        let now = self.parts.clock.monotonic();
+        if self.parts.persist.as_ref().is_some_and(|persist| persist.is_due(now)) {
+            self.commit(false, now);
+        }
+        let moves = self.moves();
+        if moves != self.moves {
+            (self.moves, self.moved) = (moves, now);
+            if self.watched {
+                self.parts.watch.disarm();
+                self.watched = false;
+            }
+        }
+        if !self.watched && now.saturating_duration_since(self.moved) >= IDLE_AFTER {
+            self.parts.watch.arm(self.parts.inputs.paths());
+            self.watched = true;
+            // What was written before the watch was set.
+            return Duration::ZERO;
+        }
+        match (behind, self.watched) {
+            (true, _) => Duration::ZERO,
+            (false, true) => QUIET,
+            (false, false) => BUSY,
+        }
+    }
+
+    /// Does what a message asks for.
+    fn answer(&mut self, message: Message) {
+        match message {
+            Message::Snapshot(answer) => {
+                // Drained, committed, shown: in this order.
+                self.poll(DRAIN);
+                self.commit(true, self.parts.clock.monotonic());
+                // Who asked may have gone; that is no concern of ours.
+                let _ = answer.send(self.view());
+            }
+            // The watch is over; the turn that follows looks.
+            Message::Wake => self.watched = false,
+            Message::Stop => {}
+        }
+    }
+
+    /// Reads once more and closes the state.
+    fn stop(mut self) {
+        self.poll(READ_BUDGET);
         let state = self.state();
-        if let Some(persist) = self.persist {
+        if let Some(persist) = self.parts.persist {
             persist.close(&state);
         }
     }
 
     /// Pools that were seen running before this start.
     pub fn remembered(&self) -> Vec<Remembered> {
-        self.ledger.remembered.clone()
+        self.parts.ledger.remembered.clone()
     }
 
     /// Reads for at most `time`. True: there is more.
-    fn poll(&mut self, time: Duration, buffers: &mut Buffers) -> bool {
-        let start = Instant::now();
+    fn poll(&mut self, time: Duration) -> bool {
+        let Parts { inputs, attributor, ledger, binder, clock, .. } = &mut self.parts;
+        let start = clock.monotonic();
         let mut behind = false;
-        self.attributor.set_clock(self.clock.now());
-        self.binder.hear(self.inputs.fpm_logs(), &mut self.attributor, &mut self.ledger);
-        self.inputs.read(start, buffers, &mut self.attributor, &mut self.ledger, &mut || {
-            behind = start.elapsed() >= time;
+        attributor.set_clock(clock.local());
+        binder.hear(inputs.of(LogKind::Fpm), attributor, ledger);
+        inputs.read(start, &mut self.buffers, attributor, ledger, &mut || {
+            behind = clock.monotonic().saturating_duration_since(start) >= time;
             !behind
         });
-        let more = behind && self.inputs.unread() > 0;
+        let more = behind && inputs.unread() > 0;
         if !more {
             // Not before: the line that an entry waits for may be among what is unread.
-            self.attributor.settle(&mut self.ledger);
+            attributor.settle(ledger);
         }
         more
     }
 
     fn moves(&self) -> Moves {
-        (self.inputs.moves(), self.attributor.waiting(), self.ledger.remembered_changes())
+        let Parts { inputs, attributor, ledger, .. } = &self.parts;
+        (inputs.moves(), attributor.waiting(), ledger.remembered_changes())
     }
 
     /// Commits what is not committed yet. A failed commit is tried again. Pressure and the like increase all the time;
     /// that alone is worth a commit only when it is `shown`.
-    fn commit(&mut self, committed: &mut Committed, shown: bool, now: Instant) {
-        if self.persist.is_none() {
+    fn commit(&mut self, shown: bool, now: Instant) {
+        if self.parts.persist.is_none() {
             return;
         }
-        let (moves, gains) = (self.moves(), self.ledger.gains());
-        let same = committed.is_some_and(|(of, at)| of == moves && (at == gains || !shown));
-        if same && self.ledger.durable == Some(true) {
-            self.persist.iter_mut().for_each(|persist| persist.tick(now));
+        let (moves, gains) = (self.moves(), self.parts.ledger.gains());
+        let same = self.committed.is_some_and(|(of, at)| of == moves && (at == gains || !shown));
+        if same && self.parts.ledger.durable == Some(true) {
+            self.parts.persist.iter_mut().for_each(|persist| persist.tick(now));
             return;
         }
         let state = self.state();
-        if let Some(persist) = &mut self.persist {
-            persist.commit(&state, &mut self.ledger, now);
-            *committed = Some((moves, gains));
+        let Parts { persist, ledger, clock, .. } = &mut self.parts;
+        if let Some(persist) = persist {
+            persist.commit(state, ledger, now, clock);
+            self.committed = Some((moves, gains));
         }
     }
 
     fn state(&mut self) -> State {
-        let [access, error, fpm] = self.inputs.save(self.attributor.now());
-        State { attribution: self.attributor.save(), counters: self.ledger.save(), access, error, fpm }
+        let Parts { inputs, attributor, ledger, clock, .. } = &mut self.parts;
+        let inputs = inputs.save(attributor.now(), clock.unix());
+        State { attribution: attributor.save(), counters: ledger.save(), inputs }
     }
 
     fn view(&mut self) -> Arc<View> {
-        self.ledger.logs = self.inputs.states();
-        self.binder.show(&mut self.attributor, &mut self.ledger);
-        Arc::new(self.ledger.view(&self.attributor.names))
+        let Parts { inputs, attributor, ledger, binder, clock, .. } = &mut self.parts;
+        ledger.logs = inputs.states(clock.unix());
+        binder.show(attributor, ledger);
+        Arc::new(ledger.view(&attributor.names))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::clock::Clock;
 use crate::ledger::store::{Loaded, Opened, Reason, Store, StoreError};
 use crate::ledger::{Ledger, NOT_UNDERSTOOD, State};
 
@@ -12,17 +13,54 @@ const EVERY: Duration = Duration::from_millis(250);
 /// A commit may take one part in this many of the time: what is large is committed less often.
 const SHARE: u32 = 50;
 
-/// The state directory of a running `serve`.
+/// Keeps one record in place of the one before.
+pub trait Records: Send {
+    /// Keeps it. What it says may be published once this succeeds.
+    fn commit(&mut self, record: &[u8], now: Instant) -> Result<(), String>;
+    /// Newer numbers are shown although they could not be committed.
+    fn distrust(&mut self);
+    /// Nothing is to be committed now.
+    fn tick(&mut self, now: Instant);
+    /// Why the last commits would not survive a power loss.
+    fn durable_failure(&self) -> Option<String>;
+    /// Keeps the last record.
+    fn close(self: Box<Self>, record: &[u8]) -> Result<(), String>;
+}
+
+impl Records for Store {
+    fn commit(&mut self, record: &[u8], now: Instant) -> Result<(), String> {
+        Self::commit(self, record, now).map_err(|error| error.to_string())
+    }
+
+    fn distrust(&mut self) {
+        // If even this fails, there is nothing left to do but to say that the commit failed.
+        let _ = Self::distrust(self);
+    }
+
+    fn tick(&mut self, now: Instant) {
+        Self::tick(self, now);
+    }
+
+    fn durable_failure(&self) -> Option<String> {
+        Self::durable_failure(self)
+    }
+
+    fn close(self: Box<Self>, record: &[u8]) -> Result<(), String> {
+        Self::close(*self, record).map_err(|error| error.to_string())
+    }
+}
+
+/// The state of a running `serve`.
 pub struct Persist {
-    store: Store,
+    store: Box<dyn Records>,
     encoded: Vec<u8>,
     next: Instant,
     /// What keeps commits from succeeding, while it lasts.
     failure: Option<String>,
 }
 
-/// What a start finds.
-pub struct Found {
+/// What a start finds in the state directory.
+pub struct OpenedState {
     /// To commit to.
     pub persist: Persist,
     /// What to go on from.
@@ -32,11 +70,16 @@ pub struct Found {
 }
 
 impl Persist {
+    /// Keeps nothing yet.
+    pub fn new(store: Box<dyn Records>, now: Instant) -> Self {
+        Self { store, encoded: Vec::new(), next: now, failure: None }
+    }
+
     /// Takes the directory and loads what is in it. `procfs` tells whether the machine was restarted since.
     ///
     /// # Errors
     /// When another process uses the directory. All else is told and retried.
-    pub fn open(dir: &Path, procfs: &Path, now: Instant) -> Result<Found, StoreError> {
+    pub fn open(dir: &Path, procfs: &Path, now: Instant) -> Result<OpenedState, StoreError> {
         let boot = std::fs::read_to_string(procfs.join("sys/kernel/random/boot_id")).unwrap_or_default();
         let Opened { store, loaded, set_aside } = Store::open(dir, boot.trim())?;
         let mut reasons = Vec::new();
@@ -49,7 +92,7 @@ impl Persist {
                 reasons.push(reason.word());
             }
         }
-        let persist = Self { store, encoded: Vec::new(), next: now, failure: None };
+        let persist = Self::new(Box::new(store), now);
         let state = loaded.and_then(|loaded| match read(dir, &loaded) {
             Ok(state) => Some(state),
             Err(error) => {
@@ -61,7 +104,7 @@ impl Persist {
                 None
             }
         });
-        Ok(Found { persist, state, set_aside: reasons })
+        Ok(OpenedState { persist, state, set_aside: reasons })
     }
 
     /// Whether a commit is due.
@@ -75,26 +118,26 @@ impl Persist {
         self.next = self.next.max(now + EVERY);
     }
 
-    /// Commits, and says in the ledger whether that worked. Numbers may be shown after this.
-    pub fn commit(&mut self, state: &State, ledger: &mut Ledger, now: Instant) {
-        let result = self
-            .encode(state)
-            .and_then(|()| self.store.commit(&self.encoded, now).map_err(|e| e.to_string()));
+    /// Commits, and says in the ledger whether that worked. Numbers may be shown after this. `clock` tells how long it
+    /// took.
+    pub fn commit(&mut self, state: State, ledger: &mut Ledger, now: Instant, clock: &Clock) {
+        let encoded = self.encode(&state);
+        // In a storm it is large, and the store has copies of its own.
+        drop(state);
+        let result = encoded.and_then(|()| self.store.commit(&self.encoded, now));
         if result.is_err() {
-            // The numbers are shown all the same. If even this fails, there is nothing left to do but to say so.
-            let _ = self.store.distrust();
+            // The numbers are shown all the same.
+            self.store.distrust();
         }
         let failure = result.err().or_else(|| self.store.durable_failure());
         ledger.durable = Some(failure.is_none());
         self.tell(failure);
-        self.next = now + EVERY.max(now.elapsed() * SHARE);
+        self.next = now + EVERY.max(clock.monotonic().saturating_duration_since(now) * SHARE);
     }
 
     /// The last commit: the next start goes on from it even after a reboot.
     pub fn close(mut self, state: &State) {
-        let result =
-            self.encode(state).and_then(|()| self.store.close(&self.encoded).map_err(|e| e.to_string()));
-        if let Err(error) = result {
+        if let Err(error) = self.encode(state).and_then(|()| self.store.close(&self.encoded)) {
             tracing::warn!("the last state could not be saved: {error}");
         }
     }
@@ -119,15 +162,13 @@ impl Persist {
 
 fn read(dir: &Path, loaded: &Loaded) -> serde_json::Result<State> {
     let state: State = serde_json::from_slice(&loaded.payload)?;
-    Ok(match loaded.trusted {
-        true => state,
-        false => {
-            tracing::warn!(
-                "the newest state in {} may be older than what was shown last (a power loss, or a broken file): \
-                 the logs are read on from there, and the counters start at 0",
-                dir.display()
-            );
-            state.counters_reset()
-        }
-    })
+    if loaded.trusted {
+        return Ok(state);
+    }
+    tracing::warn!(
+        "the newest state in {} may be older than what was shown last (a power loss, or a broken file): \
+         the logs are read on from there, and the counters start at 0",
+        dir.display()
+    );
+    Ok(state.counters_reset())
 }

@@ -19,7 +19,7 @@ use crate::sample::machine::{CounterDelta, Machine};
 use crate::sample::remembered::{self, Remembered};
 use crate::view::{Histogram, History, LogState};
 
-pub use saved::{SavedCounters, SavedCounts, SavedInput, State};
+pub use saved::{SavedCounters, SavedCounts, SavedInput, SavedInputs, State};
 
 /// Most (server, upstream) pairs: each begins with some 20 series of `http_errors_total`.
 const MOST_PAIRS: usize = 1000;

@@ -1,12 +1,14 @@
 //! The counters in the form in which they are saved, and the whole record: counters together with the read
 //! positions and everything that waits, so that what is loaded is of one moment.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::attribute::logs::SavedReader;
 use crate::attribute::{Id, SavedAttribution};
+use crate::record::LogKind;
 use crate::sample::machine::Counted;
 use crate::source::SavedSet;
 use crate::vocabulary::{Cause, ExitReason, Outcome, Phase, RootCause};
@@ -22,13 +24,13 @@ pub struct State {
     pub attribution: SavedAttribution,
     /// The counters.
     pub counters: SavedCounters,
-    /// Access logs.
-    pub access: SavedInput,
-    /// Error logs.
-    pub error: SavedInput,
-    /// PHP-FPM logs.
-    pub fpm: SavedInput,
+    /// The logs.
+    #[serde(flatten)]
+    pub inputs: SavedInputs,
 }
+
+/// The logs by their kind.
+pub type SavedInputs = BTreeMap<LogKind, SavedInput>;
 
 /// The logs of one kind.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -62,7 +64,7 @@ impl State {
     /// that begins at 0 again is understood by `rate()`; one that is a little lower than before is not.
     pub fn counters_reset(mut self) -> Self {
         self.counters = SavedCounters::default();
-        for input in [&mut self.access, &mut self.error, &mut self.fpm] {
+        for input in self.inputs.values_mut() {
             for counts in &mut input.logs {
                 counts.reader.reset_counts();
                 (counts.oversized, counts.lost, counts.gaps) = (0, 0, 0);

@@ -71,6 +71,34 @@ impl Envelope {
     }
 }
 
+/// The envelope of one log: found by the first line that can be read inside of it, and demanded of all lines after that.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LogEnvelope(Option<Envelope>);
+
+impl LogEnvelope {
+    /// One that is known.
+    pub fn known(envelope: Envelope) -> Self {
+        Self(Some(envelope))
+    }
+
+    /// It, once it was found.
+    #[inline]
+    pub fn get(self) -> Option<Envelope> {
+        self.0
+    }
+
+    /// What the line is in each envelope that it may come in.
+    pub fn open<'l>(self, line: &'l [u8]) -> impl Iterator<Item = (Envelope, Cow<'l, [u8]>)> {
+        let possible = Envelope::ALL.into_iter().filter(move |e| self.0.is_none_or(|known| known == *e));
+        possible.filter_map(|envelope| Some((envelope, envelope.open(line)?)))
+    }
+
+    /// A line could be read inside of this one.
+    pub fn found(&mut self, envelope: Envelope) {
+        self.0 = Some(envelope);
+    }
+}
+
 /// Docker replaces invalid UTF-8, so serde can read every one of its lines.
 fn docker_json(line: &[u8]) -> Option<Cow<'_, [u8]>> {
     #[derive(serde::Deserialize)]

@@ -11,9 +11,12 @@ pub mod error;
 pub mod escape;
 pub mod format;
 pub mod fpm;
+mod kind;
 pub mod list;
 pub mod percent;
 pub mod scan;
 pub mod search;
 pub mod stamp;
 pub mod tail;
+
+pub use kind::LogKind;

@@ -1,7 +1,7 @@
 //! Turns reads of any size into blocks of whole lines within fixed memory.
 //!
-//! All files of a thread share one [`Buffer`]; what a file must remember between two reads is only its
-//! unfinished last line, the [`Carry`]. The carry is put in front of the next bytes, so that a block is always
+//! What a file must remember between two reads is only its unfinished last line, the [`Carry`]; a [`Buffer`] is needed
+//! from a read until its lines are taken. The carry is put in front of the next bytes, so that a block is always
 //! one contiguous slice and the splitter needs no special case for lines that cross two reads.
 
 use std::ops::Range;
@@ -10,15 +10,22 @@ use memchr::{memchr, memrchr};
 
 use super::{BLOCK, MAX_LINE};
 
-/// Room kept between reads: a block and a carry of ordinary size. More is given back after use.
-const KEPT: usize = BLOCK + 64 * 1024;
-
-/// The one read buffer shared by all files of a thread.
+/// A read buffer and the lines in it.
 ///
-/// It is allocated at the first read and never exceeds [`BLOCK`] + [`MAX_LINE`] bytes by more than a page.
-#[derive(Debug, Default)]
+/// It is allocated at the first read and never exceeds one block and [`MAX_LINE`] bytes by more than a page.
+#[derive(Debug)]
 pub struct Buffer {
     bytes: Vec<u8>,
+    /// Bytes asked of one read.
+    block: usize,
+    /// Where the lines lie that were read and not taken.
+    lines: Range<usize>,
+}
+
+impl Default for Buffer {
+    fn default() -> Self {
+        Self::with_block(BLOCK)
+    }
 }
 
 impl Buffer {
@@ -27,9 +34,49 @@ impl Buffer {
         Self::default()
     }
 
+    /// One that asks for so many bytes at a time: where many files each hold a buffer, smaller ones.
+    pub fn with_block(block: usize) -> Self {
+        Self { bytes: Vec::new(), block, lines: 0..0 }
+    }
+
+    /// Bytes asked of one read.
+    pub fn block(&self) -> usize {
+        self.block
+    }
+
+    /// The lines of the last block that were not taken.
+    pub fn lines(&self) -> &[u8] {
+        self.slice(self.lines.clone())
+    }
+
+    /// The first `len` bytes of [`Buffer::lines`], which are whole lines, are done with.
+    pub fn take(&mut self, len: usize) {
+        self.lines.start = (self.lines.start + len).min(self.lines.end);
+    }
+
+    /// Lines that were read elsewhere.
+    pub fn put(&mut self, lines: Vec<u8>) -> &[u8] {
+        self.lines = 0..lines.len();
+        self.bytes = lines;
+        &self.bytes
+    }
+
+    /// Says where the lines lie that were read.
+    pub(super) fn hold(&mut self, lines: Range<usize>) -> &[u8] {
+        self.lines = lines;
+        self.lines()
+    }
+
+    /// Where the lines that were not taken begin.
+    pub(super) fn start(&self) -> usize {
+        self.lines.start
+    }
+
     /// At least `len` bytes to read into. What was in the buffer is lost.
     pub(super) fn room(&mut self, len: usize) -> &mut [u8] {
-        let wanted = len.max(KEPT);
+        // A block and a carry of ordinary size are kept between reads; more is given back after use.
+        let wanted = len.max(self.block + self.block / 2);
+        self.lines = 0..0;
         if self.bytes.len() != wanted {
             // Freed first: growing in place would hold the old and the new allocation together.
             self.bytes = Vec::new();
@@ -79,6 +126,12 @@ impl Carry {
     /// Whether the bytes under way are being passed over.
     pub(super) fn is_skipping(&self) -> bool {
         self.skipping
+    }
+
+    /// Holds `partial` as the beginning of an unfinished line.
+    pub(super) fn set(&mut self, partial: &[u8]) {
+        self.partial = partial.to_vec();
+        self.skipping = false;
     }
 
     /// Passes over everything up to the next newline, without counting it as a line too long.

@@ -38,6 +38,8 @@ pub struct Follower {
     pub(super) existing: Option<(FileId, u64)>,
     /// Oldest first; the file at the path, if it is open, is the last one.
     pub(super) generations: Vec<Generation>,
+    /// Which of them the last block came from.
+    last_read: usize,
     pub(super) claims: FileOwners,
     /// Rotated files beside the log that are not to be read; `None` until the first look.
     pub(super) known: Option<KnownFiles>,
@@ -116,6 +118,7 @@ impl Follower {
             now,
             existing: None,
             generations: Vec::new(),
+            last_read: 0,
             claims,
             optional,
             missing_since: None,
@@ -184,14 +187,15 @@ impl Follower {
             match step {
                 Ok(Step::Block(range)) => {
                     generation.recover(&self.path);
-                    return Ok(Some(buf.slice(range)));
+                    self.last_read = index;
+                    return Ok(Some(buf.hold(range)));
                 }
                 Ok(Step::Nothing) if generation.is_finished() => {
-                    let rest = generation.carry.flush(buf);
-                    self.close(index);
-                    if let Some(range) = rest {
-                        return Ok(Some(buf.slice(range)));
+                    if let Some(range) = generation.flush(buf) {
+                        self.last_read = index;
+                        return Ok(Some(buf.hold(range)));
                     }
+                    self.close(index);
                 }
                 Ok(Step::Nothing) => {
                     generation.recover(&self.path);
@@ -212,6 +216,16 @@ impl Follower {
             }
         }
         failure.map_or(Ok(None), Err)
+    }
+
+    /// The lines that [`Follower::read_block`] put into `buf` last and that were not taken ([`Buffer::take`]) come again.
+    /// To be called before anything else is asked of the follower.
+    pub fn give_back(&mut self, buf: &Buffer) {
+        if let Some(generation) = self.generations.get_mut(self.last_read)
+            && !buf.lines().is_empty()
+        {
+            generation.give_back(buf);
+        }
     }
 
     /// The path as it was given.

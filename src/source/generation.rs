@@ -4,20 +4,24 @@
 //! the new one. Every read begins a little before the position: if those bytes are not the ones already
 //! read, the file was truncated and written anew, and a size that has grown past ours again cannot hide it.
 
+mod give_back;
+mod line_start;
+
 use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-use memchr::memrchr;
+use give_back::BeforeRead;
+use line_start::line_start;
 
+use super::Buffer;
 use super::buffer::Carry;
 use super::files::{LogFile, Stat};
 use super::identity::{self, Beginning, FileId, HeadMark, WINDOW, Window};
 use super::known::FileHead;
 use super::status::Position;
 use super::trouble::Trouble;
-use super::{BLOCK, Buffer};
 
 /// A copy of a file that was emptied.
 pub(super) struct FileCopy {
@@ -63,6 +67,8 @@ pub(super) struct Generation {
     beginning: Beginning,
     /// The bytes before `pos`.
     tail: Window,
+    /// `None`: the last lines were the unfinished one of a file that does not grow any more.
+    before: Option<BeforeRead>,
     /// `None` while it is the file at the path; else when to stop waiting for a late writer.
     until: Option<Instant>,
     /// Size at the last check: a rotated file that still grows has a writer yet.
@@ -123,6 +129,7 @@ impl Generation {
             is_head_new: true,
             beginning: Beginning::default(),
             tail: Window::EMPTY,
+            before: None,
             until: None,
             checked_end: stat.len,
             expired: false,
@@ -287,11 +294,12 @@ impl Generation {
             if self.carry.is_skipping() && self.pos - begun >= PASSED_OVER {
                 return Ok(Step::Block(0..0));
             }
+            let most = buf.block();
             let want = match upto {
-                Upto::End => BLOCK,
+                Upto::End => most,
                 Upto::Mark => {
                     let rest = self.mark.saturating_sub(self.pos);
-                    usize::try_from(rest).unwrap_or(BLOCK).min(BLOCK)
+                    usize::try_from(rest).unwrap_or(most).min(most)
                 }
             };
             if want == 0 {
@@ -320,6 +328,8 @@ impl Generation {
                 }
                 return Ok(Step::Nothing);
             }
+            let (pos, tail, beginning) = (self.pos, self.tail, self.beginning);
+            self.before = Some(BeforeRead { pos, tail, beginning, gap });
             if from == 0 {
                 self.set_head(Window::first(got));
             }
@@ -377,21 +387,6 @@ impl Generation {
             mid_line: self.carry.is_skipping(),
             end,
             grace,
-        }
-    }
-}
-
-/// Where the line around `offset` begins. If that is farther back than a block, the line is passed over.
-fn line_start(file: &dyn LogFile, offset: u64, carry: &mut Carry) -> io::Result<u64> {
-    let from = offset.saturating_sub(BLOCK as u64);
-    let mut bytes = vec![0; usize::try_from(offset - from).unwrap_or(BLOCK)];
-    let n = identity::read_at_most(file, &mut bytes, from)?;
-    match memrchr(b'\n', bytes.get(..n).unwrap_or_default()) {
-        Some(newline) => Ok(from + newline as u64 + 1),
-        None if from == 0 => Ok(0),
-        None => {
-            carry.skip_line();
-            Ok(from + n as u64)
         }
     }
 }

@@ -11,10 +11,11 @@ use std::sync::{Mutex, PoisonError};
 
 use flate2::read::MultiGzDecoder;
 
+use super::BLOCK;
 use super::files::{LogFile, Sequential, Stat};
 
-/// Bytes kept behind the position: more than any reader looks back.
-const KEPT: usize = 4096;
+/// Bytes kept behind the position: a reader looks back a little, and may give back the lines of a block.
+const KEPT: usize = 2 * BLOCK;
 
 /// Bytes decompressed at a time while passing over what was read before.
 const STEP: usize = 64 * 1024;

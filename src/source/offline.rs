@@ -8,7 +8,7 @@ use flate2::read::MultiGzDecoder;
 
 use super::buffer::Carry;
 use super::files::{LogFile, Os, Sequential};
-use super::{BLOCK, Buffer, OpenError, ReadError, Skipped, open};
+use super::{Buffer, OpenError, ReadError, Skipped, open};
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
@@ -38,6 +38,8 @@ pub struct Offline {
     input: Input,
     total: Option<u64>,
     carry: Carry,
+    /// Lines that were given back.
+    rest: Vec<u8>,
     /// The end was reached or reading failed: nothing more will come.
     done: bool,
 }
@@ -83,7 +85,8 @@ impl Offline {
         let whole = Counted { inner: Box::new(Cursor::new(magic).chain(reader)), bytes: 0 };
         let input =
             if gzip { Input::Gzip(Box::new(MultiGzDecoder::new(whole))) } else { Input::Plain(whole) };
-        Ok(Offline { path: path.to_path_buf(), input, total, carry: Carry::default(), done: false })
+        let (path, carry, rest) = (path.to_path_buf(), Carry::default(), Vec::new());
+        Ok(Offline { path, input, total, carry, rest, done: false })
     }
 
     /// The next block of whole lines, each ending in `\n`, never empty; `None` at the end. An unterminated
@@ -93,13 +96,22 @@ impl Offline {
     ///
     /// When reading or decompressing fails. What came before has been yielded, and `None` follows.
     pub fn read_block<'b>(&mut self, buf: &'b mut Buffer) -> Result<Option<&'b [u8]>, ReadError> {
-        Ok(self.next_lines(buf)?.map(|range| buf.slice(range)))
+        if !self.rest.is_empty() {
+            return Ok(Some(buf.put(std::mem::take(&mut self.rest))));
+        }
+        Ok(self.next_lines(buf)?.map(|range| buf.hold(range)))
+    }
+
+    /// Lines that were read and not taken come again.
+    pub fn give_back(&mut self, buf: &Buffer) {
+        self.rest = buf.lines().to_vec();
     }
 
     fn next_lines(&mut self, buf: &mut Buffer) -> Result<Option<Range<usize>>, ReadError> {
         while !self.done {
             let gap = self.carry.len();
-            let room = buf.room(gap + BLOCK).get_mut(gap..gap + BLOCK).unwrap_or_default();
+            let block = buf.block();
+            let room = buf.room(gap + block).get_mut(gap..gap + block).unwrap_or_default();
             let result = match &mut self.input {
                 Input::Plain(plain) => plain.read(room),
                 Input::Gzip(gzip) => gzip.read(room),

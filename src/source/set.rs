@@ -77,13 +77,28 @@ impl FollowSet {
         saved: Option<SavedSet>,
         now: Instant,
     ) -> Result<FollowSet, OpenError> {
+        Self::resume_in(Arc::new(Os), patterns, from, saved, now)
+    }
+
+    /// As [`FollowSet::resume`], in any file system. Patterns are looked for in the operating system's.
+    ///
+    /// # Errors
+    ///
+    /// As [`FollowSet::new`].
+    pub fn resume_in(
+        files: Arc<dyn Files>,
+        patterns: Vec<String>,
+        from: ReadFrom,
+        saved: Option<SavedSet>,
+        now: Instant,
+    ) -> Result<FollowSet, OpenError> {
         let mut set = FollowSet {
             globs: Vec::new(),
             followers: Vec::new(),
             literal: HashSet::new(),
             claims: FileOwners::shared(),
             refreshed: now,
-            files: Arc::new(Os),
+            files,
         };
         let mut literal = Vec::new();
         for pattern in patterns {

@@ -1,5 +1,6 @@
 //! Standard input as a live log, read by a thread of its own because it blocks.
 
+use std::mem::take;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
@@ -12,7 +13,8 @@ const DEPTH: usize = 4;
 /// What standard input brings.
 pub struct Stdin {
     blocks: Receiver<Vec<u8>>,
-    block: Vec<u8>,
+    /// Lines that were given back.
+    rest: Vec<u8>,
 }
 
 impl Stdin {
@@ -45,12 +47,17 @@ impl Stdin {
         };
         let started = thread::Builder::new().name("stdin".into()).spawn(read);
         started.map_err(|error| OpenError::from_io(Path::new("-"), "start to read", error))?;
-        Ok(Stdin { blocks, block: Vec::new() })
+        Ok(Stdin { blocks, rest: Vec::new() })
     }
 
     /// The next block of whole lines, if one has arrived.
-    pub fn read_block(&mut self) -> Option<&[u8]> {
-        self.block = self.blocks.try_recv().ok()?;
-        Some(&self.block)
+    pub fn read_block<'b>(&mut self, buffer: &'b mut Buffer) -> Option<&'b [u8]> {
+        let block = if self.rest.is_empty() { self.blocks.try_recv().ok()? } else { take(&mut self.rest) };
+        Some(buffer.put(block))
+    }
+
+    /// Lines that were read and not taken come again.
+    pub fn give_back(&mut self, buffer: &Buffer) {
+        self.rest = buffer.lines().to_vec();
     }
 }

@@ -1,15 +1,16 @@
 //! An access log: finds its transport and format, and takes the short way for lines that are no failure.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use crate::bytes::Text;
 use crate::record::access::Access;
-use crate::record::envelope::Envelope;
+use crate::record::envelope::{Envelope, LogEnvelope};
 use crate::record::format::Format;
 use crate::record::stamp::Local;
 
 use super::saved::SavedReader;
-use super::{Attributor, Id, Log, STAMP_TRIES, Sink, Tally, lines, lines_from_end};
+use super::{Attributor, Id, Log, Sink, Tally, lines};
 
 /// Formats that one log may mix (its `log_format` was changed, or JSON objects of several shapes).
 const MOST_FORMATS: usize = 8;
@@ -28,7 +29,7 @@ pub struct AccessLog {
     /// The format was given, so no other one is guessed.
     given: bool,
     current: usize,
-    envelope: Option<Envelope>,
+    envelope: LogEnvelope,
     /// The error log comes another way than this one, so its entries may come later.
     unordered: bool,
     held: VecDeque<(Local, Box<[u8]>)>,
@@ -43,7 +44,7 @@ impl AccessLog {
             given: format.is_some(),
             formats: format.into_iter().collect(),
             current: 0,
-            envelope: None,
+            envelope: LogEnvelope::default(),
             unordered,
             held: VecDeque::new(),
             tally: Tally::default(),
@@ -52,7 +53,7 @@ impl AccessLog {
 
     #[inline]
     fn line(&mut self, line: &[u8], attributor: &mut Attributor, sink: &mut impl Sink) {
-        if self.envelope == Some(Envelope::Plain)
+        if self.envelope.get() == Some(Envelope::Plain)
             && !self.unordered
             && let Some(format) = self.formats.get(self.current)
         {
@@ -83,11 +84,11 @@ impl AccessLog {
     fn search(&mut self, line: &[u8], attributor: &mut Attributor, sink: &mut impl Sink) {
         let mut why = None;
         let known = self.envelope;
-        for envelope in Envelope::ALL.into_iter().filter(|e| known.is_none_or(|known| known == *e)) {
-            let Some(inner) = envelope.open(line) else { continue };
+        for (envelope, inner) in known.open(line) {
             match self.fit(&inner) {
                 Ok((current, access)) => {
-                    (self.envelope, self.current) = (Some(envelope), current);
+                    self.envelope.found(envelope);
+                    self.current = current;
                     self.tally.parsed += 1;
                     return self.take(&inner, &access, envelope, attributor, sink);
                 }
@@ -97,7 +98,7 @@ impl AccessLog {
         self.tally.reject(line, || match why {
             Some((Envelope::Plain, mismatch)) => mismatch,
             Some((envelope, mismatch)) => format!("inside its {envelope:?} envelope, {mismatch}"),
-            None => format!("it does not come in the {known:?} envelope of the lines before it"),
+            None => format!("it does not come in the {:?} envelope of the lines before it", known.get()),
         });
     }
 
@@ -144,7 +145,7 @@ impl AccessLog {
     }
 
     /// Judges lines that have waited long enough for their entry.
-    pub fn release(&mut self, all: bool, attributor: &mut Attributor, sink: &mut impl Sink) {
+    fn release(&mut self, all: bool, attributor: &mut Attributor, sink: &mut impl Sink) {
         while let Some((until, _)) = self.held.front()
             && (all || *until <= attributor.now() || self.held.len() > MOST_HELD)
             && let Some((_, line)) = self.held.pop_front()
@@ -169,14 +170,14 @@ impl Log for AccessLog {
         self.release(true, attributor, sink);
     }
 
-    fn last_time(&mut self, block: &[u8], offset: i32) -> Option<Local> {
-        lines_from_end(block).take(STAMP_TRIES).find_map(|line| {
-            let known = self.envelope;
-            let envelopes = Envelope::ALL.into_iter().filter(|e| known.is_none_or(|known| known == *e));
-            envelopes.filter_map(|e| e.open(line)).find_map(|inner| {
-                let (_, access) = self.fit(&inner).ok()?;
-                access.written().map(|w| w.local(offset))
-            })
+    fn idle(&mut self, _now: Instant, attributor: &mut Attributor, sink: &mut impl Sink) {
+        self.release(false, attributor, sink);
+    }
+
+    fn time(&mut self, line: &[u8], offset: i32) -> Option<Local> {
+        self.envelope.open(line).find_map(|(_, inner)| {
+            let (_, access) = self.fit(&inner).ok()?;
+            Some(access.written().map_or(Local::MAX, |written| written.local(offset)))
         })
     }
 

@@ -7,21 +7,24 @@ use crate::attribute::entry::Place;
 use crate::attribute::message::Meaning;
 use crate::bytes::Text;
 use crate::record::entries::{Entries, Entry, Part, Unfinished};
-use crate::record::envelope::Envelope;
+use crate::record::envelope::{Envelope, LogEnvelope};
 use crate::record::error;
 use crate::record::stamp::{self, Local};
 
 use super::saved::SavedReader;
-use super::{Attributor, Log, STAMP_TRIES, Sink, Tally, lines, lines_from_end};
+use super::{Attributor, Log, Sink, Tally, lines};
 
 /// After this time nothing can follow that nginx wrote together with a line that was read.
 const QUIET: Duration = Duration::from_millis(250);
+
+/// How many seconds behind an access line its entry may stand. It is written before, but by several processes.
+const ENTRY: Local = 1;
 
 /// One error log.
 #[derive(Debug)]
 pub struct ErrorLog {
     entries: Entries,
-    envelope: Option<Envelope>,
+    envelope: LogEnvelope,
     /// Each line of the transport was one entry so far.
     apart: bool,
     number: u64,
@@ -35,7 +38,7 @@ impl Default for ErrorLog {
     fn default() -> Self {
         Self {
             entries: Entries::new(closed::is_closed),
-            envelope: None,
+            envelope: LogEnvelope::default(),
             apart: true,
             number: 0,
             tally: Tally::default(),
@@ -93,7 +96,7 @@ impl ErrorLog {
                 show(&entry, meaning);
             };
             let (number, apart) = (self.number, &mut self.apart);
-            let part = match self.envelope {
+            let part = match self.envelope.get() {
                 Some(Envelope::Plain) => self.entries.line(number, line, &mut take),
                 Some(envelope) => match envelope.open(line) {
                     Some(inner) if *apart && envelope.keeps_apart(line, &inner) => {
@@ -134,40 +137,25 @@ impl ErrorLog {
         self.given.withdraw(attributor);
         self.since = None;
     }
-
-    /// The log is followed and nothing more was there at `now`.
-    pub fn idle(&mut self, now: Instant, attributor: &mut Attributor, sink: &mut impl Sink) {
-        match (self.entries.open(), self.since) {
-            (None, _) => self.since = None,
-            (Some(open), Some((of, since))) if of == open => {
-                if now.duration_since(since) >= QUIET {
-                    self.close(attributor, sink, &mut |_, _| {});
-                }
-            }
-            (Some(open), _) => self.since = Some((open, now)),
-        }
-    }
 }
 
 fn find_envelope(
-    known: &mut Option<Envelope>,
+    known: &mut LogEnvelope,
     entries: &mut Entries,
     number: u64,
     line: &[u8],
     take: &mut dyn FnMut(Entry<'_>),
 ) -> Part {
-    for envelope in Envelope::ALL {
-        if let Some(inner) = envelope.open(line)
-            && error::head(&inner).is_some()
-        {
-            *known = Some(envelope);
-            return match envelope.keeps_apart(line, &inner) {
-                true => entries.whole(number, &inner, take),
-                false => entries.line(number, &inner, take),
-            };
-        }
+    let readable = |inner: &[u8]| error::head(inner).is_some();
+    let Some((envelope, inner)) = known.open(line).find(|(_, inner)| readable(inner)) else {
+        return Part::Unknown;
+    };
+    known.found(envelope);
+    if envelope.keeps_apart(line, &inner) {
+        entries.whole(number, &inner, take)
+    } else {
+        entries.line(number, &inner, take)
     }
-    Part::Unknown
 }
 
 impl Log for ErrorLog {
@@ -193,11 +181,28 @@ impl Log for ErrorLog {
         });
     }
 
-    fn last_time(&mut self, block: &[u8], _offset: i32) -> Option<Local> {
-        lines_from_end(block).take(STAMP_TRIES).find_map(|line| {
-            let envelope = self.envelope.unwrap_or(Envelope::Plain);
-            envelope.open(line).and_then(|inner| stamp::error_log(&inner))
-        })
+    fn idle(&mut self, now: Instant, attributor: &mut Attributor, sink: &mut impl Sink) {
+        match (self.entries.open(), self.since) {
+            (None, _) => self.since = None,
+            (Some(open), Some((of, since))) if of == open => {
+                if now.duration_since(since) >= QUIET {
+                    self.close(attributor, sink, &mut |_, _| {});
+                }
+            }
+            (Some(open), _) => self.since = Some((open, now)),
+        }
+    }
+
+    fn time(&mut self, line: &[u8], _offset: i32) -> Option<Local> {
+        self.envelope.open(line).find_map(|(_, inner)| stamp::error_log(&inner))
+    }
+
+    fn waiting_since(&self) -> Option<Local> {
+        self.entries.unfinished().and_then(|unfinished| stamp::error_log(unfinished.bytes))
+    }
+
+    fn lead(&self) -> Option<Local> {
+        Some(ENTRY)
     }
 
     fn tally(&self) -> &Tally {
@@ -207,7 +212,7 @@ impl Log for ErrorLog {
     fn save(&self, _now: Local) -> SavedReader {
         let mut saved =
             SavedReader { openresty: self.entries.is_openresty(), ..SavedReader::of(&self.tally) };
-        if let Some((envelope, unfinished)) = self.envelope.zip(self.entries.unfinished()) {
+        if let Some((envelope, unfinished)) = self.envelope.get().zip(self.entries.unfinished()) {
             let Unfinished { number, bytes, shadowed, doubt, outer } = unfinished;
             saved.open = Some((envelope, number, Text::from(bytes)));
             (saved.shadowed, saved.doubt, saved.outer) = (shadowed, doubt, outer.to_vec());
@@ -219,7 +224,7 @@ impl Log for ErrorLog {
     fn resume(&mut self, saved: SavedReader, _now: Local) {
         self.tally = saved.tally();
         let bytes = saved.open.map(|(envelope, number, bytes)| {
-            self.envelope = Some(envelope);
+            self.envelope.found(envelope);
             (number, Vec::from(bytes))
         });
         let (number, bytes) = bytes.unwrap_or_default();

@@ -5,18 +5,18 @@ use std::path::Path;
 
 use siphasher::sip::SipHasher13;
 
-use crate::attribute::root_cause::LogId;
-use crate::record::envelope::Envelope;
+use crate::attribute::root_cause::{self, LogId};
+use crate::record::envelope::LogEnvelope;
 use crate::record::fpm;
 use crate::record::stamp::Local;
 
-use super::{Attributor, Log, STAMP_TRIES, SavedReader, Sink, Tally, lines, lines_from_end};
+use super::{Attributor, Log, SavedReader, Sink, Tally, lines};
 
 /// One PHP-FPM log.
 #[derive(Debug)]
 pub struct FpmLog {
     id: LogId,
-    envelope: Option<Envelope>,
+    envelope: LogEnvelope,
     started: bool,
     tally: Tally,
 }
@@ -29,28 +29,23 @@ pub fn log_id(path: &Path) -> LogId {
 impl FpmLog {
     /// The log at `path`.
     pub fn new(path: &Path) -> Self {
-        Self { id: log_id(path), envelope: None, started: false, tally: Tally::default() }
+        Self { id: log_id(path), envelope: LogEnvelope::default(), started: false, tally: Tally::default() }
     }
 
     fn line(&mut self, line: &[u8], attributor: &mut Attributor, sink: &mut impl Sink) {
-        let known = self.envelope;
-        for envelope in Envelope::ALL.into_iter().filter(|e| known.is_none_or(|known| known == *e)) {
-            if let Some(inner) = envelope.open(line)
-                && let Some(record) = fpm::line(&inner)
-            {
-                self.envelope = Some(envelope);
+        for (envelope, inner) in self.envelope.open(line) {
+            if let Some(record) = fpm::line(&inner) {
+                self.envelope.found(envelope);
                 self.started = true;
                 self.tally.parsed += 1;
                 return attributor.fpm(&record, self.id, sink);
             }
         }
         // What workers print may span lines.
-        match self.started {
-            true => self.tally.parsed += 1,
-            false => {
-                self.tally
-                    .reject(line, || "it should begin like `[20-Nov-2026 15:08:28] NOTICE: `".to_owned());
-            }
+        if self.started {
+            self.tally.parsed += 1;
+        } else {
+            self.tally.reject(line, || "it should begin like `[20-Nov-2026 15:08:28] NOTICE: `".to_owned());
         }
     }
 }
@@ -64,11 +59,13 @@ impl Log for FpmLog {
 
     fn flush(&mut self, _: &mut Attributor, _: &mut impl Sink) {}
 
-    fn last_time(&mut self, block: &[u8], _offset: i32) -> Option<Local> {
-        lines_from_end(block).take(STAMP_TRIES).find_map(|line| {
-            let envelope = self.envelope.unwrap_or(Envelope::Plain);
-            envelope.open(line).and_then(|inner| fpm::line(&inner).map(|record| record.at))
-        })
+    fn time(&mut self, line: &[u8], _offset: i32) -> Option<Local> {
+        self.envelope.open(line).find_map(|(_, inner)| fpm::line(&inner).map(|record| record.at))
+    }
+
+    /// Evidence is a little later than the response that it explains.
+    fn lead(&self) -> Option<Local> {
+        Some(root_cause::GRACE)
     }
 
     fn tally(&self) -> &Tally {

@@ -1,14 +1,18 @@
 //! One log's lines into the attribution: transport, format and counts of what could be read.
 
 mod access;
+mod any;
 mod error;
 mod fpm;
 mod saved;
 
 pub use access::AccessLog;
+pub use any::{AnyLog, Settings};
 pub use error::ErrorLog;
 pub use fpm::{FpmLog, log_id};
 pub use saved::SavedReader;
+
+use std::time::Instant;
 
 use crate::record::stamp::Local;
 
@@ -60,7 +64,7 @@ impl Tally {
     }
 }
 
-/// A log of some kind.
+/// What reads the lines of one log.
 pub trait Log {
     /// Takes a block of whole lines.
     fn block(&mut self, block: &[u8], attributor: &mut Attributor, sink: &mut impl Sink);
@@ -68,14 +72,33 @@ pub trait Log {
     fn flush(&mut self, attributor: &mut Attributor, sink: &mut impl Sink);
     /// All that is there was read; `for_good`: nothing more can come.
     fn at_end(&mut self, _for_good: bool, _attributor: &mut Attributor, _sink: &mut impl Sink) {}
-    /// Local time of the last line in the block that has one.
-    fn last_time(&mut self, block: &[u8], offset: i32) -> Option<Local>;
+    /// The log is followed, and what was there at `now` was read as far as it may be.
+    fn idle(&mut self, _now: Instant, _attributor: &mut Attributor, _sink: &mut impl Sink) {}
+    /// Local time of a line that can be read. [`Local::MAX`]: its format has none, so nothing can be read later.
+    fn time(&mut self, line: &[u8], offset: i32) -> Option<Local>;
+    /// The time of what was taken and is not given yet, because lines behind it may belong to it.
+    fn waiting_since(&self) -> Option<Local> {
+        None
+    }
+    /// Of a log with evidence, how many seconds later than a response it may stand. `None`: an access log.
+    fn lead(&self) -> Option<Local> {
+        None
+    }
     /// What could be read so far.
     fn tally(&self) -> &Tally;
     /// What is needed to go on after a restart. `now`: the attributor's clock.
     fn save(&self, now: Local) -> SavedReader;
     /// Goes on from what was saved.
     fn resume(&mut self, saved: SavedReader, now: Local);
+
+    /// Local time of the first line in the block, of a few, that has one.
+    fn first_time(&mut self, block: &[u8], offset: i32) -> Option<Local> {
+        lines(block).take(STAMP_TRIES).find_map(|line| self.time(line, offset))
+    }
+    /// Local time of the last line in the block, of a few, that has one.
+    fn last_time(&mut self, block: &[u8], offset: i32) -> Option<Local> {
+        lines_from_end(block).take(STAMP_TRIES).find_map(|line| self.time(line, offset))
+    }
 }
 
 /// Each line of a block, without its newline.
@@ -105,7 +128,7 @@ fn lines_from_end(block: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Lines looked at, from a block's end, for a time stamp.
+/// Lines looked at, from a block's beginning or end, for a time stamp.
 const STAMP_TRIES: usize = 8;
 
 #[cfg(test)]

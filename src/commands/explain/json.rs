@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use super::report::{LogKind, Report};
+use super::report::Report;
 use crate::attribute::Attributor;
 use crate::engine::zone;
+use crate::record::LogKind;
 use crate::vocabulary::code;
 
 #[derive(Serialize)]

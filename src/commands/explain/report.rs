@@ -4,17 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::attribute::logs::{Example, Tally};
 use crate::attribute::{Id, Sink, Verdict};
+use crate::record::LogKind;
 use crate::record::stamp::Local;
 use crate::vocabulary::{Cause, ExitReason, Outcome, Phase, RootCause, is_failed};
-
-/// What kind of log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum LogKind {
-    Access,
-    Error,
-    Fpm,
-}
 
 /// How much of a log could be read.
 #[derive(Debug)]
@@ -34,7 +26,7 @@ pub struct LogState {
 }
 
 impl LogState {
-    fn new(kind: LogKind, path: &str, tally: &Tally, oversized: u64) -> Self {
+    pub fn new(kind: LogKind, path: &str, tally: &Tally, oversized: u64) -> Self {
         Self {
             kind,
             path: path.to_owned(),
@@ -43,18 +35,6 @@ impl LogState {
             oversized,
             example: tally.example.clone(),
         }
-    }
-
-    pub fn access(path: &str, tally: &Tally, oversized: u64) -> Self {
-        Self::new(LogKind::Access, path, tally, oversized)
-    }
-
-    pub fn error(path: &str, tally: &Tally, oversized: u64) -> Self {
-        Self::new(LogKind::Error, path, tally, oversized)
-    }
-
-    pub fn fpm(path: &str, tally: &Tally, oversized: u64) -> Self {
-        Self::new(LogKind::Fpm, path, tally, oversized)
     }
 }
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::report::{LogKind, Report, Row};
+use super::report::{Report, Row};
 use crate::attribute::{Attributor, Id};
 use crate::engine::zone;
+use crate::record::LogKind;
 use crate::record::stamp::Local;
 use crate::vocabulary::{Cause, Outcome, RootCause, code};
 

@@ -1,0 +1,143 @@
+//! One log: what reads its lines, and what was counted of it.
+
+use std::path::Path;
+
+use super::input::STDIN;
+use super::stream::Reader;
+use crate::attribute::logs::{AnyLog, Log};
+use crate::ledger::SavedCounts;
+use crate::record::stamp::Local;
+use crate::source::Status;
+use crate::view::LogState;
+
+/// One log: what reads it, and what was counted of it.
+pub(super) struct FollowedLog {
+    pub(super) reader: Reader,
+    lines_before: u64,
+    last_read: u64,
+    complained: bool,
+    lost: CounterAcrossFollowers,
+    gaps: CounterAcrossFollowers,
+    oversized: CounterAcrossFollowers,
+}
+
+/// A count that a follower keeps, across followers: one that a glob no longer matches goes, and begins at 0
+/// when its path comes back, but a counter never steps down.
+#[derive(Default)]
+struct CounterAcrossFollowers {
+    before: u64,
+    last: u64,
+}
+
+impl CounterAcrossFollowers {
+    fn from(before: u64) -> Self {
+        Self { before, last: 0 }
+    }
+
+    fn see(&mut self, count: u64) {
+        if count < self.last {
+            self.before += self.last;
+        }
+        self.last = count;
+    }
+
+    fn count(&self) -> u64 {
+        self.before + self.last
+    }
+}
+
+impl FollowedLog {
+    pub(super) fn new(log: AnyLog) -> Self {
+        Self {
+            reader: Reader::new(log),
+            lines_before: 0,
+            last_read: 0,
+            complained: false,
+            lost: CounterAcrossFollowers::default(),
+            gaps: CounterAcrossFollowers::default(),
+            oversized: CounterAcrossFollowers::default(),
+        }
+    }
+
+    pub(super) fn resume(mut log: AnyLog, saved: SavedCounts, now: Local) -> Self {
+        log.resume(saved.reader, now);
+        Self {
+            lines_before: log.tally().lines(),
+            last_read: saved.last_read,
+            lost: CounterAcrossFollowers::from(saved.lost),
+            gaps: CounterAcrossFollowers::from(saved.gaps),
+            oversized: CounterAcrossFollowers::from(saved.oversized),
+            ..Self::new(log)
+        }
+    }
+
+    /// Takes over what the follower has counted and how far it has come. `unix`: the wall clock.
+    pub(super) fn see(&mut self, status: Option<&Status>, unix: u64) {
+        if let Some(status) = status {
+            self.lost.see(status.lost_bytes);
+            self.gaps.see(status.gaps);
+            self.oversized.see(status.skipped.oversized_lines);
+        }
+        let lines = self.reader.log.tally().lines();
+        if lines > self.lines_before {
+            self.lines_before = lines;
+            self.last_read = unix;
+        }
+    }
+
+    /// Says once when the log cannot be understood.
+    pub(super) fn complain(&mut self, path: &Path) {
+        let tally = self.reader.log.tally();
+        if let (false, true, Some(example)) = (self.complained, tally.is_suspicious(), &tally.example) {
+            self.complained = true;
+            tracing::warn!(
+                log = %path.display(), unparsed = tally.unparsed, line = %example.line,
+                "most lines of this log cannot be read, so its failures are not seen: {}. Name its log_format with --log-format",
+                example.why
+            );
+        }
+    }
+
+    /// What is needed to go on after a restart. `now` is on the attributor's clock.
+    pub(super) fn save(&self, path: &Path, now: Local) -> SavedCounts {
+        SavedCounts {
+            path: path.to_owned(),
+            reader: self.reader.log.save(now),
+            oversized: self.oversized.count(),
+            lost: self.lost.count(),
+            gaps: self.gaps.count(),
+            last_read: self.last_read,
+        }
+    }
+
+    pub(super) fn state(&self, path: &Path, status: Option<&Status>) -> LogState {
+        let tally = self.reader.log.tally();
+        let is_stdin = path == Path::new(STDIN);
+        LogState {
+            log: path.to_string_lossy().into_owned(),
+            parsed: tally.parsed,
+            unparsed: tally.unparsed,
+            oversized: self.oversized.count(),
+            unread: status.map(|status| status.unread_bytes),
+            lost: self.lost.count(),
+            gaps: self.gaps.count(),
+            last_read: self.last_read,
+            readable: status.map(|s| s.open && s.problem.is_none()).or(is_stdin.then_some(true)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_follower_counted_never_steps_down() {
+        let mut counter = CounterAcrossFollowers::from(1);
+        let seen = [3, 5, 0, 2].map(|count| {
+            counter.see(count);
+            counter.count()
+        });
+        assert_eq!(seen, [4, 6, 6, 8]);
+    }
+}
