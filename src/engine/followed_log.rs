@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
-use super::input::STDIN;
 use super::stream::Reader;
 use crate::attribute::logs::{AnyLog, Log};
 use crate::ledger::SavedCounts;
 use crate::record::stamp::Local;
 use crate::source::Status;
 use crate::view::LogState;
+
+/// The name of standard input among the logs.
+pub(super) const STDIN: &str = "-";
 
 /// One log: what reads it, and what was counted of it.
 pub(super) struct FollowedLog {

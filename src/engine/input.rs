@@ -5,19 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::followed_log::FollowedLog;
+use super::followed_log::{FollowedLog, STDIN};
 use super::stream::{Live, Stream};
 use crate::attribute::logs::{AnyLog, Log, Settings};
 use crate::attribute::{Attributor, Sink};
-use crate::ledger::SavedInput;
+use crate::ledger::{SavedCounts, SavedInput};
 use crate::record::LogKind;
 use crate::record::stamp::Local;
 use crate::source::files::Files;
 use crate::source::{FollowSet, Follower, OpenError, ReadFrom, SavedSet, Status, Stdin, Upto};
 use crate::view::LogState;
-
-/// The name of standard input among the logs.
-pub(super) const STDIN: &str = "-";
 
 /// How lines come.
 pub(super) enum Transport {
@@ -84,7 +81,7 @@ impl Input {
         let is_stdin = matches!(transport, Transport::Stdin(_));
         // Counts of logs that are no longer followed stay.
         let ours = saved.logs.extract_if(.., |counts| !is_stdin || counts.path == Path::new(STDIN));
-        let resume = |counts: crate::ledger::SavedCounts| {
+        let resume = |counts: SavedCounts| {
             let path = counts.path.clone();
             let log = AnyLog::new(kind, &path, &settings);
             (path, FollowedLog::resume(log, counts, now))

@@ -6,7 +6,8 @@ use std::sync::mpsc::Sender;
 use std::time::Instant;
 
 use super::Message;
-use super::input::{Input, STDIN, Transport};
+use super::followed_log::STDIN;
+use super::input::{Input, Transport};
 use super::merge::Streams;
 use super::stream::Buffers;
 use crate::attribute::logs::Settings;

@@ -145,7 +145,7 @@ impl AccessLog {
     }
 
     /// Judges lines that have waited long enough for their entry.
-    fn release(&mut self, all: bool, attributor: &mut Attributor, sink: &mut impl Sink) {
+    pub fn release(&mut self, all: bool, attributor: &mut Attributor, sink: &mut impl Sink) {
         while let Some((until, _)) = self.held.front()
             && (all || *until <= attributor.now() || self.held.len() > MOST_HELD)
             && let Some((_, line)) = self.held.pop_front()
