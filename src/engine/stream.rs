@@ -116,6 +116,11 @@ impl Buffers {
         self.free.truncate(KEPT);
     }
 
+    #[cfg(test)]
+    pub(super) fn block(&self) -> usize {
+        self.block
+    }
+
     fn take(&mut self) -> Buffer {
         self.free.pop().unwrap_or_else(|| Buffer::with_block(self.block))
     }

@@ -29,12 +29,14 @@ struct Reader {
     /// What the account had when the process began.
     before: (u64, u64),
     buffer: Buffer,
+    /// What of a block is taken; the rest is given back.
+    random: Random,
     now: Instant,
     failing_since: Option<Instant>,
 }
 
 impl Reader {
-    fn new(simulator: &FsSimulator) -> Self {
+    fn new(simulator: &FsSimulator, seed: u64) -> Self {
         let now = Instant::now();
         let path = memory::path("log");
         let log = Follower::with(Arc::new(simulator.disk.clone()), path, ReadFrom::Start, now);
@@ -45,7 +47,8 @@ impl Reader {
             log: Some(log),
             account,
             before: (0, 0),
-            buffer: Buffer::new(),
+            buffer: Buffer::with_block([64, 1000, 128 * 1024][seed as usize % 3]),
+            random: Random::new(seed + 1),
             now,
             failing_since: None,
         }
@@ -79,8 +82,18 @@ impl Reader {
     fn read(&mut self, simulator: &FsSimulator, upto: Upto, blocks: usize) {
         let Some(log) = &mut self.log else { return };
         for _ in 0..blocks {
-            let Ok(Some(block)) = log.read_block(&mut self.buffer, upto) else { break };
-            self.account.read += std::str::from_utf8(block).unwrap();
+            let Ok(Some(_)) = log.read_block(&mut self.buffer, upto) else { break };
+            let mut taken = self.buffer.lines().len();
+            if self.random.one_in(3) {
+                let some = self.random.below(taken as u64 + 1) as usize;
+                taken = self.buffer.lines()[..some]
+                    .iter()
+                    .rposition(|byte| *byte == b'\n')
+                    .map_or(0, |at| at + 1);
+            }
+            self.account.read += std::str::from_utf8(&self.buffer.lines()[..taken]).unwrap();
+            self.buffer.take(taken);
+            log.give_back(&self.buffer);
         }
         self.see(simulator);
         self.tally();
@@ -208,7 +221,7 @@ fn run(seed: u64, all_stays: bool, steps: &[u64]) -> Result<(), String> {
         jumps: random.one_in(2),
         fails: random.one_in(4),
     };
-    let mut reader = Reader::new(&simulator);
+    let mut reader = Reader::new(&simulator, seed);
     for n in steps {
         // Each step has numbers of its own, so that it stays what it is when others are left out.
         step(&mut Random::new(seed + (n << 32)), &mut simulator, &mut reader, &harm);
