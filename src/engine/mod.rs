@@ -7,6 +7,8 @@ pub mod inputs;
 pub mod merge;
 pub mod persist;
 pub mod stream;
+#[cfg(test)]
+mod test_lines;
 pub mod topology_binder;
 pub mod zone;
 

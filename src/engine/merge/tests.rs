@@ -1,7 +1,7 @@
 //! Logs whose lines are made up, in blocks of any size, without files.
 
 mod blocks;
-mod logs;
+mod seen;
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -11,9 +11,10 @@ use super::Streams;
 use crate::attribute::logs::{AnyLog, Settings};
 use crate::attribute::{Attributor, Options};
 use crate::engine::stream::{Buffers, Reader, Stream};
+use crate::engine::test_lines::{access, entry, fpm_line, php_fatal, timeless};
 use crate::record::LogKind;
 use blocks::FakeBlocks;
-use logs::{Seen, access, entry, fpm_line};
+use seen::Seen;
 
 /// A log, cut into blocks.
 type Log = (LogKind, Vec<String>);
@@ -239,7 +240,7 @@ fn buffers_of_workers_that_are_written_in_turn_lose_no_label() {
 fn an_entry_that_may_go_on_is_given_before_its_line_is_judged() {
     let at = |n: u64| n as i64 * 40;
     let lines: Vec<_> = (1..200).map(|n| access(at(n), 500, n)).collect();
-    let entries: Vec<_> = (1..200).map(|n| logs::php_fatal(at(n), n)).collect();
+    let entries: Vec<_> = (1..200).map(|n| php_fatal(at(n), n)).collect();
     let logs = vec![blocks(LogKind::Access, &lines, BLOCK), blocks(LogKind::Error, &entries, BLOCK)];
     let (seen, _) = explain(logs, usize::MAX);
     assert_eq!(seen.php, 199, "{:?}", seen.roots);
@@ -247,7 +248,7 @@ fn an_entry_that_may_go_on_is_given_before_its_line_is_judged() {
 
 #[test]
 fn a_format_without_a_time_is_judged_when_all_entries_are_in() {
-    let lines: Vec<_> = (0..300).map(logs::timeless).collect();
+    let lines: Vec<_> = (0..300).map(timeless).collect();
     let entries: Vec<_> = (0..300).map(|n| entry(n as i64, n)).collect();
     let logs = vec![blocks(LogKind::Access, &lines, 5000), blocks(LogKind::Error, &entries, 3000)];
     let (seen, order) = explain(logs, usize::MAX);

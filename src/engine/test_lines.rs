@@ -1,9 +1,7 @@
-//! Lines as nginx and PHP-FPM write them, seconds after 2026-11-20 00:00:00, and what becomes of them.
+//! Lines as nginx and PHP-FPM write them, seconds after 2026-11-20 00:00:00 UTC.
 
-use std::collections::BTreeMap;
-
-use crate::attribute::{Id, Sink, Verdict};
-use crate::vocabulary::{Cause, ExitReason, Outcome, Phase, RootCause};
+/// That moment in Unix time.
+pub(super) const MIDNIGHT: u64 = 1_795_132_800;
 
 fn clock(at: i64) -> String {
     format!("{:02}:{:02}:{:02}", at / 3600, at / 60 % 60, at % 60)
@@ -15,7 +13,7 @@ pub(super) fn access(at: i64, status: u16, connection: u64) -> String {
     format!(
         "10.0.0.1 - - [20/Nov/2026:{} +0000] \"GET /{connection} HTTP/1.1\" {status} 157 \"-\" \"-\" server=\"s\" pid=7 connection={connection} msec={}.000 request_time=0.000 upstream_addr=\"unix:/x\" upstream_status=\"{status}\" upstream_connect_time=\"{connect}\" upstream_header_time=\"{header}\" upstream_response_time=\"0.000\" upstream_bytes_received=\"0\" upstream_cache_status=\"-\"\n",
         clock(at),
-        1_795_132_800 + at
+        MIDNIGHT as i64 + at
     )
 }
 
@@ -51,47 +49,4 @@ pub(super) fn php_fatal(at: i64, connection: u64) -> String {
 
 pub(super) fn fpm_line(at: i64, message: &str) -> String {
     format!("[20-Nov-2026 {}] {message}\n", clock(at))
-}
-
-/// What the attribution told.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Seen {
-    pub(super) responses: u64,
-    pub(super) roots: BTreeMap<(Cause, RootCause), u64>,
-    /// Failures with a missing socket, and scripts that died.
-    pub(super) missing: u64,
-    pub(super) php: u64,
-    failures: BTreeMap<(Cause, Outcome), u64>,
-}
-
-impl Seen {
-    /// Failures whose cause and root cause are those of an outage.
-    pub(super) fn right(&self) -> u64 {
-        self.roots.get(&(Cause::SocketMissing, RootCause::FpmStopped)).copied().unwrap_or_default()
-    }
-}
-
-impl Sink for Seen {
-    fn response(&mut self, _: Id, _: u16) {
-        self.responses += 1;
-    }
-
-    fn error(&mut self, verdict: &Verdict) {
-        self.missing += u64::from(verdict.cause == Cause::SocketMissing);
-    }
-
-    fn root(&mut self, verdict: &Verdict, root: RootCause) {
-        *self.roots.entry((verdict.cause, root)).or_default() += 1;
-        self.php += u64::from(root == RootCause::PhpFatal);
-    }
-
-    fn failure(&mut self, _: Id, cause: Cause, outcome: Outcome) {
-        *self.failures.entry((cause, outcome)).or_default() += 1;
-    }
-
-    fn exit(&mut self, _: Id, _: Id, _: ExitReason) {}
-
-    fn seconds(&mut self, _: Id, _: Phase, _: f64) {}
-
-    fn pair(&mut self, _: Id, _: Id) {}
 }
