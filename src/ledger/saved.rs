@@ -173,3 +173,65 @@ impl Ledger {
         ledger
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attribute::{Attributor, Options};
+
+    const OPTIONS: Options = Options {
+        live: true,
+        access_log: true,
+        window: 60,
+        error_log: true,
+        fpm: true,
+        timings: true,
+        offset: 0,
+    };
+
+    /// The logs as 0.1 wrote them: a field for each kind.
+    const LOGS: &str = r#"
+        "access": {"set": {"logs": [], "claims": [], "saved": 1795132800000}, "logs": [
+            {"path": "/a.log", "reader": {"parsed": 5, "unparsed": 1}, "oversized": 2, "lost": 3, "gaps": 4, "last_read": 9}]},
+        "error": {"set": {"logs": [], "claims": [], "saved": null}, "logs": [
+            {"path": "/e.log", "reader": {"parsed": 7, "unparsed": 0, "open": ["Plain", 3, "2026/11/20 x"]},
+             "oversized": 0, "lost": 0, "gaps": 0, "last_read": 0}]},
+        "fpm": {"set": {"logs": [], "claims": [], "saved": null}, "logs": []}"#;
+
+    fn state() -> State {
+        let attribution = serde_json::to_string(&Attributor::new(OPTIONS).save()).unwrap();
+        let counters = serde_json::to_string(&Ledger::default().save()).unwrap();
+        let text = format!("{{\"attribution\": {attribution}, \"counters\": {counters}, {LOGS}}}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn the_logs_of_a_state_of_0_1_are_read() {
+        let state = state();
+        let counts = |kind| &state.inputs[&kind].logs;
+        let access = &counts(LogKind::Access)[0];
+        assert_eq!((access.path.to_str(), access.reader.parsed, access.gaps), (Some("/a.log"), 5, 4));
+        assert_eq!(counts(LogKind::Error)[0].reader.parsed, 7);
+        assert_eq!(counts(LogKind::Fpm).len(), 0);
+        assert_ne!(state.inputs[&LogKind::Access].set, SavedSet::default(), "when it was saved");
+    }
+
+    #[test]
+    fn it_is_written_as_it_was_read() {
+        let state = state();
+        let before = serde_json::to_value(&state).unwrap();
+        let after = serde_json::to_string(&state).unwrap();
+        assert_eq!(before["error"]["logs"][0]["reader"]["open"][2], "2026/11/20 x");
+        assert_eq!(before, serde_json::from_str::<serde_json::Value>(&after).unwrap());
+        let again: State = serde_json::from_str(&after).unwrap();
+        assert_eq!(serde_json::to_value(again).unwrap(), before);
+    }
+
+    #[test]
+    fn counts_begin_at_0_and_what_waits_still_waits() {
+        let state = serde_json::to_value(state().counters_reset()).unwrap();
+        let reader = &state["error"]["logs"][0]["reader"];
+        assert_eq!((&reader["parsed"], &reader["open"][1]), (&0.into(), &3.into()));
+        assert_eq!(state["access"]["logs"][0]["gaps"], 0);
+    }
+}

@@ -6,7 +6,9 @@ mod progress;
 mod report;
 mod text;
 
+use std::collections::HashSet;
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use crate::attribute::logs::{AnyLog, Log, Settings};
@@ -94,8 +96,16 @@ fn written(result: Result<(), ExplainError>) -> Result<(), ExplainError> {
     }
 }
 
+/// A file that is named twice, or by a link as well, is read once.
 fn open(paths: &[String]) -> Result<Vec<Offline>, OpenError> {
-    paths.iter().map(|path| Offline::open(Path::new(path))).collect()
+    let mut seen = HashSet::new();
+    let mut is_new = |path: &Path| match std::fs::metadata(path) {
+        Ok(meta) if meta.is_file() => seen.insert((meta.dev(), meta.ino())),
+        // What cannot be looked at cannot be opened either, and that says why.
+        _ => true,
+    };
+    let paths = paths.iter().map(Path::new).filter(|path| is_new(path));
+    paths.map(Offline::open).collect()
 }
 
 fn explain(logs: &LogArgs) -> Result<(Report, Attributor), ExplainError> {
