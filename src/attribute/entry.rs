@@ -170,6 +170,7 @@ impl Attributor {
                 upstream,
                 fastcgi,
                 otherwise: RootCause::Unknown,
+                count: 1,
             });
         }
     }

@@ -84,15 +84,19 @@ impl Attributor {
         let may_come =
             self.options.fpm && fastcgi != Some(false) && root_cause::is_explained_later(verdict.cause);
         if !may_come {
-            return sink.root(&verdict, otherwise);
+            return sink.root(&verdict, otherwise, 1);
         }
         let asked = self.clock(at);
-        let target = Target::of(target);
-        let upstream = verdict.upstream;
-        let question =
-            PendingRootCause { verdict: Some(verdict), at, asked, target, upstream, fastcgi, otherwise };
-        if let Some(PendingRootCause { verdict: Some(oldest), otherwise, .. }) = self.roots.ask(question) {
-            sink.root(&oldest, otherwise);
+        // FPM's log names the request only of a connection that it drops.
+        let lost = root_cause::is_lost_connection(verdict.cause);
+        let target = if lost { Target::of(target) } else { Target::default() };
+        let (upstream, count) = (verdict.upstream, 1);
+        let verdict = Some(verdict);
+        let question = PendingRootCause { verdict, at, asked, target, upstream, fastcgi, otherwise, count };
+        if let Some(PendingRootCause { verdict: Some(oldest), otherwise, count, .. }) =
+            self.roots.ask(question)
+        {
+            sink.root(&oldest, otherwise, count);
         }
     }
 

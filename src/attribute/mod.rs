@@ -37,7 +37,7 @@ use root_cause::{LogId, RootCauseSink, Roots, Topology};
 pub use saved::SavedAttribution;
 
 /// The verdict on one failed response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Verdict {
     /// `$status`.
     pub status: u16,
@@ -57,8 +57,9 @@ pub trait Sink {
     fn response(&mut self, server: Id, status: u16);
     /// A failed response and its cause: once for each.
     fn error(&mut self, verdict: &Verdict);
-    /// The root cause of a failed response: once for each, up to [`root_cause::GRACE`] seconds later.
-    fn root(&mut self, verdict: &Verdict, root: RootCause);
+    /// The root cause of `count` failed responses that are alike: once for each, up to [`root_cause::GRACE`] seconds
+    /// later.
+    fn root(&mut self, verdict: &Verdict, root: RootCause, count: u64);
     /// A failed attempt and what became of it.
     fn failure(&mut self, upstream: Id, cause: Cause, outcome: Outcome);
     /// The end of a worker of a pool of the PHP-FPM master called `fpm`; [`Id::NONE`] when its log belongs to none that is
@@ -330,8 +331,8 @@ impl Attributor {
 struct SinkAdapter<'a, S>(&'a mut S);
 
 impl<S: Sink> RootCauseSink for SinkAdapter<'_, S> {
-    fn root(&mut self, verdict: &Verdict, root: RootCause) {
-        self.0.root(verdict, root);
+    fn root(&mut self, verdict: &Verdict, root: RootCause, count: u64) {
+        self.0.root(verdict, root, count);
     }
 
     fn killed(&mut self, fpm: Id, pool: Id, reason: ExitReason) {

@@ -22,6 +22,13 @@ pub struct SavedAttribution {
     offset_known: bool,
 }
 
+impl SavedAttribution {
+    /// All counters begin at 0 again: what was counted in the old ones is not answered into the new ones.
+    pub fn counters_reset(&mut self) {
+        self.roots.counters_reset();
+    }
+}
+
 impl Attributor {
     /// What is needed to go on after a restart.
     pub fn save(&self) -> SavedAttribution {

@@ -24,8 +24,8 @@ impl Sink for Seen {
     fn error(&mut self, verdict: &Verdict) {
         *self.errors.entry(format!("{} {}", code(verdict.status), verdict.cause.word())).or_default() += 1;
     }
-    fn root(&mut self, _: &Verdict, _: RootCause) {
-        self.roots += 1;
+    fn root(&mut self, _: &Verdict, _: RootCause, count: u64) {
+        self.roots += count;
     }
     fn failure(&mut self, _: Id, cause: Cause, outcome: Outcome) {
         *self.failures.entry(format!("{} {}", cause.word(), outcome.word())).or_default() += 1;

@@ -211,8 +211,8 @@ impl Sink for Ledger {
         self.history.add(remembered::now() / 60, verdict.cause);
     }
 
-    fn root(&mut self, verdict: &Verdict, root: RootCause) {
-        *self.roots.entry((verdict.upstream, verdict.status, root)).or_default() += 1;
+    fn root(&mut self, verdict: &Verdict, root: RootCause, count: u64) {
+        *self.roots.entry((verdict.upstream, verdict.status, root)).or_default() += count;
     }
 
     fn failure(&mut self, upstream: Id, cause: Cause, outcome: Outcome) {

@@ -64,6 +64,7 @@ impl State {
     /// that begins at 0 again is understood by `rate()`; one that is a little lower than before is not.
     pub fn counters_reset(mut self) -> Self {
         self.counters = SavedCounters::default();
+        self.attribution.counters_reset();
         for input in self.inputs.values_mut() {
             for counts in &mut input.logs {
                 counts.reader.reset_counts();

@@ -48,6 +48,8 @@ pub enum Event<'a> {
     Disallowed,
     /// `ready to handle connections`.
     Ready,
+    /// Something else about a pool: its master is alive.
+    Working,
 }
 
 /// One line of the log.
@@ -110,7 +112,10 @@ fn event(message: &[u8]) -> Option<Event<'_>> {
         {
             return Some(Event::Disallowed);
         }
-        let found = TERMINATING.captures(message)?;
+        let Some(found) = TERMINATING.captures(message) else {
+            let said = memchr::memmem::find(message, b" said into std").is_some();
+            return (!said).then_some(Event::Working);
+        };
         let child = stamp::number(found.get(2)?.as_bytes())?;
         return Some(Event::Terminating {
             pool: found.get(1)?.as_bytes(),
@@ -120,6 +125,7 @@ fn event(message: &[u8]) -> Option<Event<'_>> {
     }
     match message {
         b"ready to handle connections" => Some(Event::Ready),
+        _ if message.starts_with(b"fpm is running, pid ") => Some(Event::Working),
         _ if message.starts_with(b"Reloading in progress") => Some(Event::Reloading),
         _ if message.starts_with(b"failed processes threshold") => Some(Event::Reloading),
         _ if message.starts_with(b"Terminating ...") || message.starts_with(b"Finishing ...") => {

@@ -10,7 +10,8 @@
 //! | connection lost | a worker's exit on SIGKILL and an OOM kill; one response for each | `worker_oom_killed` |
 //! | connection lost | a worker's exit, of the same second first; one response for each, in order | by signal or code |
 //! | connection lost | a worker's refusal of a client; one response for each | `client_not_allowed` |
-//! | lost or not made | between `Reloading`/`Terminating` and `ready to handle connections` | `fpm_reloaded`, `fpm_stopped` |
+//! | lost or not made | between `Terminating` and `ready to handle connections` ([`absence`]) | `fpm_stopped` |
+//! | connection lost | between `Reloading` and `ready to handle connections`: its sockets stay open | `fpm_reloaded` |
 //! | connection lost | the pool's master is gone or another one; all its workers are new | `fpm_stopped`; `fpm_reloaded` |
 //! | connection lost | an OOM kill in FPM's cgroup, and no FPM log that would know; one for each | `worker_oom_killed` |
 //! | connection lost, TCP | `listen.allowed_clients` of the pool lacks nginx's address | `client_not_allowed` |
@@ -22,7 +23,10 @@
 //! | early end of a POST, PATCH or LOCK | a connection that nginx must have kept ([`super::keepalive`]); one for each | `stale_keepalive` |
 //! | any | none | what the cause itself shows |
 
+mod absence;
+mod answer;
 mod observed;
+mod waiting;
 
 use std::collections::VecDeque;
 use std::hash::Hasher;
@@ -36,18 +40,20 @@ use crate::sample::facts::Fact;
 
 use super::{Id, Verdict};
 use crate::vocabulary::{Cause, ExitReason, RootCause};
+use absence::Absences;
 use observed::{Observed, Site};
 pub use observed::{Place, Topology};
+use waiting::Waiting;
 
 /// How long after a response its evidence may still be written, in seconds.
 pub const GRACE: Local = 3;
 
-/// Most events and most responses remembered; the oldest go first.
+/// Most events and most kinds of responses remembered; the oldest go first.
 const CAPACITY: usize = 16_384;
 
 /// `METHOD URI` as far as FPM's log would show it, hashed: enough to be compared, and nothing of what a visitor
 /// asked for is kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Target(u64);
 
 impl Target {
@@ -63,10 +69,11 @@ impl Target {
     }
 }
 
-/// What a failed response asks FPM's log for.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// What failed responses that are alike ask FPM's log for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PendingRootCause {
-    /// The response; `None` for a truncated one, which only uses up an exit.
+    /// The response; `None` for one that only uses up an exit: it was truncated, or counted before all counters
+    /// began at 0 again.
     pub verdict: Option<Verdict>,
     /// When it failed.
     pub at: Local,
@@ -80,6 +87,13 @@ pub struct PendingRootCause {
     pub fastcgi: Option<bool>,
     /// The answer when FPM's log has none.
     pub otherwise: RootCause,
+    /// How many.
+    #[serde(default = "one")]
+    pub count: u64,
+}
+
+fn one() -> u64 {
+    1
 }
 
 /// Which FPM's log told of something: nothing of another one's pools is explained by it.
@@ -115,14 +129,6 @@ impl WorkerExit {
     }
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct MasterDowntime {
-    from: Local,
-    to: Option<Local>,
-    log: LogId,
-    root: RootCause,
-}
-
 /// A worker's end by SIGKILL, until it is known whether the OOM killer sent it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Kill {
@@ -138,8 +144,8 @@ struct Kill {
 pub struct Roots {
     terminations: VecDeque<Termination>,
     deaths: VecDeque<WorkerExit>,
-    absences: VecDeque<MasterDowntime>,
-    questions: VecDeque<PendingRootCause>,
+    absences: Absences,
+    questions: Waiting,
     kills: VecDeque<Kill>,
     observed: Observed,
 }
@@ -149,7 +155,8 @@ pub fn is_explained_later(cause: Cause) -> bool {
     is_lost_connection(cause) || is_failed_connect(cause) || cause == Cause::ConnectTimeout
 }
 
-fn is_lost_connection(cause: Cause) -> bool {
+/// Whether nginx had a connection and lost it.
+pub fn is_lost_connection(cause: Cause) -> bool {
     matches!(
         cause,
         Cause::ConnectionReset | Cause::ClosedPrematurely | Cause::SendFailed | Cause::ResponseTruncated
@@ -162,8 +169,8 @@ fn is_failed_connect(cause: Cause) -> bool {
 
 /// Receives root causes and the ends of killed workers.
 pub trait RootCauseSink {
-    /// The root cause of a response.
-    fn root(&mut self, verdict: &Verdict, root: RootCause);
+    /// The root cause of `count` responses that are alike.
+    fn root(&mut self, verdict: &Verdict, root: RootCause, count: u64);
     /// How a worker ended that was killed.
     fn killed(&mut self, fpm: Id, pool: Id, reason: ExitReason);
 }
@@ -177,7 +184,19 @@ impl Roots {
 
     /// How many responses and ends of workers wait.
     pub fn waiting(&self) -> usize {
-        self.questions.len() + self.kills.len()
+        usize::try_from(self.questions.responses()).unwrap_or(usize::MAX).saturating_add(self.kills.len())
+    }
+
+    /// How many kinds of responses wait: what their memory depends on.
+    #[cfg(test)]
+    fn kinds(&self) -> usize {
+        self.questions.kinds()
+    }
+
+    /// The counters begin at 0 again: what was counted in the old ones is not answered into the new ones.
+    pub(super) fn counters_reset(&mut self) {
+        self.questions.retain(PendingRootCause::is_lost);
+        self.questions.iter_mut().for_each(|question| question.verdict = None);
     }
 
     /// What an observer of the machine has seen.
@@ -195,6 +214,7 @@ impl Roots {
         pool: Id,
         event: Event<'_>,
     ) -> Option<ExitReason> {
+        self.absences.event(at, log, event);
         match event {
             Event::Terminating { child, request, .. } => {
                 let target = Target::of(request);
@@ -209,20 +229,9 @@ impl Roots {
                 let root = RootCause::ClientNotAllowed;
                 push(&mut self.deaths, WorkerExit { at, pool: None, root, child: 0, used: false });
             }
-            Event::Reloading => self.leave(at, log, RootCause::FpmReloaded),
-            Event::Stopping => self.leave(at, log, RootCause::FpmStopped),
-            Event::Ready => {
-                let open = |absence: &&mut MasterDowntime| absence.log == log && absence.to.is_none();
-                if let Some(absence) = self.absences.iter_mut().rev().find(open) {
-                    absence.to = Some(at);
-                }
-            }
+            Event::Reloading | Event::Stopping | Event::Ready | Event::Working => {}
         }
         None
-    }
-
-    fn leave(&mut self, from: Local, log: LogId, root: RootCause) {
-        push(&mut self.absences, MasterDowntime { from, to: None, log, root });
     }
 
     fn death(&mut self, at: Local, pool: Id, child: u64, how: Exit) -> ExitReason {
@@ -245,127 +254,18 @@ impl Roots {
         push(&mut self.deaths, WorkerExit { at, pool: Some(pool), root, child, used });
         reason
     }
-
-    /// A failed response waits for its evidence.
-    pub fn ask(&mut self, question: PendingRootCause) -> Option<PendingRootCause> {
-        self.questions.push_back(question);
-        (self.questions.len() > CAPACITY).then(|| self.questions.pop_front()).flatten()
-    }
-
-    /// Answers all that was asked before `deadline`. `topology` tells which pool an upstream is.
-    pub fn answer(&mut self, deadline: Local, topology: &Topology, answers: &mut impl RootCauseSink) {
-        self.answer_kills(deadline, topology, answers);
-        if !self.questions.iter().any(|q| q.asked < deadline) {
-            return;
-        }
-        let (mut ready, waiting): (Vec<_>, Vec<_>) =
-            self.questions.drain(..).partition(|q| q.asked < deadline);
-        self.questions = waiting.into();
-        ready.sort_by_key(|q| q.at);
-        let sites: Vec<_> = ready.iter().map(|question| topology.site(question)).collect();
-        let mut found: Vec<Option<RootCause>> =
-            ready.iter().zip(&sites).map(|(q, site)| self.terminated(q, *site)).collect();
-        // Exits of the same second first, over all responses, so that a neighbour's is not taken.
-        for shift in [0, 1, -1] {
-            for ((question, site), found) in ready.iter().zip(&sites).zip(&mut found) {
-                let second = question.at + shift;
-                if question.is_lost() && found.is_none() && !self.is_claimed(second, shift, *site, topology) {
-                    *found = self.died(second, *site);
-                }
-            }
-        }
-        for ((question, site), found) in ready.iter().zip(&sites).zip(found) {
-            let root = found.or_else(|| self.absent(question.at, *site));
-            let root = root.or_else(|| self.observed.explain(question, *site, topology));
-            if let Some(verdict) = &question.verdict {
-                answers.root(verdict, root.unwrap_or(question.otherwise));
-            }
-        }
-        if let Some(last) = ready.last() {
-            self.forget(last.at);
-        }
-    }
-
-    /// Tells kills by the OOM killer from others, before the responses that they explain.
-    fn answer_kills(&mut self, deadline: Local, topology: &Topology, answers: &mut impl RootCauseSink) {
-        while let Some(kill) = self.kills.front().filter(|kill| kill.asked < deadline).cloned() {
-            self.kills.pop_front();
-            let oom = self.observed.take_oom_kill(kill.at, topology.groups.get(&kill.log).copied());
-            if oom
-                && let Some(death) = self.deaths.iter_mut().find(|d| d.child == kill.child && d.at == kill.at)
-            {
-                death.root = RootCause::WorkerOomKilled;
-            }
-            answers.killed(
-                topology.fpm_of(kill.log),
-                kill.pool,
-                if oom { ExitReason::Oom } else { ExitReason::Sigkill },
-            );
-        }
-    }
-
-    fn terminated(&mut self, question: &PendingRootCause, site: Site<'_>) -> Option<RootCause> {
-        if !question.is_lost() {
-            return None;
-        }
-        let near = |at: Local| (question.at - at).abs() <= 1;
-        let found = self
-            .terminations
-            .iter_mut()
-            .find(|t| !t.used && near(t.at) && t.target == question.target && site.is_of(Some(t.pool)))?;
-        found.used = true;
-        let child = found.child;
-        if let Some(death) =
-            self.deaths.iter_mut().find(|d| d.child == child && !d.used && (d.at - question.at).abs() <= 10)
-        {
-            death.used = true;
-        }
-        Some(RootCause::RequestTerminated)
-    }
-
-    /// Whether responses still to be answered have a better claim to the exits of that second.
-    fn is_claimed(&self, second: Local, shift: Local, site: Site<'_>, topology: &Topology) -> bool {
-        if shift != 1 {
-            return false;
-        }
-        let exits = self.deaths.iter().filter(|d| d.at == second && !d.used && d.is_at(site)).count();
-        let pool = site.pool();
-        let rivals = self.questions.iter().filter(|q| {
-            let theirs = topology.site(q).pool();
-            q.at == second && (pool.is_none() || theirs.is_none() || pool == theirs)
-        });
-        rivals.count() >= exits
-    }
-
-    fn died(&mut self, second: Local, site: Site<'_>) -> Option<RootCause> {
-        let death = self.deaths.iter_mut().find(|d| d.at == second && !d.used && d.is_at(site))?;
-        death.used = true;
-        Some(death.root)
-    }
-
-    /// The second in which FPM came back still counts, stamps are no finer; and the one behind it, in which nginx
-    /// may have noticed.
-    fn absent(&self, at: Local, site: Site<'_>) -> Option<RootCause> {
-        let of_log = |absence: &&MasterDowntime| site.is_logged_in(absence.log);
-        let within = |slack: Local| {
-            let absences = self.absences.iter().rev().filter(of_log);
-            let mut absences = absences.filter(|a| a.from <= at && a.to.is_none_or(|to| at <= to + slack));
-            absences.next().map(|absence| absence.root)
-        };
-        within(0).or_else(|| within(1))
-    }
-
-    /// Drops what can explain nothing any more.
-    fn forget(&mut self, answered: Local) {
-        let old = answered.saturating_sub(60);
-        self.terminations.retain(|t| t.at >= old);
-        self.deaths.retain(|d| d.at >= old);
-        self.absences.retain(|a| a.to.is_none_or(|to| to >= old));
-        self.observed.forget(old);
-    }
 }
 
 impl PendingRootCause {
+    /// What those that are alike have in common.
+    fn kind(&self) -> Self {
+        Self { count: 0, ..*self }
+    }
+
+    fn cause(&self) -> Cause {
+        self.verdict.map_or(Cause::ResponseTruncated, |verdict| verdict.cause)
+    }
+
     fn is_lost(&self) -> bool {
         self.verdict.is_none_or(|verdict| is_lost_connection(verdict.cause))
     }

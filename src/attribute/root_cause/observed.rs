@@ -109,6 +109,15 @@ impl Site<'_> {
         }
     }
 
+    /// Whether it is known which FPM's log tells of this site.
+    pub(super) fn has_log(self) -> bool {
+        if let Site::Pool(place) = self { place.log.is_some() } else { false }
+    }
+
+    pub(super) fn key(self) -> Option<PoolKey> {
+        if let Site::Pool(place) = self { Some(place.key) } else { None }
+    }
+
     pub(super) fn pool(self) -> Option<Id> {
         if let Site::Pool(place) = self { Some(place.pool) } else { None }
     }
@@ -165,7 +174,7 @@ impl Observed {
         site: Site<'_>,
         topology: &Topology,
     ) -> Option<RootCause> {
-        let cause = question.verdict.map_or(Cause::ResponseTruncated, |verdict| verdict.cause);
+        let cause = question.cause();
         if question.is_of_group() {
             return self.explain_group(question, topology);
         }
@@ -216,6 +225,13 @@ impl Observed {
     /// Processes are looked at once a second, so a change of theirs is seen a little later than it happened.
     fn happened(&self, question: &PendingRootCause, fact: Fact) -> bool {
         self.seen.iter().any(|seen| seen.fact == fact && (-1..=2).contains(&(seen.at - question.at)))
+    }
+
+    /// Whether the pool was up, as far as it was seen by then.
+    pub(super) fn is_up(&self, pool: PoolKey, at: Local) -> bool {
+        let (up, down) = (Fact::Up(pool, true), Fact::Up(pool, false));
+        let mut seen = self.seen.iter().rev().filter(|seen| seen.at <= at && up.is_about(seen.fact));
+        seen.next().map_or_else(|| self.before.contains(&up), |seen| seen.fact != down)
     }
 
     /// Whether it was so at some moment within a second of the failure.

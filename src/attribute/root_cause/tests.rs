@@ -2,6 +2,9 @@
 
 use super::*;
 
+mod absences;
+mod storms;
+
 #[derive(Default)]
 struct Told {
     roots: Vec<RootCause>,
@@ -9,8 +12,8 @@ struct Told {
 }
 
 impl RootCauseSink for Told {
-    fn root(&mut self, _: &Verdict, root: RootCause) {
-        self.roots.push(root);
+    fn root(&mut self, _: &Verdict, root: RootCause, count: u64) {
+        self.roots.extend(std::iter::repeat_n(root, usize::try_from(count).unwrap()));
     }
 
     fn killed(&mut self, _: Id, _: Id, reason: ExitReason) {
@@ -32,6 +35,7 @@ fn question(at: Local, cause: Cause, target: &[u8]) -> PendingRootCause {
         upstream: Id::NONE,
         fastcgi: Some(true),
         otherwise: RootCause::Unknown,
+        count: 1,
     }
 }
 

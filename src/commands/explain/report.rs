@@ -91,7 +91,7 @@ impl Sink for Report {
     // The root cause comes later and exactly once for each, so rows are made there.
     fn error(&mut self, _: &Verdict) {}
 
-    fn root(&mut self, verdict: &Verdict, root: RootCause) {
+    fn root(&mut self, verdict: &Verdict, root: RootCause, count: u64) {
         let key = Key {
             status: verdict.status,
             cause: verdict.cause,
@@ -100,7 +100,7 @@ impl Sink for Report {
             upstream: verdict.upstream,
         };
         let row = self.responses.entry(key).or_insert(Row { count: 0, first: verdict.at, last: verdict.at });
-        row.count += 1;
+        row.count += count;
         row.first = row.first.min(verdict.at);
         row.last = row.last.max(verdict.at);
     }
