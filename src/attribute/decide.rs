@@ -39,6 +39,10 @@ pub fn decide<'g>(access: &Access<'_>, group: &'g Group, error_log: bool) -> Dec
     {
         return Decision::Entry(entry, cause);
     }
+    // The authorising backend answered with it: nginx says so, and makes a 500 of it.
+    if status == 500 && group.auth_request() && !used_upstream {
+        return Decision::Line { cause: Cause::UpstreamStatus, root: None };
+    }
     if let Some(cause) = by_line(access, last, status, error_log) {
         let root = if cause == Cause::UpstreamStatus { php } else { None };
         return Decision::Line { cause, root };

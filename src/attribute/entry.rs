@@ -43,7 +43,7 @@ impl Attributor {
 
     /// Takes back a provisional entry. False: an access line has it already.
     pub fn withdraw(&mut self, place: Place) -> bool {
-        let waits = self.pending.get_mut(place).is_some_and(|entry| !entry.taken);
+        let waits = self.pending.get(place).is_some_and(|entry| !entry.taken);
         if waits {
             self.pending.take(place);
         }
@@ -115,7 +115,7 @@ impl Attributor {
             arrived: self.clock(head.at),
             pid: head.pid,
             connection,
-            request: context.request.map(|request| self.pending.request_key(request)),
+            request: context.request.and_then(|request| self.pending.request_key(request)),
             client: context.client.map(|client| self.pending.hash(client)),
             server: named.server,
             upstream: named.upstream,

@@ -5,9 +5,7 @@
 //! is (client, request, time): entries of one connection are grouped to requests, and a failed line takes
 //! the group that fits it best. The counts are right either way; only the label can be wrong.
 
-use std::borrow::Cow;
-
-use crate::record::access::{Access, Written};
+use crate::record::access::{Access, Asked, Written};
 use crate::record::stamp::{self, Local};
 
 use super::names::Id;
@@ -42,8 +40,8 @@ pub struct Keys<'a> {
     pub pid: Option<u64>,
     /// `$connection`.
     pub connection: Option<u64>,
-    /// The request line.
-    pub request: Option<Cow<'a, [u8]>>,
+    /// What was asked for.
+    pub asked: Asked<'a>,
     /// `$remote_addr`.
     pub client: Option<&'a [u8]>,
     /// How many entries of failed attempts the request can have; `None` when the format does not tell.
@@ -64,17 +62,17 @@ impl<'a> Keys<'a> {
             zone_is_assumed: !matches!(written, Some(Written::Zoned(_))),
             pid: access.pid(),
             connection: access.connection(),
-            request: access.request(),
+            asked: access.asked(),
             client: access.client(),
             entries: entries(access),
         }
     }
 
     /// `METHOD URI`, the part of the request line that PHP-FPM knows, no longer than FPM keeps it.
-    pub fn target(&self) -> &[u8] {
-        let line = self.request.as_deref().unwrap_or_default();
-        let target = memchr::memmem::rfind(line, b" HTTP/").map_or(line, |at| &line[..at]);
-        &target[..target.len().min(LONGEST_TARGET)]
+    pub fn target(&self) -> Vec<u8> {
+        let mut target = self.asked.target();
+        target.truncate(LONGEST_TARGET);
+        target
     }
 
     /// How far an entry's stamp lies behind the end of the request.
@@ -141,6 +139,12 @@ impl Group {
         })
     }
 
+    /// The peer whose script said something about its own end.
+    pub fn php_peer(&self) -> Option<&WaitingEntry> {
+        let said = |entry: &&WaitingEntry| matches!(entry.evidence, Evidence::Php(_));
+        self.entries.iter().rev().map(|(_, entry)| entry).find(said)
+    }
+
     fn last_at(&self) -> Local {
         self.entries.last().map_or(Local::MIN, |(_, entry)| entry.at)
     }
@@ -169,7 +173,7 @@ pub fn exact(
     believed: impl FnOnce(Vec<Candidate>) -> Vec<Candidate>,
 ) -> Group {
     let fits = |entry: &WaitingEntry| keys.pid.is_none_or(|pid| pid == entry.pid) && keys.is_in_time(entry);
-    let candidates = believed(pending.of_connection(connection, keys.request.as_deref(), fits));
+    let candidates = believed(pending.of_connection(connection, &keys.asked, fits));
     one_request(&candidates, keys.entries)
 }
 
@@ -208,11 +212,10 @@ fn one_request(candidates: &[Candidate], most: Option<usize>) -> Group {
 
 /// The entries that most probably belong to a line without `$connection`.
 pub fn probable(
-    pending: &Pending,
+    pending: &mut Pending,
     keys: &Keys<'_>,
     believed: impl FnOnce(Vec<Candidate>) -> Vec<Candidate>,
 ) -> Group {
-    let Some(request) = keys.request.as_deref() else { return Group::default() };
     let earliest = if is_failed(keys.status) { keys.start.min(keys.end - LINGERING) } else { keys.start };
     let in_time = |entry: &WaitingEntry| (earliest - 1..=keys.end + 1).contains(&entry.at);
     let client = keys.client.map(|client| pending.hash(client));
@@ -220,7 +223,7 @@ pub fn probable(
         (Some(a), Some(b)) => a == b,
         _ => true,
     };
-    let candidates = pending.of_request(request, |entry| in_time(entry) && same_client(entry));
+    let candidates = pending.of_request(&keys.asked, |entry| in_time(entry) && same_client(entry));
     let groups = requests(believed(candidates), keys.entries);
     match is_failed(keys.status) {
         true => best(groups, keys),

@@ -46,16 +46,23 @@ impl Attributor {
                 (cause, join::peer(entry, &mut self.names, last_addr), entry.root, entry.fastcgi, entry.at)
             }
             Decision::Line { cause, root } => {
-                let upstream = last_addr.map_or(Id::NONE, |addr| self.names.upstreams.id(addr));
-                (cause, upstream, root, None, keys.end)
+                // A script's words name the peer that a format without upstreams does not have.
+                let said = group.php_peer().filter(|_| cause == Cause::UpstreamStatus);
+                let (upstream, fastcgi) = match (last_addr, said) {
+                    (Some(addr), _) => (self.names.upstreams.id(addr), None),
+                    (None, Some(entry)) => (entry.upstream, entry.fastcgi),
+                    (None, None) => (Id::NONE, None),
+                };
+                (cause, upstream, root, fastcgi, keys.end)
             }
         };
         let verdict = Verdict { status: keys.status, cause, server, upstream, at: keys.end };
         sink.pair(server, upstream);
         sink.error(&verdict);
-        let stale = kept == Some(upstream) && keepalive::may_be_stale(cause, keys.target());
+        let target = keys.target();
+        let stale = kept == Some(upstream) && keepalive::may_be_stale(cause, &target);
         let root = root.or(stale.then_some(RootCause::StaleKeepalive));
-        self.explain(verdict, root, fastcgi, at, keys.target(), sink);
+        self.explain(verdict, root, fastcgi, at, &target, sink);
         for (seq, entry) in &group.entries {
             let Evidence::Failure(cause) = entry.evidence else {
                 self.pending.take(*seq);
@@ -105,6 +112,12 @@ impl Attributor {
         let outcome = if keys.status == 499 { Outcome::Failed } else { Outcome::Rescued };
         for (seq, entry) in &group.entries {
             match entry.evidence {
+                // limit_req_status, limit_conn_status: whatever the client got, it was refused.
+                Evidence::Failure(cause @ Cause::NginxLimit) if keys.status >= 400 && !entry.subrequest => {
+                    if self.pending.take(*seq) {
+                        sink.failure(entry.upstream, cause, Outcome::Failed);
+                    }
+                }
                 Evidence::Failure(cause) if keys.connection.is_some() || entry.subrequest => {
                     let outcome = match cause {
                         _ if entry.subrequest => Outcome::Background,
@@ -116,11 +129,7 @@ impl Attributor {
                     }
                 }
                 // Only probable: a failed line of the same client and request may still come.
-                Evidence::Failure(_) => {
-                    if let Some(entry) = self.pending.get_mut(*seq) {
-                        entry.rescued = true;
-                    }
-                }
+                Evidence::Failure(_) => self.pending.rescue(*seq),
                 Evidence::Php(_) | Evidence::AuthRequest => {
                     self.pending.take(*seq);
                 }

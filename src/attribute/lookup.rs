@@ -1,34 +1,14 @@
-//! How waiting entries are found: by keyed hashes of what clients chose, by connection without a map.
+//! How waiting entries are compared: by keyed hashes of what clients chose, by connection without a map.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::{BuildHasher, RandomState};
 
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 
-/// Hashes numbers that no client chooses: connections count up, and request lines are hashed with a secret before.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Multiply(u64);
-
-impl Hasher for Multiply {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        let product = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        // The map takes its bits from both ends, and the low ones of a product depend on few.
-        self.0 = product ^ product >> 32;
-    }
-}
-
 /// How many entries wait by the last digits of their connection: most lines' connections have none, and that
 /// is to be told without a map.
 #[derive(Debug)]
-pub(super) struct ConnectionFilter(Box<[u16; ConnectionFilter::DIGITS]>);
+pub(super) struct ConnectionFilter(Box<[u32; ConnectionFilter::DIGITS]>);
 
 impl Default for ConnectionFilter {
     fn default() -> Self {
@@ -40,7 +20,7 @@ impl ConnectionFilter {
     const DIGITS: usize = 4096;
 
     #[inline]
-    pub(super) fn of(&mut self, connection: u64) -> &mut u16 {
+    pub(super) fn of(&mut self, connection: u64) -> &mut u32 {
         &mut self.0[connection as usize % Self::DIGITS]
     }
 
@@ -63,7 +43,7 @@ impl Default for HashKey {
 }
 
 impl HashKey {
-    pub(super) fn hasher(self) -> SipHasher13 {
-        SipHasher13::new_with_keys(self.0, self.1)
+    pub(super) fn hash(self, bytes: &[u8]) -> u64 {
+        SipHasher13::new_with_keys(self.0, self.1).hash(bytes)
     }
 }

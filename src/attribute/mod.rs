@@ -236,14 +236,14 @@ impl Attributor {
         Keys::new(access, self.offset, self.now)
     }
 
-    fn group(&self, access: &Access<'_>, keys: &Keys<'_>) -> Group {
+    fn group(&mut self, access: &Access<'_>, keys: &Keys<'_>) -> Group {
         if self.pending.is_empty() {
             return Group::default();
         }
         let believed = |candidates| shadow::believed(candidates, access, keys, &self.names.upstreams);
         match keys.connection {
             Some(connection) => join::exact(&self.pending, keys, connection, believed),
-            None => join::probable(&self.pending, keys, believed),
+            None => join::probable(&mut self.pending, keys, believed),
         }
     }
 

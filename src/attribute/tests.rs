@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 mod forged;
+mod formats;
+mod storms;
 
 use super::logs::{AccessLog, ErrorLog, Log};
 use super::*;
@@ -15,6 +17,7 @@ struct Seen {
     errors: BTreeMap<String, u64>,
     failures: BTreeMap<String, u64>,
     roots: u64,
+    last_upstream: Option<Id>,
 }
 
 impl Sink for Seen {
@@ -22,6 +25,7 @@ impl Sink for Seen {
         *self.responses.entry(code(status)).or_default() += 1;
     }
     fn error(&mut self, verdict: &Verdict) {
+        self.last_upstream = Some(verdict.upstream);
         *self.errors.entry(format!("{} {}", code(verdict.status), verdict.cause.word())).or_default() += 1;
     }
     fn root(&mut self, _: &Verdict, _: RootCause, count: u64) {
@@ -273,7 +277,7 @@ fn a_mirror_is_background_and_auth_request_fails_the_request() {
 #[test]
 fn entries_without_a_line_are_bounded_and_each_counted_once() {
     let mut world = World::new(true, false);
-    let count = 3 * pending::CAPACITY as u64;
+    let count = pending::CAPACITY as u64 + 20_000;
     for n in 0..count {
         world.error(&refused(n, "1.2.3.4", "/off", "a:1"));
     }

@@ -165,7 +165,7 @@ mod tests {
         assert!(view.roots.is_empty() && view.failures.iter().all(|row| row.outcome == Outcome::Failed));
         let verdict = Verdict { status: 504, cause: Cause::TlsFailure, server, upstream, at: 0 };
         ledger.error(&verdict);
-        ledger.root(&verdict, RootCause::Tls);
+        ledger.root(&verdict, RootCause::Tls, 1);
         ledger.failure(upstream, Cause::TlsFailure, Outcome::Rescued);
         let view = ledger.view(&names);
         assert_eq!((of(&view).len(), counted(&view), view.roots.len()), (20, (1, 1), 1));

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::escape::Escape;
 use super::format::field::{Field, Values};
 use super::list;
+use super::request;
 use super::scan;
 use super::stamp::{self, Local};
 
@@ -13,6 +14,59 @@ use super::stamp::{self, Local};
 pub struct Access<'a> {
     values: Values<'a>,
     escape: Escape,
+}
+
+/// What the client asked for, as far as a format has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked<'a> {
+    /// The method, where it is the one that was sent for certain.
+    pub method: Option<Cow<'a, [u8]>>,
+    /// The URI as it was sent: `$request_uri`.
+    pub uri: Option<Cow<'a, [u8]>>,
+    /// `$server_protocol`
+    pub protocol: Option<Cow<'a, [u8]>>,
+    /// The path of `$uri`, which nginx decodes and changes.
+    pub path: Option<Cow<'a, [u8]>>,
+    /// The method, as it was logged.
+    pub sent_method: Option<Cow<'a, [u8]>>,
+}
+
+impl<'a> Asked<'a> {
+    fn of_line(line: &'a [u8]) -> Self {
+        let parts = request::split(line);
+        let method = Some(Cow::Borrowed(parts.method));
+        Self {
+            uri: Some(Cow::Borrowed(parts.uri)),
+            protocol: Some(Cow::Borrowed(parts.protocol.unwrap_or_default())),
+            path: None,
+            sent_method: method.clone(),
+            method,
+        }
+    }
+
+    fn into_owned<'b>(self) -> Asked<'b> {
+        let owned = |part: Option<Cow<'_, [u8]>>| part.map(|part| Cow::Owned(part.into_owned()));
+        Asked {
+            method: owned(self.method),
+            uri: owned(self.uri),
+            protocol: owned(self.protocol),
+            path: owned(self.path),
+            sent_method: owned(self.sent_method),
+        }
+    }
+
+    /// `METHOD URI`, as PHP-FPM's log has it.
+    pub fn target(&self) -> Vec<u8> {
+        let (method, uri) = (self.sent_method.as_deref(), self.uri.as_deref().or(self.path.as_deref()));
+        [method.unwrap_or_default(), b" ", uri.unwrap_or_default()].concat()
+    }
+}
+
+fn cut_args(uri: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
+    match uri {
+        Cow::Borrowed(uri) => Cow::Borrowed(request::path(uri)),
+        Cow::Owned(uri) => Cow::Owned(request::path(&uri).to_owned()),
+    }
 }
 
 /// When a line was written.
@@ -124,19 +178,21 @@ impl<'a> Access<'a> {
         self.number(Field::Connection)
     }
 
-    /// The request line, decoded: `$request`, or put together from its parts.
-    pub fn request(&self) -> Option<Cow<'a, [u8]>> {
-        if let Some(request) = self.field(Field::Request) {
-            return Some(self.escape.decode(request));
-        }
+    /// What was asked for, decoded, as far as the format has it.
+    pub fn asked(&self) -> Asked<'a> {
         let part = |field| self.field(field).map(|value| self.escape.decode(value));
-        let (method, uri) = (part(Field::RequestMethod)?, part(Field::RequestUri)?);
-        let mut line = [&*method, b" ", &*uri].concat();
-        if let Some(protocol) = part(Field::ServerProtocol) {
-            line.push(b' ');
-            line.extend_from_slice(&protocol);
+        match part(Field::Request) {
+            Some(Cow::Borrowed(line)) => Asked::of_line(line),
+            Some(Cow::Owned(line)) => Asked::of_line(&line).into_owned(),
+            None => Asked {
+                // For the page of error_page nginx calls every method but HEAD a GET.
+                method: part(Field::RequestMethod).filter(|method| **method != *b"GET"),
+                uri: part(Field::RequestUri),
+                protocol: part(Field::ServerProtocol),
+                path: part(Field::Uri).map(cut_args),
+                sent_method: part(Field::RequestMethod),
+            },
         }
-        Some(Cow::Owned(line))
     }
 
     /// `$remote_addr`, the `client:` of the error log.

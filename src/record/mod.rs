@@ -14,6 +14,7 @@ pub mod fpm;
 mod kind;
 pub mod list;
 pub mod percent;
+pub mod request;
 pub mod scan;
 pub mod search;
 pub mod stamp;

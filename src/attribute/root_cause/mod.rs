@@ -189,7 +189,7 @@ impl Roots {
 
     /// How many kinds of responses wait: what their memory depends on.
     #[cfg(test)]
-    fn kinds(&self) -> usize {
+    pub(super) fn kinds(&self) -> usize {
         self.questions.kinds()
     }
 

@@ -13,7 +13,7 @@ impl Sink for Verdicts {
     fn error(&mut self, verdict: &Verdict) {
         self.0.push(*verdict);
     }
-    fn root(&mut self, _: &Verdict, _: RootCause) {}
+    fn root(&mut self, _: &Verdict, _: RootCause, _: u64) {}
     fn failure(&mut self, _: Id, cause: Cause, outcome: Outcome) {
         *self.1.entry(format!("{} {}", cause.word(), outcome.word())).or_default() += 1;
     }

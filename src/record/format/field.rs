@@ -52,6 +52,8 @@ fields! {
     RequestMethod "request_method" Word,
     /// `$request_uri`
     RequestUri "request_uri" Word,
+    /// `$uri`, also called `$document_uri`
+    Uri "uri" Any,
     /// `$server_protocol`
     ServerProtocol "server_protocol" Word,
     /// `$remote_addr`
@@ -86,6 +88,7 @@ impl Field {
 
     /// By nginx's name of the variable.
     pub(super) fn of_variable(name: &str) -> Option<Field> {
+        let name = if name == "document_uri" { "uri" } else { name };
         Self::TABLE.iter().find(|(_, n, _)| *n == name).map(|(field, _, _)| *field)
     }
 }

@@ -19,6 +19,10 @@ const ALIASES: &[(&str, Field)] = &[
     ("method", Field::RequestMethod),
     ("server", Field::ServerName),
     ("status_code", Field::Status),
+    ("path", Field::Uri),
+    ("url", Field::Uri),
+    ("protocol", Field::ServerProtocol),
+    ("proto", Field::ServerProtocol),
     ("upstream", Field::UpstreamAddr),
     ("worker_pid", Field::Pid),
 ];
@@ -122,7 +126,7 @@ mod tests {
         let access = format.access(line).unwrap();
         assert_eq!(access.status(), 502);
         assert_eq!(access.field(Field::UpstreamAddr), Some(&b"a:1, b:2"[..]));
-        assert_eq!(access.request().as_deref(), Some(&b"GET /\"x\" HTTP/1.1"[..]));
+        assert_eq!(access.asked().uri.as_deref(), Some(&b"/\"x\""[..]));
         assert!(format.has(Field::TimeIso8601));
         let other = br#"{"time": "2026-11-20T15:08:29+00:00", "status": 200, "n":{"upstream_addr":""}, "request":"\u0016"}"#;
         assert_eq!(format.access(other).unwrap().status(), 200);

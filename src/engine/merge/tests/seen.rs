@@ -32,9 +32,9 @@ impl Sink for Seen {
         self.missing += u64::from(verdict.cause == Cause::SocketMissing);
     }
 
-    fn root(&mut self, verdict: &Verdict, root: RootCause) {
-        *self.roots.entry((verdict.cause, root)).or_default() += 1;
-        self.php += u64::from(root == RootCause::PhpFatal);
+    fn root(&mut self, verdict: &Verdict, root: RootCause, count: u64) {
+        *self.roots.entry((verdict.cause, root)).or_default() += count;
+        self.php += if root == RootCause::PhpFatal { count } else { 0 };
     }
 
     fn failure(&mut self, _: Id, cause: Cause, outcome: Outcome) {

@@ -1,0 +1,128 @@
+//! What a format does not have is not compared, and what an entry says is believed.
+
+use super::*;
+use crate::record::format::Format;
+
+/// A world whose access log has this format, and what it counted of one failure each for `entries` and `lines`.
+fn counted(format: &str, entries: &[String], lines: &[&str]) -> Seen {
+    let mut world = World::new(false, false);
+    world.access = AccessLog::new(Some(Format::new(format).unwrap()), false);
+    entries.iter().for_each(|entry| world.error(entry));
+    lines.iter().for_each(|line| world.access(line));
+    world.finish()
+}
+
+const TIME: &str = "20/Nov/2026:12:00:00 +0000";
+
+/// Without a protocol, without a method, without arguments; with a connection and without.
+#[test]
+fn formats_without_a_protocol_join_by_what_they_have() {
+    let entries = |uri: &str| [refused(12, "1.2.3.4", uri, "a:1"), closed(13, "1.2.3.4", "/other", "b:2")];
+    let proxy_manager = r#"[$time_local] $upstream_cache_status $upstream_status $status - $request_method $scheme $host "$request_uri" [Client $remote_addr] [Length $body_bytes_sent] [Gzip $gzip_ratio] [Sent-to $server] "$http_user_agent" "$http_referer""#;
+    for (format, line, uri) in [
+        (
+            proxy_manager,
+            r#"[TIME] - 502 502 - GET http h "/a?b=c" [Client 1.2.3.4] [Length 1] [Gzip -] [Sent-to x] "-" "-""#,
+            "/a?b=c",
+        ),
+        (
+            "$remote_addr [$time_local] $request_method $request_uri $status",
+            "1.2.3.4 [TIME] GET /a?b=c 502",
+            "/a?b=c",
+        ),
+        ("$remote_addr [$time_local] $request_uri $status", "1.2.3.4 [TIME] /a?b=c 502", "/a?b=c"),
+        ("$remote_addr [$time_local] \"$uri\" $status", "1.2.3.4 [TIME] \"/a\" 502", "/a"),
+        ("$remote_addr [$time_local] \"$uri\" $status", "1.2.3.4 [TIME] \"/a\" 502", "/a?b=c"),
+        ("$remote_addr [$time_local] \"$document_uri\" $status", "1.2.3.4 [TIME] \"/a\" 502", "/a?b=c"),
+        (
+            "$pid $connection [$time_local] $request_method $request_uri $status",
+            "7 12 [TIME] GET /a 502",
+            "/a",
+        ),
+        ("$pid $connection [$time_local] $request_uri $status", "7 12 [TIME] /a 502", "/a"),
+        ("$pid $connection [$time_local] \"$uri\" $status", "7 12 [TIME] \"/index.php\" 502", "/blog"),
+        ("$pid $connection [$time_local] $status", "7 12 [TIME] 502", "/a"),
+    ] {
+        let seen = counted(format, &entries(uri), &[&line.replace("TIME", TIME)]);
+        assert_eq!(one(&seen.errors), ("502 connection_refused", 1), "{format}");
+        assert_eq!(seen.failures["connection_refused failed"], 1, "{format}");
+        assert_eq!(seen.failures["closed_prematurely unmatched"], 1, "{format}");
+    }
+}
+
+#[test]
+fn what_a_format_has_must_agree() {
+    for (format, line) in [
+        ("$remote_addr [$time_local] $request_method $request_uri $status", "1.2.3.4 [TIME] POST /a 502"),
+        ("$remote_addr [$time_local] $request_method $request_uri $status", "1.2.3.4 [TIME] GET /b 502"),
+        (
+            "$remote_addr [$time_local] $request_uri $server_protocol $status",
+            "1.2.3.4 [TIME] /a HTTP/2.0 502",
+        ),
+        ("$remote_addr [$time_local] \"$uri\" $status", "1.2.3.4 [TIME] \"/index.php\" 502"),
+        ("$remote_addr [$time_local] $request_uri $status", "9.9.9.9 [TIME] /a 502"),
+        ("$pid $connection [$time_local] $request_uri $status", "7 12 [TIME] /b 502"),
+        ("$pid $connection [$time_local] $request_uri $status", "8 12 [TIME] /a 502"),
+    ] {
+        let seen = counted(format, &[refused(12, "1.2.3.4", "/a", "a:1")], &[&line.replace("TIME", TIME)]);
+        assert_eq!(one(&seen.errors), ("502 unknown", 1), "{format}");
+    }
+}
+
+/// `error_page 502 /50x.html` makes a GET of every method, in `$request_method` only.
+#[test]
+fn a_post_that_got_an_error_page_is_logged_as_a_get() {
+    let entry = refused(12, "1.2.3.4", "/a", "a:1").replace("\"GET /a", "\"POST /a");
+    let format = "$remote_addr [$time_local] $request_method $request_uri $status";
+    let seen = counted(format, &[entry], &[&format!("1.2.3.4 [{TIME}] GET /a 502")]);
+    assert_eq!(one(&seen.errors), ("502 connection_refused", 1));
+}
+
+#[test]
+fn a_request_that_was_limited_is_refused_whatever_its_status() {
+    for (status, outcome) in [("429", "failed"), ("444", "failed"), ("200", "rescued")] {
+        let limited = |connection| {
+            refused(connection, "1.2.3.4", "/a", "")
+                .replace(
+                    "connect() failed (111: Connection refused) while connecting to upstream",
+                    "limiting requests, excess: 5.000 by zone \"z\"",
+                )
+                .replace(", upstream: \"fastcgi://\"", "")
+        };
+        let mut world = World::new(false, false);
+        world.error(&limited(1));
+        world.access(&rich(1, status, "/a", "-", "-", "-"));
+        world.error(&limited(2));
+        world.access(&combined("1.2.3.4", status.parse().unwrap(), "/a"));
+        let seen = world.finish();
+        assert_eq!(one(&seen.failures), (format!("nginx_limit {outcome}").as_str(), 2));
+    }
+}
+
+#[test]
+fn an_authorising_backend_s_own_error_is_its_answer() {
+    let entry = refused(2, "1.2.3.4", "/secret", "")
+        .replace(
+            "connect() failed (111: Connection refused) while connecting to upstream",
+            "auth request unexpected status: 502 while sending to client",
+        )
+        .replace(", upstream: \"fastcgi://\"", "");
+    let mut world = World::new(false, false);
+    world.error(&entry);
+    world.access(&rich(2, "500", "/secret", "", "", ""));
+    world.error(&entry.replace("*2 ", "*3 "));
+    world.access(&combined("1.2.3.4", 500, "/secret"));
+    assert_eq!(one(&world.finish().errors), ("500 upstream_status", 2));
+}
+
+#[test]
+fn a_fatal_error_has_the_upstream_that_its_entry_names() {
+    let entry = refused(2, "1.2.3.4", "/a", "unix:/run/php.sock:")
+        .replace("connect() failed (111: Connection refused) while connecting to upstream", "FastCGI sent in stderr: \"PHP message: PHP Fatal error:  Allowed memory size of 1 bytes exhausted\" while reading response header from upstream");
+    let mut world = World::new(false, false);
+    world.error(&entry);
+    world.access(&combined("1.2.3.4", 500, "/a"));
+    let name = world.seen.last_upstream.map(|id| world.attributor.names.upstreams.text(id).to_owned());
+    assert_eq!(name.as_deref(), Some("unix:/run/php.sock"));
+    assert_eq!(one(&world.finish().errors), ("500 upstream_status", 1));
+}
