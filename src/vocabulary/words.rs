@@ -82,8 +82,8 @@ words! {
         "nginx has no local port left for the upstream",
         "use keepalive to the upstream, widen net.ipv4.ip_local_port_range, or add upstream addresses" }
     ConnectFailed "connect_failed" { &[502], RootCause::Unknown, "Nginx502ConnectFailed",
-        "connecting failed in an unusual way",
-        "read the number in error.log; 91 and 20 mean a wrong kind of socket or path, 104 a reset on connect" }
+        "could not connect: the errno is a rare one, or the error log that names it could not be read",
+        "look for `connect()` in error.log: 91 and 20 mean a wrong kind of socket or path, 104 a reset on connect; without such a line set error_log to level error, readable by Badgateway" }
     ConnectTimeout "connect_timeout" { &[504, 502], RootCause::Network, "Nginx504ConnectTimeout",
         "the upstream did not take the connection in time: host down, packets dropped, or a full TCP backlog",
         "check host and firewall; for PHP-FPM over TCP look at ListenOverflows (nstat -az TcpExtListenOverflows)" }
@@ -217,6 +217,21 @@ pub fn code(status: u16) -> String {
 }
 
 impl Cause {
+    /// Meaning and fix, where it is known whether the error log had an entry: `connect_failed` is two things.
+    pub const fn advice(self, has_entry: bool) -> (&'static str, &'static str) {
+        match (self, has_entry) {
+            (Cause::ConnectFailed, true) => (
+                "could not connect, and the errno in the error log is a rare one",
+                "read the number behind `connect()` in error.log: 91 and 20 mean a wrong kind of socket or path, 104 a reset on connect",
+            ),
+            (Cause::ConnectFailed, false) => (
+                "could not connect, and no entry of the error log that names the errno was found",
+                "set error_log to level error (not crit) and let Badgateway read it: then the cause has its name",
+            ),
+            _ => (self.meaning(), self.fix()),
+        }
+    }
+
     /// The root cause that this cause shows by itself; a socket file's permissions cannot be meant when
     /// the upstream is no socket file.
     pub fn own_root(self, upstream: &str) -> RootCause {
@@ -266,6 +281,16 @@ mod tests {
             assert!(!cause.meaning().is_empty() && !cause.fix().is_empty(), "{cause:?}");
             assert!(cause.codes().iter().all(|code| is_failed(*code)), "{cause:?}");
         }
+    }
+
+    #[test]
+    fn what_could_not_connect_says_whether_the_errno_was_read() {
+        let (rare, unread) = (Cause::ConnectFailed.advice(true), Cause::ConnectFailed.advice(false));
+        assert!(rare.0.contains("rare") && rare.1.contains("91"));
+        assert!(unread.0.contains("no entry") && unread.1.contains("error_log"));
+        let other = Cause::ConnectionReset;
+        assert_eq!(other.advice(true), (other.meaning(), other.fix()));
+        assert_eq!(other.advice(true), other.advice(false));
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! `/`: what failed since the start, readable without Prometheus.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::sample::remembered;
 use crate::view::View;
-use crate::vocabulary::{Cause, code};
+use crate::vocabulary::{Cause, Outcome, code};
 
 /// Renders the page.
 pub(super) fn render(view: &View, telemetry_path: &str) -> String {
@@ -14,6 +14,13 @@ pub(super) fn render(view: &View, telemetry_path: &str) -> String {
     for row in view.errors.iter().filter(|row| row.count > 0) {
         *rows.entry((row.code, row.cause, &row.upstream)).or_default() += row.count;
     }
+    // The failures that the error log has entries of.
+    let entries: BTreeSet<(Cause, &str)> = view
+        .failures
+        .iter()
+        .filter(|row| row.count > 0 && row.outcome == Outcome::Failed)
+        .map(|row| (row.cause, &*row.upstream))
+        .collect();
     let mut rows: Vec<_> = rows.into_iter().collect();
     rows.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let body = html! {
@@ -26,11 +33,12 @@ pub(super) fn render(view: &View, telemetry_path: &str) -> String {
         @if !rows.is_empty() {
             p { (view.history.failed(60, remembered::now() / 60)) " failed responses in the last hour. Since the start, by what nginx saw:" }
             @for ((status, cause, upstream), count) in &rows {
+                @let (meaning, fix) = cause.advice(entries.contains(&(*cause, *upstream)));
                 section {
                     h2 { (count) " × " (code(*status)) " " (cause.word()) }
                     @if !upstream.is_empty() { p { code { (upstream) } } }
-                    p { (cause.meaning()) }
-                    p { i { (cause.fix()) } " " a href={ "/runbooks/" (cause.alert()) } { "runbook" } }
+                    p { (meaning) }
+                    p { i { (fix) } " " a href={ "/runbooks/" (cause.alert()) } { "runbook" } }
                 }
             }
         }
@@ -76,6 +84,8 @@ table{border-collapse:collapse}td,th{text-align:left;vertical-align:top;padding:
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attribute::{Names, Verdict};
+    use crate::ledger::Ledger;
     use crate::view::{Errors, LogState};
 
     fn view(readable: Option<bool>) -> View {
@@ -106,5 +116,18 @@ mod tests {
             let page = render(&view(readable), "/metrics");
             assert!(page.contains("nothing is known") && !page.contains("No failed response"), "{page}");
         }
+    }
+
+    #[test]
+    fn what_could_not_connect_says_whether_the_error_log_names_the_errno() {
+        let (mut ledger, mut names) = (Ledger::default(), Names::default());
+        let (server, upstream) = (names.servers.id(b""), names.upstreams.id(b"unix:/x"));
+        let cause = Cause::ConnectFailed;
+        ledger.error(&Verdict { status: 502, cause, server, upstream, at: 0 });
+        let page = render(&ledger.view(&names), "/metrics");
+        assert!(page.contains(cause.advice(false).0) && !page.contains(cause.advice(true).0));
+        ledger.failure(upstream, cause, Outcome::Failed);
+        let page = render(&ledger.view(&names), "/metrics");
+        assert!(page.contains(cause.advice(true).0) && !page.contains(cause.advice(false).0));
     }
 }

@@ -19,6 +19,20 @@ const INPUT: &str = r#"
         values: '0+0x20 100+100x20'
       - series: 'badgateway_http_root_causes_total{job="badgateway",instance="web1:10502",upstream="unix:/w.sock",code="502",root_cause="fpm_not_running"}'
         values: '0+0x20 100+100x20'
+      - series: 'badgateway_http_errors_total{job="badgateway",instance="web2:10502",server="s",upstream="a:1",code="502",cause="connect_failed"}'
+        values: '0+0x20 100+100x20'
+      - series: 'badgateway_http_root_causes_total{job="badgateway",instance="web2:10502",upstream="a:1",code="502",root_cause="unknown"}'
+        values: '0+0x20 100+100x20'
+      - series: 'badgateway_upstream_seconds_count{job="badgateway",instance="web2:10502",upstream="a:1",phase="response"}'
+        values: '0+0x20 100+100x20'
+      - series: 'badgateway_http_errors_total{job="badgateway",instance="web3:10502",server="s",upstream="a:1",code="502",cause="connect_failed"}'
+        values: '0+0x20 100+100x20'
+      - series: 'badgateway_http_root_causes_total{job="badgateway",instance="web3:10502",upstream="a:1",code="502",root_cause="unknown"}'
+        values: '0+0x20 100+100x20'
+      - series: 'badgateway_upstream_seconds_count{job="badgateway",instance="web3:10502",upstream="a:1",phase="response"}'
+        values: '0+0x20 100+100x20'
+      - series: 'badgateway_upstream_failures_total{job="badgateway",instance="web3:10502",upstream="a:1",cause="connect_failed",outcome="failed"}'
+        values: '0+0x20 100+100x20'
 "#;
 
 const PAGES: &str = r#"
@@ -31,6 +45,21 @@ const PAGES: &str = r#"
               description: "PHP-FPM at unix:/w.sock on web1:10502 (pool www) does not run or does not listen, so every visitor who needs it gets 502. Type first: systemctl status 'php*-fpm'; journalctl -u 'php*-fpm' -n 30; then systemctl start it. nginx saw: socket_missing."
               runbook_url: RUNBOOKS/PhpFpmDown
               dashboard_url: DASHBOARD
+      - alertname: Nginx502ConnectFailed
+        eval_time: 8m
+        exp_alerts:
+          - exp_labels: {severity: critical, component: nginx, job: badgateway, instance: "web2:10502", upstream: "a:1"}
+            exp_annotations:
+              summary: nginx cannot connect to the upstream, and why is not among the usual reasons.
+              description: "100% of the requests to a:1 on web2:10502 fail while connecting. Badgateway found no entry of the error log that names the number. Type first: nginx -T | grep error_log; it must be at level error, not crit, and Badgateway must be able to read it."
+              runbook_url: RUNBOOKS@web2/Nginx502ConnectFailed
+              dashboard_url: DASHBOARD@web2
+          - exp_labels: {severity: critical, component: nginx, job: badgateway, instance: "web3:10502", upstream: "a:1"}
+            exp_annotations:
+              summary: nginx cannot connect to the upstream, and why is not among the usual reasons.
+              description: "100% of the requests to a:1 on web3:10502 fail while connecting. The error log has the number, and it is a rare one. Type first: grep -a 'connect()' /var/log/nginx/error.log | tail -n 5; the number in parentheses is explained in the runbook."
+              runbook_url: RUNBOOKS@web3/Nginx502ConnectFailed
+              dashboard_url: DASHBOARD@web3
       - alertname: NginxErrorBudgetBurn
         eval_time: 9m
         exp_alerts:
@@ -51,7 +80,12 @@ fn pages(links: &str, runbooks: &str, dashboard: &str) {
     for file in rules::files().iter().chain([&own]) {
         text.push_str(&format!("  - {}\n", file.display()));
     }
-    let pages = PAGES.replace("RUNBOOKS", runbooks).replace("DASHBOARD", dashboard).replace("BURN", "20.42");
+    let mut pages = PAGES.to_owned();
+    for host in ["web2", "web3"] {
+        pages = pages.replace(&format!("RUNBOOKS@{host}"), &runbooks.replace("web1", host));
+        pages = pages.replace(&format!("DASHBOARD@{host}"), &dashboard.replace("web1", host));
+    }
+    let pages = pages.replace("RUNBOOKS", runbooks).replace("DASHBOARD", dashboard).replace("BURN", "20.42");
     text.push_str(&format!(
         "evaluation_interval: 15s\ntests:\n  - interval: 15s\n    input_series:{INPUT}    alert_rule_test:{pages}"
     ));

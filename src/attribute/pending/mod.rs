@@ -130,6 +130,11 @@ impl Pending {
         self.key.hash(bytes) as u32
     }
 
+    /// A key for a URI: 48 bits tell a million of them apart, and are saved in fewer bytes than 64.
+    fn uri(&self, uri: &[u8]) -> u64 {
+        self.key.hash(uri) & ((1 << 48) - 1)
+    }
+
     /// A key for a word out of a few.
     fn word(&self, word: &[u8]) -> u16 {
         (self.key.hash(word) as u16).max(1)
@@ -145,7 +150,7 @@ impl Pending {
         }
         let path = if cut { parts.uri.get(..HEAD).unwrap_or_default() } else { request::path(parts.uri) };
         Some(RequestKey {
-            uri: self.key.hash(parts.uri),
+            uri: self.uri(parts.uri),
             path: self.hash(path),
             length: u16::try_from(parts.uri.len()).unwrap_or(u16::MAX),
             method: self.word(parts.method),
@@ -168,11 +173,10 @@ impl Pending {
         }
         match (&asked.uri, &asked.path) {
             (Some(uri), _) if key.cut => {
-                uri.get(..usize::from(key.length)).is_some_and(|uri| self.key.hash(uri) == key.uri)
+                uri.get(..usize::from(key.length)).is_some_and(|uri| self.uri(uri) == key.uri)
             }
             (Some(uri), _) => {
-                uri.len() == usize::from(key.length) && self.key.hash(uri) == key.uri
-                    || uri.len() > usize::from(u16::MAX) && self.key.hash(uri) == key.uri
+                u16::try_from(uri.len()).unwrap_or(u16::MAX) == key.length && self.uri(uri) == key.uri
             }
             (None, Some(path)) => !key.cut && self.hash(path) == key.path,
             (None, None) => true,
@@ -279,7 +283,7 @@ impl Pending {
             self.by_request.spread(&mut self.entries, 0);
         }
         let whole = match asked.uri.as_deref() {
-            Some(uri) if !self.by_request.by_path => self.key.hash(uri) as u32,
+            Some(uri) if !self.by_request.by_path => self.uri(uri) as u32,
             _ => self.hash(path),
         };
         let head = asked.uri.as_deref().and_then(|uri| uri.get(..HEAD)).map(|head| self.hash(head));

@@ -45,8 +45,17 @@ pub(super) struct Kind {
 
 impl Kind {
     pub(super) fn of(entry: &WaitingEntry) -> Self {
-        let WaitingEntry { server, upstream, upstream_guessed, fastcgi, subrequest, evidence, root, shadowed, .. } =
-            *entry;
+        let WaitingEntry {
+            server,
+            upstream,
+            upstream_guessed,
+            fastcgi,
+            subrequest,
+            evidence,
+            root,
+            shadowed,
+            ..
+        } = *entry;
         Self { server, upstream, upstream_guessed, fastcgi, subrequest, evidence, root, shadowed }
     }
 

@@ -50,8 +50,9 @@ const ARRIVED: u64 = 4;
 const PID: u64 = 8;
 const CLIENT: u64 = 16;
 const REQUEST: u64 = 32;
-const RESCUED: u64 = 64;
-const COUNTED: u64 = 128;
+const WORDS: u64 = 64;
+const RESCUED: u64 = 128;
+const COUNTED: u64 = 256;
 
 impl Pending {
     pub(in crate::attribute) fn save(&self) -> SavedPending {
@@ -72,7 +73,8 @@ impl Pending {
                 (ARRIVED, entry.arrived != before.arrived),
                 (PID, entry.pid != before.pid),
                 (CLIENT, entry.client != before.client),
-                (REQUEST, entry.request != before.request),
+                (REQUEST, entry.request.map(uri) != before.request.map(uri)),
+                (WORDS, entry.request.map(words) != before.request.map(words)),
                 (RESCUED, entry.rescued),
                 (COUNTED, entry.counted),
             ];
@@ -95,7 +97,11 @@ impl Pending {
                 vlq::write(&mut packed, entry.client.map_or(0, |client| u64::from(client) + 1));
             }
             if flags & REQUEST != 0 {
-                write_request(&mut packed, entry.request);
+                write_uri(&mut packed, entry.request, self.by_request.by_path);
+            }
+            if let (true, Some(request)) = (flags & WORDS != 0, entry.request) {
+                vlq::write(&mut packed, u64::from(request.method));
+                vlq::write(&mut packed, u64::from(request.protocol));
             }
             last_kind = Some(kind);
             before = entry;
@@ -127,24 +133,31 @@ fn first() -> WaitingEntry {
     }
 }
 
-fn write_request(packed: &mut String, request: Option<RequestKey>) {
-    let Some(RequestKey { uri, path, length, method, protocol, cut }) = request else {
-        return vlq::write(packed, 0);
-    };
-    vlq::write(packed, 1 + u64::from(cut));
-    let numbers = [uri, u64::from(path), u64::from(length), u64::from(method), u64::from(protocol)];
-    numbers.into_iter().for_each(|number| vlq::write(packed, number));
+fn uri(request: RequestKey) -> (u64, u32, u16, bool) {
+    (request.uri, request.path, request.length, request.cut)
 }
 
-fn read_request(packed: &mut &[u8]) -> Option<Option<RequestKey>> {
-    let cut = match vlq::read(packed)? {
-        0 => return Some(None),
-        form => form == 2,
-    };
+fn words(request: RequestKey) -> (u16, u16) {
+    (request.method, request.protocol)
+}
+
+/// The path is of use only where requests are found by it.
+fn write_uri(packed: &mut String, request: Option<RequestKey>, by_path: bool) {
+    let Some(RequestKey { uri, path, length, cut, .. }) = request else { return vlq::write(packed, 0) };
+    vlq::write(packed, 1 + u64::from(cut) + 2 * u64::from(by_path || cut));
+    vlq::write(packed, uri);
+    vlq::write(packed, u64::from(length));
+    if by_path || cut {
+        vlq::write(packed, u64::from(path));
+    }
+}
+
+fn read_uri(packed: &mut &[u8]) -> Option<Option<RequestKey>> {
+    let Some(form) = vlq::read(packed)?.checked_sub(1) else { return Some(None) };
     let uri = vlq::read(packed)?;
-    let path = u32::try_from(vlq::read(packed)?).ok()?;
-    let mut short = || vlq::read(packed).and_then(|number| u16::try_from(number).ok());
-    Some(Some(RequestKey { uri, path, length: short()?, method: short()?, protocol: short()?, cut }))
+    let length = u16::try_from(vlq::read(packed)?).ok()?;
+    let path = if form & 2 != 0 { u32::try_from(vlq::read(packed)?).ok()? } else { 0 };
+    Some(Some(RequestKey { uri, path, length, method: 0, protocol: 0, cut: form & 1 != 0 }))
 }
 
 impl SavedPending {
@@ -188,7 +201,14 @@ fn read(packed: &mut &[u8], before: &WaitingEntry, kinds: &[Kind]) -> Option<Wai
         entry.client = vlq::read(packed)?.checked_sub(1).and_then(|client| u32::try_from(client).ok());
     }
     if flags & REQUEST != 0 {
-        entry.request = read_request(packed)?;
+        entry.request = read_uri(packed)?;
+    }
+    if let Some(request) = &mut entry.request {
+        (request.method, request.protocol) = before.request.map_or((0, 0), words);
+        if flags & WORDS != 0 {
+            let mut word = || vlq::read(packed).and_then(|word| u16::try_from(word).ok());
+            (request.method, request.protocol) = (word()?, word()?);
+        }
     }
     (entry.rescued, entry.counted) = (flags & RESCUED != 0, flags & COUNTED != 0);
     Some(entry)

@@ -124,11 +124,17 @@ fn meanings(report: &Report, out: &mut String) {
     causes.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
     out.push_str("\nWhat it means, and what to do first\n");
     for (cause, (count, roots)) in causes {
-        let _ = writeln!(out, "\n  {} ({count})\n    {}.", cause.word(), capital(cause.meaning()));
+        let entries = entries(report, cause);
+        let (meaning, fix) = cause.advice(entries > 0);
+        let _ = writeln!(out, "\n  {} ({count})\n    {}.", cause.word(), capital(meaning));
+        if entries > 0 && entries < count && cause.advice(false).0 != meaning {
+            let (meaning, fix) = cause.advice(false);
+            let _ = writeln!(out, "    {} of them: {meaning}.\n    Fix: {fix}.", count - entries);
+        }
         let mut roots: Vec<_> = roots.into_iter().filter(|(root, _)| *root != RootCause::Unknown).collect();
         roots.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         if roots.is_empty() {
-            let _ = writeln!(out, "    Fix: {}.", cause.fix());
+            let _ = writeln!(out, "    Fix: {fix}.");
             more(cause.alert(), out);
         }
         for (root, count) in roots {
@@ -137,6 +143,13 @@ fn meanings(report: &Report, out: &mut String) {
             more(cause.runbook(root), out);
         }
     }
+}
+
+/// How many entries of the error log tell of failed responses with this cause.
+fn entries(report: &Report, cause: Cause) -> u64 {
+    let failed =
+        report.failures.iter().filter(|((of, _, outcome), _)| *of == cause && *outcome == Outcome::Failed);
+    failed.map(|(_, count)| count).sum()
 }
 
 fn more(runbook: &str, out: &mut String) {
