@@ -127,12 +127,12 @@ impl Pending {
     /// A key for bytes that are only compared.
     pub fn hash(&self, bytes: &[u8]) -> u32 {
         // Half of it is enough to tell the few clients apart that ask for the same.
-        self.key.hash(bytes) as u32
+        self.key.hash(bytes) as u32 & ((1 << 30) - 1)
     }
 
-    /// A key for a URI: 48 bits tell a million of them apart, and are saved in fewer bytes than 64.
+    /// A key for a URI: 45 bits tell a million of them apart, and are saved in fewer bytes than 64.
     fn uri(&self, uri: &[u8]) -> u64 {
-        self.key.hash(uri) & ((1 << 48) - 1)
+        self.key.hash(uri) & ((1 << 45) - 1)
     }
 
     /// A key for a word out of a few.

@@ -44,15 +44,16 @@ struct Unpacked {
     shadowed: bool,
 }
 
+/// What differs from the entry before; what mostly does comes first, so that it takes one character.
 const KIND: u64 = 1;
-const AT: u64 = 2;
-const ARRIVED: u64 = 4;
+const CLIENT: u64 = 2;
+const REQUEST: u64 = 4;
 const PID: u64 = 8;
-const CLIENT: u64 = 16;
-const REQUEST: u64 = 32;
-const WORDS: u64 = 64;
-const RESCUED: u64 = 128;
-const COUNTED: u64 = 256;
+const COUNTED: u64 = 16;
+const AT: u64 = 32;
+const ARRIVED: u64 = 64;
+const WORDS: u64 = 128;
+const RESCUED: u64 = 256;
 
 impl Pending {
     pub(in crate::attribute) fn save(&self) -> SavedPending {
@@ -144,9 +145,9 @@ fn words(request: RequestKey) -> (u16, u16) {
 /// The path is of use only where requests are found by it.
 fn write_uri(packed: &mut String, request: Option<RequestKey>, by_path: bool) {
     let Some(RequestKey { uri, path, length, cut, .. }) = request else { return vlq::write(packed, 0) };
-    vlq::write(packed, 1 + u64::from(cut) + 2 * u64::from(by_path || cut));
+    let form = u64::from(cut) + 2 * u64::from(by_path || cut);
+    vlq::write(packed, 1 + form + 4 * u64::from(length));
     vlq::write(packed, uri);
-    vlq::write(packed, u64::from(length));
     if by_path || cut {
         vlq::write(packed, u64::from(path));
     }
@@ -154,8 +155,8 @@ fn write_uri(packed: &mut String, request: Option<RequestKey>, by_path: bool) {
 
 fn read_uri(packed: &mut &[u8]) -> Option<Option<RequestKey>> {
     let Some(form) = vlq::read(packed)?.checked_sub(1) else { return Some(None) };
+    let length = u16::try_from(form / 4).ok()?;
     let uri = vlq::read(packed)?;
-    let length = u16::try_from(vlq::read(packed)?).ok()?;
     let path = if form & 2 != 0 { u32::try_from(vlq::read(packed)?).ok()? } else { 0 };
     Some(Some(RequestKey { uri, path, length, method: 0, protocol: 0, cut: form & 1 != 0 }))
 }

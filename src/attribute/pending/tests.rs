@@ -120,9 +120,12 @@ fn whatever_happens_they_are_as_in_a_list() {
             let all = pending.entries.seqs().filter_map(|seq| pending.entries.get(seq));
             all.filter(|entry| !entry.taken).collect()
         };
-        let moved =
-            waiting(&pending).into_iter().map(|entry| WaitingEntry { arrived: entry.arrived + 5, ..entry });
-        assert_eq!(waiting(&restored), moved.collect::<Vec<_>>());
+        let moved = waiting(&pending).into_iter().map(|entry| {
+            // Where requests are not found by their path, it is not saved.
+            let request = entry.request.map(|request| RequestKey { path: 0, ..request });
+            WaitingEntry { arrived: entry.arrived + 5, request, ..entry }
+        });
+        assert!(waiting(&restored) == moved.collect::<Vec<_>>(), "round {round}");
     }
 }
 
@@ -158,7 +161,7 @@ fn different_failures_are_saved_in_few_bytes_too() {
         pending.push(entry);
     }
     let saved = serde_json::to_string(&pending.save()).unwrap();
-    assert!(saved.len() < 10_000 * 28, "{}", saved.len() / 10_000);
+    assert!(saved.len() < 10_000 * 24, "{}", saved.len() / 10_000);
 }
 
 #[test]
