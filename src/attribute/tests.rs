@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 mod forged;
 mod formats;
+mod resets;
 mod storms;
 
 use super::logs::{AccessLog, ErrorLog, Log};

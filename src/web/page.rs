@@ -84,7 +84,7 @@ table{border-collapse:collapse}td,th{text-align:left;vertical-align:top;padding:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attribute::{Names, Verdict};
+    use crate::attribute::{Names, Sink, Verdict};
     use crate::ledger::Ledger;
     use crate::view::{Errors, LogState};
 

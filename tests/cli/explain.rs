@@ -192,3 +192,35 @@ fn times_are_rfc_3339_in_the_log_s_own_zone() {
     let report = json(&run(&["explain", "--format", "json", "--access-log", text(&path)]));
     assert_eq!(report["responses"][0]["first"], "2026-11-20T15:08:28-05:30");
 }
+
+/// `connect_failed` is two things, and the text says which.
+#[test]
+fn what_could_not_connect_says_whether_its_errno_was_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: String| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        text(&path).to_owned()
+    };
+    let line = |n: u32| {
+        format!(
+            "1.2.3.4 - - [20/Nov/2026:12:00:00 +0000] \"GET /{n} HTTP/1.1\" 502 157 \"-\" \"c\" server=\"s\" pid=7 connection={n} msec=1795176000.000 request_time=0.000 upstream_addr=\"a:1\" upstream_status=\"502\" upstream_connect_time=\"-\" upstream_header_time=\"-\" upstream_response_time=\"0.000\" upstream_bytes_received=\"0\" upstream_cache_status=\"-\"\n"
+        )
+    };
+    let entry = "2026/11/20 12:00:00 [crit] 7#7: *1 connect() to unix:/x failed (91: Protocol wrong type for socket) while connecting to upstream, client: 1.2.3.4, server: s, request: \"GET /1 HTTP/1.1\", upstream: \"fastcgi://a:1\", host: \"h\"\n";
+    let one = write("one.log", line(1));
+    let three = write("three.log", line(1) + &line(2) + &line(3));
+    let (with, without) = (write("error.log", entry.to_owned()), write("crit.log", String::new()));
+    let said = |access: &str, error: &str| {
+        let output = run(&["explain", "--access-log", access, "--error-log", error]);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let (rare, unread) =
+        ("the errno in the error log is a rare one", "no entry of the error log that names the errno");
+    let both = said(&three, &with);
+    assert!(both.contains(rare) && both.contains("2 of them") && both.contains(unread), "{both}");
+    let only = said(&one, &with);
+    assert!(only.contains(rare) && !only.contains(unread) && only.contains("91"), "{only}");
+    let none = said(&one, &without);
+    assert!(none.contains(unread) && !none.contains(rare) && none.contains("set error_log"), "{none}");
+}

@@ -229,7 +229,7 @@ impl Entries {
     pub(super) fn push(&mut self, entry: &WaitingEntry) -> u64 {
         let kind = self.kind(Kind::of(entry));
         let seq = self.end;
-        if seq as usize % CHUNK == 0 || self.chunks.is_empty() {
+        if (seq as usize).is_multiple_of(CHUNK) || self.chunks.is_empty() {
             let mut chunk = Vec::with_capacity(CHUNK);
             // A piece begins with its first place, whatever comes first.
             chunk.resize(seq as usize % CHUNK, Packed::default());
@@ -248,7 +248,7 @@ impl Entries {
             return;
         }
         self.first += 1;
-        if self.first as usize % CHUNK == 0 || self.is_empty() {
+        if (self.first as usize).is_multiple_of(CHUNK) || self.is_empty() {
             self.chunks.pop_front();
         }
     }

@@ -215,7 +215,7 @@ impl Observed {
         let mut roots = servers.iter().map(|&upstream| {
             let cause = Cause::ConnectionRefused;
             let verdict = question.verdict.map(|verdict| Verdict { cause, upstream, ..verdict });
-            let question = PendingRootCause { verdict, upstream, ..question.clone() };
+            let question = PendingRootCause { verdict, upstream, ..*question };
             self.explain(&question, topology.site(&question), topology)
         });
         let root = roots.next()??;
