@@ -176,11 +176,23 @@ mod tests {
     }
 
     #[test]
+    fn what_a_master_says_of_its_pools_shows_that_it_lives() {
+        for text in [
+            "[20-Nov-2026 15:00:18] NOTICE: fpm is running, pid 7",
+            "[20-Nov-2026 15:00:18] NOTICE: [pool www] child 24212 started",
+            "[20-Nov-2026 15:00:18] WARNING: [pool www] server reached pm.max_children setting (5), consider raising it",
+            "[20-Nov-2026 15:00:18] WARNING: [pool rtt] child 1, script 's' (request: \"GET /\") executing too slow (1.1 sec), logging",
+        ] {
+            assert_eq!(of(text), Some(Event::Working), "{text}");
+        }
+    }
+
+    #[test]
     fn what_workers_say_is_no_event() {
         for text in [
             "[20-Nov-2026 15:00:18] WARNING: [pool catch] child 21822 said into stderr: \"[pool www] child 1 exited on signal 9 (SIGKILL) after 1 seconds\"",
-            "[20-Nov-2026 15:00:18] NOTICE: [pool www] child 24212 started",
-            "[20-Nov-2026 15:00:18] WARNING: [pool rtt] child 1, script 's' (request: \"GET /\") executing too slow (1.1 sec), logging",
+            "[20-Nov-2026 15:00:18] NOTICE: [pool catch] child 21822 said into stdout: \"ready to handle connections\"",
+            "[20-Nov-2026 15:00:18] NOTICE: exiting, bye-bye!",
         ] {
             assert_eq!(of(text), None, "{text}");
             assert!(line(text.as_bytes()).is_some());
