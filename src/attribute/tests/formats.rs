@@ -121,6 +121,7 @@ fn a_fatal_error_has_the_upstream_that_its_entry_names() {
         .replace("connect() failed (111: Connection refused) while connecting to upstream", "FastCGI sent in stderr: \"PHP message: PHP Fatal error:  Allowed memory size of 1 bytes exhausted\" while reading response header from upstream");
     let mut world = World::new(false, false);
     world.error(&entry);
+    world.error.at_end(false, &mut world.attributor, &mut world.seen);
     world.access(&combined("1.2.3.4", 500, "/a"));
     let name = world.seen.last_upstream.map(|id| world.attributor.names.upstreams.text(id).to_owned());
     assert_eq!(name.as_deref(), Some("unix:/run/php.sock"));

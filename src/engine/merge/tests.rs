@@ -173,7 +173,7 @@ const BLOCK: usize = 128 * 1024;
 #[test]
 fn however_lines_are_cut_into_files_the_verdicts_are_the_same() {
     // More entries than the join holds.
-    let all = Outages::new(30, 45);
+    let all = Outages::new(30, 300);
     assert!(all.failed > crate::attribute::pending::CAPACITY as u64);
     let fpm = || blocks(LogKind::Fpm, &all.fpm, BLOCK);
     for (parts, errors) in [(1, 1), (2, 1), (4, 4), (7, 3)] {
