@@ -33,7 +33,7 @@ use decide::Decision;
 use join::{Group, Keys};
 pub use names::{Id, Names};
 use pending::{Evidence, Pending, WaitingEntry};
-use root_cause::{LogId, RootCauseSink, Roots, Topology};
+use root_cause::{LogId, Peers, RootCauseSink, Roots};
 pub use saved::SavedAttribution;
 
 /// The verdict on one failed response.
@@ -99,7 +99,7 @@ pub struct Attributor {
     pending: Pending,
     roots: Roots,
     /// Which pool an upstream is.
-    pub topology: Topology,
+    pub peers: Peers,
     kept: keepalive::PeerAnswers,
     now: Local,
     offset: i32,
@@ -115,7 +115,7 @@ impl Attributor {
             options,
             pending: Pending::default(),
             roots: Roots::default(),
-            topology: Topology::default(),
+            peers: Peers::default(),
             kept: keepalive::PeerAnswers::default(),
             now: Local::MIN / 2,
             offset: options.offset,
@@ -162,10 +162,10 @@ impl Attributor {
     /// Whether nginx keeps connections to one of these upstreams: then more is wanted of the line than is counted.
     #[inline]
     pub fn keeps(&mut self, addresses: Option<&[u8]>) -> bool {
-        !self.topology.kept.is_empty()
+        !self.peers.kept.is_empty()
             && addresses.is_some_and(|addresses| {
                 let mut peers = list::elements(addresses).filter(|address| !list::missing(address));
-                peers.any(|peer| self.topology.kept.contains_key(&self.names.upstreams.id(peer)))
+                peers.any(|peer| self.peers.kept.contains_key(&self.names.upstreams.id(peer)))
             })
     }
 
@@ -223,10 +223,10 @@ impl Attributor {
 
     /// Gives the peer if the line shows what a failure on a kept connection would.
     fn follow_kept(&mut self, access: &Access<'_>) -> Option<Id> {
-        if self.topology.kept.is_empty() {
+        if self.peers.kept.is_empty() {
             return None;
         }
-        self.kept.follow(access, &self.topology.kept, &mut self.names.upstreams)
+        self.kept.follow(access, &self.peers.kept, &mut self.names.upstreams)
     }
 
     fn keys<'a>(&mut self, access: &Access<'a>) -> Keys<'a> {
@@ -290,7 +290,7 @@ impl Attributor {
         };
         let asked = self.clock(line.at);
         if let Some(reason) = self.roots.event(line.at, asked, log, pool, event) {
-            sink.exit(self.topology.fpm_of(log), pool, reason);
+            sink.exit(self.peers.fpm_of(log), pool, reason);
         }
     }
 
@@ -309,7 +309,7 @@ impl Attributor {
     pub fn settle(&mut self, sink: &mut impl Sink) {
         let now = self.now;
         self.pending.settle(now.saturating_sub(self.options.window), |entry| settle(entry, sink));
-        self.roots.answer(now.saturating_sub(root_cause::GRACE), &self.topology, &mut SinkAdapter(sink));
+        self.roots.answer(now.saturating_sub(root_cause::GRACE), &self.peers, &mut SinkAdapter(sink));
     }
 
     /// An access log has come to this time: the clock of logs that are not followed live.
@@ -323,7 +323,7 @@ impl Attributor {
     /// The logs are at their end: everything that waits is counted.
     pub fn finish(&mut self, sink: &mut impl Sink) {
         self.pending.settle(Local::MAX, |entry| settle(entry, sink));
-        self.roots.answer(Local::MAX, &self.topology, &mut SinkAdapter(sink));
+        self.roots.answer(Local::MAX, &self.peers, &mut SinkAdapter(sink));
     }
 }
 

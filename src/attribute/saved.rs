@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::names::SavedNames;
 use super::pending::SavedPending;
-use super::root_cause::{Roots, Topology};
+use super::root_cause::{Peers, Roots};
 use super::{Attributor, Local, Names, Options, keepalive};
 
 /// An [`Attributor`] in the form in which it is saved.
@@ -53,7 +53,7 @@ impl Attributor {
             options,
             pending: pending.restore(shift),
             roots,
-            topology: Topology::default(),
+            peers: Peers::default(),
             kept: keepalive::PeerAnswers::default(),
             now,
             offset: if offset_known { offset } else { options.offset },

@@ -27,6 +27,7 @@ use crate::sample::sampler::{Sampler, Settings};
 use crate::sample::status::poller::{Answers, Poller};
 use crate::source::files::{Files, Os};
 use crate::source::{OpenError, ReadFrom, Waker};
+use crate::topology::discovery::Wanted;
 use crate::web::{self, App, ServerError};
 
 /// Why `serve` could not start or go on.
@@ -88,9 +89,11 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
     let settings = Settings {
         procfs: args.procfs.clone(),
         cgroup: args.cgroup.clone(),
-        configs: args.fpm_config.clone(),
-        nginx: args.nginx_config.clone(),
-        remembered: engine.remembered(),
+        wanted: Wanted {
+            fpm: args.fpm_config.clone(),
+            nginx: args.nginx_config.clone(),
+            remembered: engine.remembered(),
+        },
     };
     let (poller, answers) = poll_status_pages(board.clone());
     // Dropping `observing` ends the thread.

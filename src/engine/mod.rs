@@ -28,8 +28,8 @@ use topology_binder::TopologyBinder;
 use crate::attribute::Attributor;
 use crate::ledger::{Ledger, State};
 use crate::record::LogKind;
-use crate::sample::remembered::Remembered;
 use crate::source::Waker;
+use crate::topology::remembered::Remembered;
 use crate::view::View;
 
 /// Between two polls of logs that move. A scrape looks by itself, so this only bounds the backlog.

@@ -1,27 +1,26 @@
-//! Carries what the observer saw to those who count and judge: increases to the ledger, evidence to the attribution,
-//! and which pool each upstream is.
+//! Carries what the sampler saw to those who count and judge: increases to the ledger, evidence to the attribution,
+//! and, from the topology, which pool each upstream is.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::address::Listener;
-use crate::attribute::keepalive::Kept;
 use crate::attribute::logs::log_id;
-use crate::attribute::names::Interner;
-use crate::attribute::root_cause::{LogId, Place, Topology};
+use crate::attribute::root_cause::{LogId, Peer, Peers, PoolPeer};
 use crate::attribute::{Attributor, Id};
 use crate::ledger::Ledger;
 use crate::record::stamp::Local;
-use crate::sample::facts::PoolKey;
-use crate::sample::output::{Layout, PoolPlace, SamplerOutput};
+use crate::sample::output::SamplerOutput;
+use crate::topology::lookup::{Destination, Destinations};
+use crate::topology::{Fpm, Pool, PoolKey, Topology};
 
 /// What is taken from the board.
 pub struct TopologyBinder {
     board: Arc<SamplerOutput>,
-    layout: Layout,
-    /// How many upstreams were known when the topology was made.
+    topology: Arc<Topology>,
+    /// How many upstreams have their peer.
     upstreams: usize,
     /// The FPM logs that are followed.
     logs: Vec<PathBuf>,
@@ -30,7 +29,7 @@ pub struct TopologyBinder {
 impl TopologyBinder {
     /// Nothing is taken yet.
     pub fn new(board: Arc<SamplerOutput>) -> Self {
-        Self { board, layout: Layout::default(), upstreams: 0, logs: Vec::new() }
+        Self { board, topology: Arc::default(), upstreams: 0, logs: Vec::new() }
     }
 
     /// Takes what is new. `logs`: the FPM logs that are followed.
@@ -43,27 +42,29 @@ impl TopologyBinder {
         if let Some(pools) = news.remembered {
             ledger.remember(pools);
         }
-        let changed = news.layout.is_some() || logs != self.logs;
-        if let Some(layout) = news.layout {
-            for pool in layout.pools.iter().filter(|pool| pool.shown) {
+        let changed = news.topology.is_some() || logs != self.logs;
+        if let Some(topology) = news.topology {
+            for (fpm, pool) in topology.pools().filter(|(_, pool)| pool.shown) {
                 // Before its first worker ends.
-                let fpm = attributor.names.fpms.id(pool.fpm.as_bytes());
+                let fpm = attributor.names.fpms.id(fpm.name.as_bytes());
                 ledger.start_exits(fpm, attributor.names.pools.id(pool.name.as_bytes()));
             }
-            self.layout = layout;
+            self.topology = topology;
         }
         self.logs = logs;
-        self.place(changed, attributor);
+        self.bind(changed, attributor);
     }
 
     /// Puts the latest sample where the next snapshot finds it, each pool under the address that nginx's logs name.
     pub fn show(&mut self, attributor: &mut Attributor, ledger: &mut Ledger) {
         // The lines that were just read may have named a new one.
-        self.place(false, attributor);
+        self.bind(false, attributor);
         let mut seen: BTreeMap<PoolKey, Id> = BTreeMap::new();
-        for (id, place) in &attributor.topology.places {
-            // Several spellings may lead to one pool. The one that was seen first stays its name.
-            seen.entry(place.key).and_modify(|first| *first = (*first).min(*id)).or_insert(*id);
+        for (id, peer) in &attributor.peers.by_upstream {
+            if let Peer::Pool(pool) = peer {
+                // Several spellings may lead to one pool. The one that was seen first stays its name.
+                seen.entry(pool.key).and_modify(|first| *first = (*first).min(*id)).or_insert(*id);
+            }
         }
         ledger.machine = self.board.machine();
         for pool in &mut ledger.machine.pools {
@@ -73,85 +74,92 @@ impl TopologyBinder {
         }
     }
 
-    /// Says which pool each upstream is, when either may be others than before.
-    fn place(&mut self, changed: bool, attributor: &mut Attributor) {
-        let upstreams = attributor.names.upstreams.ids().count();
-        if changed || upstreams != self.upstreams {
-            self.upstreams = upstreams;
-            attributor.topology = self.topology(attributor);
+    /// Says what each upstream is: all of them when the topology is another one, else those that are new.
+    fn bind(&mut self, changed: bool, attributor: &mut Attributor) {
+        if changed {
+            self.upstreams = 0;
+            attributor.peers = self.machine(attributor);
+        }
+        if attributor.names.upstreams.ids().count() == self.upstreams {
+            return;
+        }
+        let topology = Arc::clone(&self.topology);
+        let destinations = Destinations::new(&topology);
+        // The servers of a group get their names with it.
+        while let Some(id) = attributor.names.upstreams.ids().nth(self.upstreams) {
+            self.upstreams += 1;
+            self.bind_one(id, &destinations, attributor);
         }
     }
 
-    /// The log of a pool's master, if it is among those that are followed.
-    fn log_of(&self, pool: &PoolPlace) -> Option<LogId> {
-        let log = pool.log.as_deref()?;
+    /// What does not depend on an upstream.
+    fn machine(&self, attributor: &mut Attributor) -> Peers {
+        let mut peers = Peers {
+            complete: self.topology.knows_every_fpm(),
+            any: self.topology.pools().any(|(_, pool)| pool.runs),
+            ..Peers::default()
+        };
+        for fpm in &self.topology.fpm {
+            if let Some(log) = self.log_of(fpm) {
+                peers.groups.extend(fpm.group.map(|group| (log, group)));
+                peers.fpms.insert(log, attributor.names.fpms.id(fpm.name.as_bytes()));
+            }
+        }
+        // They get their names before the first line that has them: it may be followed by the failure that it explains.
+        for (server, _) in self.topology.nginx.iter().flat_map(|nginx| &nginx.kept) {
+            attributor.names.upstreams.id(server.upstream().as_bytes());
+        }
+        peers
+    }
+
+    fn bind_one(&self, id: Id, destinations: &Destinations<'_>, attributor: &mut Attributor) {
+        let text = attributor.names.upstreams.text(id).to_owned();
+        let Ok(upstream) = Listener::from_upstream(&text) else {
+            let servers = self.topology.servers_of_group(&text).iter();
+            let servers = servers.map(|server| attributor.names.upstreams.id(server.upstream().as_bytes()));
+            let servers: Vec<Id> = servers.collect();
+            if !servers.is_empty() {
+                attributor.peers.members.insert(id, servers);
+            }
+            return;
+        };
+        let upstream = upstream.resolved();
+        if let Some(time) = destinations.kept(&upstream) {
+            attributor.peers.kept.insert(id, i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
+        }
+        let peer = match destinations.find(&upstream) {
+            Destination::Pool(fpm, pool) => Peer::Pool(self.pool_peer(fpm, pool, &upstream, attributor)),
+            Destination::Nobody => Peer::Nobody,
+            Destination::Elsewhere => Peer::Elsewhere,
+            Destination::Unknown => return,
+        };
+        attributor.peers.by_upstream.insert(id, peer);
+    }
+
+    fn pool_peer(
+        &self,
+        fpm: &Fpm,
+        pool: &Pool,
+        upstream: &Listener,
+        attributor: &mut Attributor,
+    ) -> PoolPeer {
+        let allowed = pool.settings.as_ref().map(|settings| settings.allowed_clients.as_slice());
+        let allowed = allowed.unwrap_or_default();
+        PoolPeer {
+            pool: attributor.names.pools.id(pool.name.as_bytes()),
+            fpm: attributor.names.fpms.id(fpm.name.as_bytes()),
+            key: pool.key,
+            log: self.log_of(fpm),
+            group: fpm.group,
+            may_refuse: matches!(upstream, Listener::Tcp { .. }) && !allowed.is_empty(),
+            refuses: refuses(allowed, upstream),
+        }
+    }
+
+    /// The log of a master, if it is among those that are followed.
+    fn log_of(&self, fpm: &Fpm) -> Option<LogId> {
+        let log = fpm.log.as_deref()?;
         self.logs.iter().find(|path| is_same(path, log)).map(|path| log_id(path))
-    }
-
-    /// The upstreams to which nginx keeps connections. They get their names before the first line that has them: it may
-    /// be followed by the failure that it explains.
-    fn kept(&self, upstreams: &mut Interner) -> Kept {
-        for (server, _) in &self.layout.kept {
-            upstreams.id(server.upstream().as_bytes());
-        }
-        let upstreams = &*upstreams;
-        let servers: Vec<_> =
-            self.layout.kept.iter().map(|(server, timeout)| (server.resolved(), timeout)).collect();
-        let timeout = |id| {
-            let upstream = Listener::from_upstream(upstreams.text(id)).ok()?.resolved();
-            let (_, timeout) = servers.iter().find(|(server, _)| server.accepts(&upstream))?;
-            Some((id, i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX)))
-        };
-        upstreams.ids().filter_map(timeout).collect()
-    }
-
-    /// The servers of each group that the log has named: only such a one is asked about.
-    fn members(&self, upstreams: &mut Interner) -> HashMap<Id, Vec<Id>> {
-        let ids: Vec<Id> = upstreams.ids().collect();
-        let groups = ids.into_iter().filter_map(|id| {
-            let name = upstreams.text(id);
-            let (_, servers) = self.layout.groups.iter().find(|(group, _)| group == name)?;
-            Some((id, servers.iter().map(|server| upstreams.id(server.upstream().as_bytes())).collect()))
-        });
-        groups.collect()
-    }
-
-    fn topology(&self, attributor: &mut Attributor) -> Topology {
-        let upstreams = &attributor.names.upstreams;
-        let pools: Vec<_> = self.layout.pools.iter().map(|pool| (pool.listener.resolved(), pool)).collect();
-        let known: Vec<(Id, &PoolPlace, Listener)> = upstreams
-            .ids()
-            .filter_map(|id| {
-                let upstream = Listener::from_upstream(upstreams.text(id)).ok()?.resolved();
-                let (_, pool) = pools.iter().find(|(listener, _)| listener.accepts(&upstream))?;
-                Some((id, *pool, upstream))
-            })
-            .collect();
-        let mut topology = Topology {
-            complete: self.layout.complete,
-            any: self.layout.pools.iter().any(|pool| pool.runs),
-            ..Topology::default()
-        };
-        topology.members = self.members(&mut attributor.names.upstreams);
-        topology.kept = self.kept(&mut attributor.names.upstreams);
-        for pool in &self.layout.pools {
-            let log = self.log_of(pool);
-            topology.groups.extend(log.zip(pool.group));
-            let fpm = attributor.names.fpms.id(pool.fpm.as_bytes());
-            topology.fpms.extend(log.map(|log| (log, fpm)));
-        }
-        for (id, place, upstream) in known {
-            let place = Place {
-                pool: attributor.names.pools.id(place.name.as_bytes()),
-                key: place.key,
-                log: self.log_of(place),
-                group: place.group,
-                may_refuse: matches!(upstream, Listener::Tcp { .. }) && !place.allowed_clients.is_empty(),
-                refuses: refuses(place, &upstream),
-            };
-            topology.places.insert(id, place);
-        }
-        topology
     }
 }
 
@@ -162,9 +170,8 @@ fn is_same(a: &Path, b: &Path) -> bool {
 
 /// Whether `listen.allowed_clients` turns nginx away. Its address is only known where it is that of the listener: on
 /// loopback.
-fn refuses(place: &PoolPlace, upstream: &Listener) -> bool {
+fn refuses(allowed: &[String], upstream: &Listener) -> bool {
     let Listener::Tcp { host: Some(host), .. } = upstream else { return false };
-    let allowed = &place.allowed_clients;
     host.is_loopback()
         && !allowed.is_empty()
         && !allowed.iter().any(|client| client == "any" || client.parse() == Ok(*host))
@@ -180,26 +187,13 @@ fn local(at: SystemTime, offset: i32) -> Local {
 mod tests {
     use super::*;
 
-    fn place(allowed: &[&str]) -> PoolPlace {
-        PoolPlace {
-            key: 1,
-            fpm: "8.2".into(),
-            name: "www".into(),
-            runs: true,
-            shown: true,
-            listener: Listener::from_fpm("127.0.0.1:9000").unwrap(),
-            log: None,
-            group: None,
-            allowed_clients: allowed.iter().map(|client| (*client).to_owned()).collect(),
-        }
-    }
-
     #[test]
     fn only_a_list_without_nginx_refuses_it() {
-        let upstream = Listener::from_upstream("127.0.0.1:9000").unwrap();
-        assert!(refuses(&place(&["127.0.0.77"]), &upstream));
-        assert!(!refuses(&place(&["10.0.0.1", "127.0.0.1"]), &upstream));
-        assert!(!refuses(&place(&[]), &upstream));
-        assert!(!refuses(&place(&["10.0.0.1"]), &Listener::from_upstream("10.0.0.9:9000").unwrap()));
+        let upstream = |text| Listener::from_upstream(text).unwrap();
+        let list = |clients: &[&str]| clients.iter().map(|client| (*client).to_owned()).collect::<Vec<_>>();
+        assert!(refuses(&list(&["127.0.0.77"]), &upstream("127.0.0.1:9000")));
+        assert!(!refuses(&list(&["10.0.0.1", "127.0.0.1"]), &upstream("127.0.0.1:9000")));
+        assert!(!refuses(&[], &upstream("127.0.0.1:9000")));
+        assert!(!refuses(&list(&["10.0.0.1"]), &upstream("10.0.0.9:9000")));
     }
 }

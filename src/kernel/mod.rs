@@ -9,6 +9,7 @@ mod lines;
 pub mod machine;
 pub mod memory;
 pub mod namespace;
+pub mod network;
 pub mod overflow;
 pub mod processes;
 mod reading;

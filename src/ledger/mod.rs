@@ -16,7 +16,7 @@ use crate::attribute::{Id, Sink, Verdict};
 use crate::vocabulary::{Cause, ExitReason, FAILED_CODES, Outcome, Phase, RootCause};
 
 use crate::sample::machine::{CounterDelta, Machine};
-use crate::sample::remembered::{self, Remembered};
+use crate::topology::remembered::{self, Remembered};
 use crate::view::{Histogram, History, LogState};
 
 pub use saved::{SavedCounters, SavedCounts, SavedInput, SavedInputs, State};

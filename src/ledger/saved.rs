@@ -14,7 +14,7 @@ use crate::source::SavedSet;
 use crate::vocabulary::{Cause, ExitReason, Outcome, Phase, RootCause};
 
 use super::{Ledger, sums};
-use crate::sample::remembered::Remembered;
+use crate::topology::remembered::Remembered;
 use crate::view::Histogram;
 
 /// Everything that a restart must not lose.

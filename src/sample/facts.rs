@@ -2,11 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// One pool of one PHP-FPM, over restarts of either: a hash of what tells it from all others.
-pub type PoolKey = u64;
-
-/// A cgroup: a hash of its path.
-pub type GroupKey = u64;
+use crate::topology::{GroupKey, PoolKey};
 
 /// Something seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

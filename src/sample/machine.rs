@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::facts::PoolKey;
 use super::status::poller::Latest;
+use crate::topology::{LastReading, PoolKey};
 
 /// One pool as it stands. What is not known is `None`, never 0.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -83,15 +82,6 @@ pub struct Memory {
     pub limit: Option<u64>,
 }
 
-/// How the last reading of PHP-FPM's configuration went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reload {
-    /// All of it could be read. If not, what was known before stays in use.
-    pub successful: bool,
-    /// When all of it was read last; `None`: never.
-    pub succeeded: Option<SystemTime>,
-}
-
 /// How things stand.
 #[derive(Clone, Debug, Default)]
 pub struct Machine {
@@ -104,7 +94,7 @@ pub struct Machine {
     /// What was looked at, and whether it could be read.
     pub collectors: BTreeMap<&'static str, bool>,
     /// The last reading of the configuration; `None` when there is none.
-    pub reload: Option<Reload>,
+    pub reload: Option<LastReading>,
 }
 
 /// What increases. The label values are those of its family.

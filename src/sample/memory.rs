@@ -3,38 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use siphasher::sip::SipHasher13;
-
-use super::facts::{Fact, GroupKey};
+use super::facts::Fact;
 use super::machine::{Counted, CounterDelta, DeltaTracker, Memory};
 use crate::kernel::cgroup::{Cgroups, Controller};
 use crate::kernel::machine::{self, Pressure, Resource};
-use crate::kernel::processes::{Master, Process};
+use crate::kernel::processes::Master;
+use crate::topology::group_of;
 
 /// PHP-FPM's cgroup, ours, and the whole machine.
 const FPM: &str = "fpm";
 const OWN: &str = "self";
 const MACHINE: &str = "machine";
-
-/// The cgroup that limits a process's memory.
-fn path_of(process: &Process) -> Option<&str> {
-    let cgroups = process.cgroups.as_ref().ok()?;
-    cgroups.memory.as_ref().or(cgroups.unified.as_ref()).map(String::as_str)
-}
-
-fn key_of(path: &str) -> GroupKey {
-    SipHasher13::new().hash(path.as_bytes())
-}
-
-/// The path of a master's cgroup.
-pub(super) fn cgroup_of(master: &Master) -> Option<&str> {
-    path_of(&master.process)
-}
-
-/// The cgroup of a master, as the facts name it.
-pub(super) fn group_of(master: &Master) -> Option<GroupKey> {
-    path_of(&master.process).map(key_of)
-}
 
 /// Looks at them all.
 pub(super) struct Memories {
@@ -99,7 +78,7 @@ impl Memories {
     fn masters(&mut self, masters: &[Master], gains: &mut Vec<CounterDelta>, facts: &mut Vec<Fact>) -> bool {
         let mut groups: BTreeMap<&str, (&Cgroups, u32)> = BTreeMap::new();
         for process in masters.iter().map(|master| &master.process) {
-            if let (Ok(cgroups), Some(path)) = (&process.cgroups, path_of(process)) {
+            if let (Ok(cgroups), Some(path)) = (&process.cgroups, process.memory_cgroup()) {
                 groups.entry(path).or_insert((cgroups, process.pid));
             }
         }
@@ -111,7 +90,7 @@ impl Memories {
             if let Some(kills) = self.scope(&scope, cgroups, pid, gains) {
                 readable = true;
                 if kills >= 1.0 {
-                    facts.push(Fact::OomKills(kills as u64, Some(key_of(path))));
+                    facts.push(Fact::OomKills(kills as u64, Some(group_of(path))));
                 }
             }
         }

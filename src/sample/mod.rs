@@ -5,16 +5,11 @@
 
 mod collectors;
 pub mod facts;
-mod homes;
-mod layout;
 pub mod machine;
 mod memory;
-mod names;
-mod nginx;
 pub mod output;
 mod peaks;
-mod places;
 mod pool;
-pub mod remembered;
+mod pools;
 pub mod sampler;
 pub mod status;

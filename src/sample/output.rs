@@ -1,54 +1,17 @@
 //! Where the observer leaves what it saw, for others to take without waiting.
 
-use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
-use super::facts::{Fact, GroupKey, PoolKey};
+use super::facts::Fact;
 use super::machine::{CounterDelta, Machine};
-use super::remembered::Remembered;
 use super::status::poller::Target;
-use crate::address::Listener;
+use crate::topology::Topology;
+use crate::topology::remembered::Remembered;
 
 /// Most facts and increases that wait to be taken. They are taken several times a second; a reader that is stuck for
 /// hours must not make us grow.
 const MOST: usize = 65_536;
-
-/// One pool of PHP-FPM's configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PoolPlace {
-    /// Which pool this is, over restarts.
-    pub key: PoolKey,
-    /// Short name of its master.
-    pub fpm: String,
-    /// As PHP-FPM's log names it.
-    pub name: String,
-    /// It runs or listens: only then its address is evidence that another one is wrong.
-    pub runs: bool,
-    /// It belongs on the page.
-    pub shown: bool,
-    /// Where it listens.
-    pub listener: Listener,
-    /// Its master's log.
-    pub log: Option<PathBuf>,
-    /// Its master's cgroup, while it runs.
-    pub group: Option<GroupKey>,
-    /// `listen.allowed_clients`; empty: everybody.
-    pub allowed_clients: Vec<String>,
-}
-
-/// Who listens where.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Layout {
-    /// Every pool that is configured, running or not.
-    pub pools: Vec<PoolPlace>,
-    /// The process table and every configuration could be read: there is no other PHP-FPM here.
-    pub complete: bool,
-    /// Upstreams to which nginx keeps connections, and how long an idle one.
-    pub kept: Vec<(Listener, Duration)>,
-    /// nginx's groups by name, each with all its servers; those with a host name among them are left out.
-    pub groups: Vec<(String, Vec<Listener>)>,
-}
 
 /// What was seen since the last time.
 #[derive(Debug, Default)]
@@ -59,14 +22,13 @@ pub struct Updates {
     pub facts: Vec<(SystemTime, Fact)>,
     /// Pools to be known again after a restart, if they are others than before.
     pub remembered: Option<Vec<Remembered>>,
-    /// The layout, if it is another one than before.
-    pub layout: Option<Layout>,
+    /// The topology, if it is another one than before.
+    pub topology: Option<Arc<Topology>>,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
     machine: Machine,
-    layout: Layout,
     /// Status pages to be asked for, by the pool's key.
     targets: Vec<(String, Target)>,
     news: Updates,
@@ -115,11 +77,7 @@ impl SamplerOutput {
         self.lock().news.remembered = Some(pools);
     }
 
-    pub(super) fn lay_out(&self, layout: Layout) {
-        let mut inner = self.lock();
-        if inner.layout != layout {
-            inner.news.layout = Some(layout.clone());
-            inner.layout = layout;
-        }
+    pub(super) fn tell(&self, topology: Arc<Topology>) {
+        self.lock().news.topology = Some(topology);
     }
 }

@@ -4,15 +4,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::facts::{Fact, GroupKey, PoolKey};
-use super::homes::Home;
+use super::facts::Fact;
 use super::machine::{Counted, CounterDelta, DeltaTracker, Peak, Pool, Status, ratio};
 use super::peaks::Peaks;
-use super::remembered::{self, Remembered};
 use super::status::poller::{Answers, Latest, Target};
 use crate::address::Listener;
 use crate::kernel::processes::{Master, Worker};
 use crate::kernel::sockets::Sockets;
+use crate::topology::remembered::{self, Remembered};
+use crate::topology::{InstanceId, PoolKey};
 
 /// A master forks its workers within so many seconds, also a crowd of them on a busy machine; the kernel tells hundredths.
 const IN_ONE_GO: f64 = 0.1;
@@ -39,6 +39,8 @@ pub(super) struct Page {
 /// What is remembered of a pool between two samples.
 pub(super) struct Tracked {
     pub(super) key: PoolKey,
+    /// Its PHP-FPM.
+    pub(super) owner: InstanceId,
     /// Short name of its master.
     pub(super) fpm: String,
     /// Its own name, unique within its master.
@@ -51,12 +53,8 @@ pub(super) struct Tracked {
     pub(super) pm: &'static str,
     /// It belongs on the page: named, seen running now or in the last week, or wanted by nginx or systemd.
     pub(super) shown: bool,
-    /// It ran or listened when that was last told.
-    pub(super) runs: bool,
     pub(super) master: Option<MasterSeen>,
     last_master: Option<MasterSeen>,
-    /// The cgroup of the last master.
-    pub(super) group: Option<GroupKey>,
     pub(super) up: Option<bool>,
     full: Option<bool>,
     sockets: Option<Sockets>,
@@ -77,12 +75,18 @@ pub(super) struct Tracked {
 }
 
 impl Tracked {
-    pub(super) fn new(key: PoolKey, fpm: String, name: String, listener: Listener) -> Self {
+    pub(super) fn unseen(
+        key: PoolKey,
+        owner: InstanceId,
+        fpm: String,
+        name: String,
+        listener: Listener,
+    ) -> Self {
         Self {
             key,
+            owner,
             fpm,
             name,
-            runs: false,
             bound: listener.clone(),
             listener,
             limit: 0,
@@ -90,7 +94,6 @@ impl Tracked {
             shown: false,
             master: None,
             last_master: None,
-            group: None,
             up: None,
             full: None,
             sockets: None,
@@ -147,12 +150,7 @@ impl Tracked {
     }
 
     /// Takes what the process table shows of its master and workers.
-    pub(super) fn processes(
-        &mut self,
-        master: Option<&Master>,
-        name: &str,
-        gains: &mut Vec<CounterDelta>,
-    ) -> Vec<Fact> {
+    pub(super) fn processes(&mut self, master: Option<&Master>, gains: &mut Vec<CounterDelta>) -> Vec<Fact> {
         let mut facts = Vec::new();
         let seen = master.map(|m| MasterSeen { pid: m.process.pid, started: m.process.started });
         if self.master.is_some() && self.master != seen {
@@ -161,7 +159,7 @@ impl Tracked {
         let mut again = seen.is_some() && self.last_master.is_some() && self.last_master != seen;
         // A reload keeps the master and ends all its workers.
         if let Some(master) = master.filter(|_| facts.is_empty() && self.worked.len() > 1)
-            && self.is_reloaded(&master.workers, name)
+            && self.is_reloaded(&master.workers)
         {
             facts.push(Fact::Reloaded(self.key));
             again = true;
@@ -175,7 +173,7 @@ impl Tracked {
         self.gain(Counted::Reloads, f64::from(again), gains);
         self.master = seen;
         let workers: Vec<&Worker> =
-            master.iter().flat_map(|m| &m.workers).filter(|worker| worker.pool == name).collect();
+            master.iter().flat_map(|m| &m.workers).filter(|worker| worker.pool == self.name).collect();
         self.workers = master.map(|_| workers.len() as u64);
         self.resident = master.map(|_| workers.iter().map(|worker| worker.process.resident_bytes).sum());
         self.work(&workers, gains);
@@ -189,8 +187,8 @@ impl Tracked {
 
     /// Whether all workers are new, and at least two were started in one go: those that crash one after the other are
     /// replaced one after the other.
-    fn is_reloaded(&self, workers: &[Worker], pool: &str) -> bool {
-        let workers: Vec<&Worker> = workers.iter().filter(|worker| worker.pool == pool).collect();
+    fn is_reloaded(&self, workers: &[Worker]) -> bool {
+        let workers: Vec<&Worker> = workers.iter().filter(|worker| worker.pool == self.name).collect();
         let started = |worker: &&Worker| worker.process.started;
         let first = workers.iter().map(started).fold(f64::INFINITY, f64::min);
         let together = workers.iter().map(started).filter(|at| at - first <= IN_ONE_GO).count();
@@ -294,15 +292,20 @@ impl Tracked {
     }
 
     /// What is kept of it over a restart.
-    pub(super) fn to_remember(&self, home: &Home) -> Remembered {
+    pub(super) fn to_remember(&self) -> Remembered {
         Remembered {
-            config: home.path.clone(),
-            nth: home.nth,
+            config: self.owner.path.clone(),
+            nth: self.owner.nth,
             fpm: self.fpm.clone(),
             pool: self.name.clone(),
             listen: self.listener.fpm(),
             seen: remembered::now(),
         }
+    }
+
+    /// Whether it has a master or listens.
+    pub(super) fn runs(&self) -> bool {
+        self.master.is_some() || self.up == Some(true)
     }
 
     /// Whether our own poll is under way on its socket.

@@ -1,26 +1,24 @@
 //! The thread that looks at the machine: sockets five times a second, because bursts are short, all else once.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::collectors::Collectors;
-use super::facts::{Fact, PoolKey};
-use super::homes::Home;
+use super::facts::Fact;
 use super::machine::{Counted, CounterDelta, DeltaTracker, Machine};
-use super::memory::{self, Memories};
-use super::nginx::Configs;
+use super::memory::Memories;
 use super::output::SamplerOutput;
-use super::places::{self, Places};
 use super::pool::Tracked;
-use super::remembered::{self, Memory, Remembered};
 use super::status::poller::Answers;
 use crate::address::Listener;
 use crate::kernel::processes::{Master, Processes};
 use crate::kernel::sockets::{self, SocketTable, Sockets};
-use crate::kernel::{Reading, diag, namespace, overflow};
+use crate::kernel::{Reading, diag, overflow};
+use crate::topology::NotSeen;
+use crate::topology::discovery::{self, Discovery, Wanted};
 
 /// Between two samples of the sockets.
 const TICK: Duration = Duration::from_millis(200);
@@ -42,12 +40,8 @@ pub struct Settings {
     pub procfs: PathBuf,
     /// Where the cgroup file systems are mounted.
     pub cgroup: PathBuf,
-    /// Main files of PHP-FPM's configuration that are named.
-    pub configs: Vec<PathBuf>,
-    /// Main files of nginx's configuration that are named.
-    pub nginx: Vec<PathBuf>,
-    /// Pools that were seen running before the last restart.
-    pub remembered: Vec<Remembered>,
+    /// What is to be found.
+    pub wanted: Wanted,
 }
 
 /// Looks at the machine.
@@ -55,20 +49,14 @@ pub struct Sampler {
     settings: Settings,
     pub(super) board: Arc<SamplerOutput>,
     processes: Processes,
-    pub(super) places: Places,
-    pub(super) nginx: Configs,
+    pub(super) discovery: Discovery,
     pub(super) masters: Reading<Vec<Master>>,
     pub(super) pools: Vec<Tracked>,
-    /// Which PHP-FPM each pool belongs to, and its name there.
-    pub(super) owners: HashMap<PoolKey, (Home, String)>,
     tables: Vec<Table>,
     memories: Memories,
     answers: Answers,
     meter: DeltaTracker,
     collectors: Collectors,
-    /// Short names of the masters.
-    pub(super) names: BTreeMap<Home, String>,
-    pub(super) remembered: Memory,
     ticks: u32,
 }
 
@@ -89,21 +77,14 @@ impl Sampler {
     pub fn new(settings: Settings, board: Arc<SamplerOutput>, answers: Answers) -> Self {
         let mut observer = Self {
             processes: Processes::new(&settings.procfs),
-            places: Places::new(
-                settings.configs.clone(),
-                namespace::inode(&settings.procfs, None, "mnt").ok(),
-            ),
-            nginx: Configs::new(settings.nginx.clone()),
+            discovery: Discovery::new(&settings.procfs, settings.wanted.clone()),
             masters: Ok(Vec::new()),
             pools: Vec::new(),
-            owners: HashMap::new(),
             tables: Vec::new(),
             memories: Memories::new(&settings.procfs, &settings.cgroup),
             answers,
             meter: DeltaTracker::default(),
             collectors: Collectors::default(),
-            names: BTreeMap::new(),
-            remembered: Memory::new(settings.remembered.clone(), remembered::now()),
             ticks: 0,
             settings,
             board,
@@ -146,75 +127,70 @@ impl Sampler {
             memory: self.memories.shown(),
             pages,
             collectors: self.collectors.shown(),
-            reload: self.places.last_reading(),
+            reload: self.discovery.last_reading(),
         };
         self.board.put(machine, gains, facts.into_iter().map(|fact| (at, fact)).collect());
     }
 
     fn look_at_processes(&mut self, now: Instant, gains: &mut Vec<CounterDelta>, facts: &mut Vec<Fact>) {
-        self.masters = self.processes.scan().map(|masters| places::resolved(&self.settings.procfs, masters));
+        let procfs = &self.settings.procfs;
+        self.masters = self.processes.scan().map(|masters| discovery::with_full_paths(procfs, masters));
         self.collectors.note("processes", self.masters.as_ref().map(drop));
+        let due = (self.ticks / SLOW).is_multiple_of(CONFIGURATION);
+        let mut changed = self.discover(due, now);
         let masters = self.masters.as_deref().unwrap_or_default();
-        let news = self.places.settle(masters, now);
-        let due = news || (self.ticks / SLOW).is_multiple_of(CONFIGURATION);
-        let looked = due && self.places.look(&self.settings.procfs, masters);
-        let due = due || self.nginx.is_new(self.processes.nginx());
-        let others = due && self.nginx.look(&self.settings.procfs, self.processes.nginx());
-        let changed = looked || news;
-        if changed || others || self.remembered.forget(remembered::now()) {
-            self.lay_out();
-        }
-        let masters = self.masters.as_deref().unwrap_or_default();
-        let mut moved = false;
         for pool in &mut self.pools {
-            let Some((home, name)) = self.owners.get(&pool.key) else { continue };
-            let shown = pool.shown;
             if self.masters.is_err() {
                 pool.forget_processes();
             } else {
-                let master = self.places.master_of(home, masters);
-                facts.extend(pool.processes(master, name, gains));
-                let group = master.and_then(memory::group_of).or(pool.group);
-                moved |= group != pool.group;
-                pool.group = group;
-            }
-            let runs = pool.master.is_some() || pool.up == Some(true);
-            moved |= runs != pool.runs || shown != pool.shown;
-            pool.runs = runs;
-            if runs && pool.shown {
-                self.remembered.see(home, pool.to_remember(home));
+                let master = self.discovery.master_of(&pool.owner, masters);
+                facts.extend(pool.processes(master, gains));
             }
         }
-        if moved {
-            self.lay_out();
-        }
-        if let Some(pools) = self.remembered.changes(remembered::now()) {
+        // What has just come or gone decides which addresses are evidence.
+        changed |= self.discover(false, now);
+        let running = self.pools.iter().filter(|pool| pool.shown && pool.runs());
+        if let Some(pools) = self.discovery.remember(running.map(Tracked::to_remember)) {
             self.board.remember(pools);
         }
         // Who is down is not asked: that it is down is known already.
-        let is_alive = |pool: &&Tracked| pool.master.is_some() || pool.up == Some(true);
-        let alive = self.pools.iter().filter(|pool| pool.shown).filter(is_alive);
+        let alive = self.pools.iter().filter(|pool| pool.shown && pool.runs());
         let pages = alive.filter_map(|pool| pool.page.as_ref());
         self.board.ask_for(pages.map(|page| (page.key.clone(), page.target.clone())).collect());
         self.note_configurations();
-        self.group_by_network(changed || moved);
+        self.group_by_network(changed);
+    }
+
+    /// True: the topology is another one than before.
+    fn discover(&mut self, due: bool, now: Instant) -> bool {
+        let listening = self.pools.iter().filter(|pool| pool.up == Some(true)).map(|pool| pool.key).collect();
+        let seen = discovery::Processes { masters: &self.masters, nginx: self.processes.nginx(), listening };
+        let changed = self.discovery.look(seen, due, now);
+        if changed {
+            self.take_pools();
+            self.board.tell(self.discovery.topology().clone());
+        }
+        changed
     }
 
     /// Without the process table only the configurations that were named are known.
     fn note_configurations(&mut self) {
         const UNSEEN: &str = "no master process can be seen that would tell where its configuration is";
+        let not_seen = &self.discovery.topology().not_seen;
         let seen = |given: &[PathBuf]| self.masters.is_ok() || !given.is_empty();
-        let read = |complete: bool, given: &[PathBuf], flag: &str| {
+        let read = |unread: bool, given: &[PathBuf], flag: &str| {
             if !seen(given) {
                 Err(format!("{UNSEEN}; name it with {flag}"))
-            } else if !complete {
+            } else if unread {
                 Err("a file of it cannot be read, as said above".to_owned())
             } else {
                 Ok(())
             }
         };
-        let fpm = read(self.places.complete(), &self.settings.configs, "--fpm-config");
-        let nginx = read(self.nginx.complete(), &self.settings.nginx, "--nginx-config");
+        let unread_fpm = not_seen.iter().any(|what| matches!(what, NotSeen::FpmConfig(_)));
+        let unread_nginx = not_seen.iter().any(|what| matches!(what, NotSeen::NginxConfig(_)));
+        let fpm = read(unread_fpm, &self.settings.wanted.fpm, "--fpm-config");
+        let nginx = read(unread_nginx, &self.settings.wanted.nginx, "--nginx-config");
         self.collectors.note("fpm_configuration", fpm);
         self.collectors.note("nginx_configuration", nginx);
     }
@@ -224,8 +200,7 @@ impl Sampler {
         let masters = self.masters.as_deref().unwrap_or_default();
         let mut groups: BTreeMap<(PathBuf, bool), Vec<usize>> = BTreeMap::new();
         for (index, pool) in self.pools.iter().enumerate() {
-            let owner = self.owners.get(&pool.key);
-            let master = owner.and_then(|(home, _)| self.places.master_of(home, masters));
+            let master = self.discovery.master_of(&pool.owner, masters);
             // What is not known is not taken for ours: its own directory of procfs shows its sockets in any case.
             let elsewhere = master.filter(|master| master.shares_network != Ok(true));
             let net = sockets::net(&self.settings.procfs, elsewhere.map(|master| master.process.pid));

@@ -1,9 +1,24 @@
-//! What the machine's own configuration says: which PHP-FPM pools there are, where they listen, how large they are, and
-//! to which upstreams nginx keeps connections.
+//! Who listens where and who connects to whom: one immutable model of this machine's nginx and PHP-FPM.
 //!
-//! Reads files and nothing else, starts no program, and takes each file as its owner reads it: a configuration that
-//! PHP-FPM refuses is an error here, too, because the next reload will fail.
+//! [`discovery`] finds their processes and reads their configurations, each as its owner reads it, and starts no program;
+//! [`build`] makes the [`Topology`] of all that was seen. Everything else reads that.
 
+mod build;
+mod configuration;
+pub mod diff;
+pub mod discovery;
 pub mod fpm_conf;
+pub mod fpm_configs;
+pub mod fpm_instances;
+pub mod lookup;
+mod model;
+mod names;
 pub mod nginx_conf;
+mod nginx_configs;
+pub mod remembered;
 pub(crate) mod rooted;
+
+pub use build::group_of;
+pub use fpm_configs::LastReading;
+pub use fpm_instances::InstanceId;
+pub use model::{Fpm, FpmProcess, GroupKey, Network, Nginx, NotSeen, Pool, PoolKey, Topology};

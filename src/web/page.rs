@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::sample::remembered;
+use crate::topology::remembered;
 use crate::view::View;
 use crate::vocabulary::{Cause, Outcome, code};
 

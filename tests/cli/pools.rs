@@ -55,9 +55,12 @@ fn a_pool_bears_the_address_that_nginx_s_logs_name() {
     assert_eq!(info(&serve), of_all("127.0.0.1:9000"), "as nginx would have to write it");
     let exits = rows(&serve.scrape(), "badgateway_fpm_worker_exits_total");
     assert!(exits.len() == 3 * 6 && exits.iter().all(|row| row.ends_with("} 0")), "before any: {exits:?}");
+    // The same port of another host is another one.
+    append(&log, &refused("192.0.2.3:9000"));
+    assert_eq!(info(&serve), of_all("127.0.0.1:9000"));
     // The very scrape that reads the line shows its address; a second spelling changes nothing.
-    for upstream in ["10.1.2.3:9000", "127.0.0.1:9000", "127.0.0.1:9001"] {
+    for upstream in ["127.0.0.9:9000", "127.0.0.1:9000", "127.0.0.1:9001"] {
         append(&log, &refused(upstream));
-        assert_eq!(info(&serve), of_all("10.1.2.3:9000"));
+        assert_eq!(info(&serve), of_all("127.0.0.9:9000"));
     }
 }

@@ -8,7 +8,8 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::observed::{Observed, Site};
+use super::observed::Observed;
+use super::peers::Site;
 use super::{LogId, PendingRootCause, is_failed_connect, push};
 use crate::record::fpm::Event;
 use crate::record::stamp::Local;

@@ -26,6 +26,7 @@
 mod absence;
 mod answer;
 mod observed;
+mod peers;
 mod waiting;
 
 use std::collections::VecDeque;
@@ -41,8 +42,9 @@ use crate::sample::facts::Fact;
 use super::{Id, Verdict};
 use crate::vocabulary::{Cause, ExitReason, RootCause};
 use absence::Absences;
-use observed::{Observed, Site};
-pub use observed::{Place, Topology};
+use observed::Observed;
+use peers::Site;
+pub use peers::{Peer, Peers, PoolPeer};
 use waiting::Waiting;
 
 /// How long after a response its evidence may still be written, in seconds.
@@ -102,6 +104,9 @@ pub type LogId = u64;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Termination {
     at: Local,
+    /// The log that tells of it; `None`: it was saved before that was known.
+    #[serde(default)]
+    log: Option<LogId>,
     pool: Id,
     child: u64,
     target: Target,
@@ -112,6 +117,9 @@ struct Termination {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct WorkerExit {
     at: Local,
+    /// The log that tells of it; `None`: it was saved before that was known.
+    #[serde(default)]
+    log: Option<LogId>,
     /// `None`: a refusal, whose line names no pool.
     pool: Option<Id>,
     root: RootCause,
@@ -120,11 +128,15 @@ struct WorkerExit {
 }
 
 impl WorkerExit {
+    fn is_told_by(&self, log: LogId) -> bool {
+        self.log.is_none_or(|of| of == log)
+    }
+
     /// A refusal's line names no pool, but the configuration tells which pools refuse.
     fn is_at(&self, site: Site<'_>) -> bool {
         match self.pool {
-            Some(_) => site.is_of(self.pool),
-            None => site.may_refuse(),
+            Some(pool) => site.is_of(pool, self.log),
+            None => site.may_refuse() && self.log.is_none_or(|log| site.is_logged_in(log)),
         }
     }
 }
@@ -218,25 +230,29 @@ impl Roots {
         match event {
             Event::Terminating { child, request, .. } => {
                 let target = Target::of(request);
-                push(&mut self.terminations, Termination { at, pool, child, target, used: false });
+                let log = Some(log);
+                push(&mut self.terminations, Termination { at, log, pool, child, target, used: false });
             }
             Event::Exited { child, how: how @ Exit::Signal(9), .. } if self.observed.sees_oom_kills() => {
-                self.death(at, pool, child, how);
+                self.death(at, log, pool, child, how);
                 push(&mut self.kills, Kill { at, asked, log, pool, child });
             }
-            Event::Exited { child, how, .. } => return Some(self.death(at, pool, child, how)),
+            Event::Exited { child, how, .. } => return Some(self.death(at, log, pool, child, how)),
             Event::Disallowed => {
-                let root = RootCause::ClientNotAllowed;
-                push(&mut self.deaths, WorkerExit { at, pool: None, root, child: 0, used: false });
+                let (log, root) = (Some(log), RootCause::ClientNotAllowed);
+                push(&mut self.deaths, WorkerExit { at, log, pool: None, root, child: 0, used: false });
             }
             Event::Reloading | Event::Stopping | Event::Ready | Event::Working => {}
         }
         None
     }
 
-    fn death(&mut self, at: Local, pool: Id, child: u64, how: Exit) -> ExitReason {
-        let announced =
-            self.terminations.iter().rev().any(|t| t.child == child && (0..=10).contains(&(at - t.at)));
+    fn death(&mut self, at: Local, log: LogId, pool: Id, child: u64, how: Exit) -> ExitReason {
+        // Masters in process namespaces of their own have children of the same number.
+        let of_it = |t: &Termination| {
+            t.child == child && t.log.is_none_or(|of| of == log) && (0..=10).contains(&(at - t.at))
+        };
+        let announced = self.terminations.iter().any(of_it);
         let (reason, root) = match how {
             Exit::Signal(9) => (ExitReason::Sigkill, RootCause::WorkerKilled),
             // SIGHUP, SIGINT, SIGQUIT, SIGTERM: sent by somebody, FPM itself when it announced it.
@@ -249,9 +265,8 @@ impl Roots {
             Exit::Code(_) => (ExitReason::ExitCode, RootCause::WorkerCrashed),
         };
         // A termination whose request was recognised already has explained its response.
-        let used =
-            self.terminations.iter().any(|t| t.child == child && t.used && (0..=10).contains(&(at - t.at)));
-        push(&mut self.deaths, WorkerExit { at, pool: Some(pool), root, child, used });
+        let used = self.terminations.iter().any(|t| t.used && of_it(t));
+        push(&mut self.deaths, WorkerExit { at, log: Some(log), pool: Some(pool), root, child, used });
         reason
     }
 }

@@ -48,7 +48,7 @@ fn answers(roots: &mut Roots, questions: Vec<PendingRootCause>) -> Vec<RootCause
         roots.ask(question);
     }
     let mut told = Told::default();
-    roots.answer(Local::MAX / 2, &Topology::default(), &mut told);
+    roots.answer(Local::MAX / 2, &Peers::default(), &mut told);
     told.roots
 }
 
@@ -128,26 +128,36 @@ fn id(number: u32) -> Id {
     serde_json::from_value(number.into()).unwrap()
 }
 
-/// Upstream 10 is pool 1 with log 7, upstream 20 is pool 2 with log 8.
-fn two_pools() -> Topology {
-    let place = |pool, log| Place {
+fn pool_peer(pool: u32, log: Option<LogId>) -> PoolPeer {
+    PoolPeer {
         pool: id(pool),
+        fpm: id(100 + pool),
         key: u64::from(pool),
         log,
         group: None,
         may_refuse: false,
         refuses: false,
-    };
-    let places = [(id(10), place(1, Some(7))), (id(20), place(2, Some(8)))].into();
-    Topology { places, complete: true, any: true, ..Topology::default() }
+    }
 }
 
-fn ask(roots: &mut Roots, topology: &Topology, questions: Vec<PendingRootCause>) -> Told {
+/// Upstream 10 is pool 1 with log 7, upstream 20 is pool 2 with log 8; at 30 nobody listens, 31 is another host.
+fn two_pools() -> Peers {
+    let by_upstream = [
+        (id(10), Peer::Pool(pool_peer(1, Some(7)))),
+        (id(20), Peer::Pool(pool_peer(2, Some(8)))),
+        (id(30), Peer::Nobody),
+        (id(31), Peer::Elsewhere),
+    ];
+    let fpms = [(7, id(101)), (8, id(102))].into();
+    Peers { by_upstream: by_upstream.into(), complete: true, any: true, fpms, ..Peers::default() }
+}
+
+fn ask(roots: &mut Roots, peers: &Peers, questions: Vec<PendingRootCause>) -> Told {
     for question in questions {
         roots.ask(question);
     }
     let mut told = Told::default();
-    roots.answer(Local::MAX / 2, topology, &mut told);
+    roots.answer(Local::MAX / 2, peers, &mut told);
     told
 }
 
@@ -187,15 +197,14 @@ fn evidence_of_another_pool_explains_nothing() {
 
 #[test]
 fn a_refusal_explains_only_a_pool_that_refuses() {
-    let mut topology = Topology { complete: false, ..two_pools() };
-    for place in topology.places.values_mut() {
-        place.may_refuse = place.pool == id(2);
-    }
+    let mut peers = Peers { complete: false, ..two_pools() };
+    let refusing = PoolPeer { may_refuse: true, ..pool_peer(2, Some(7)) };
+    peers.by_upstream.insert(id(20), Peer::Pool(refusing));
     let mut roots = Roots::default();
     for _ in 0..3 {
         roots.event(10, 10, 7, Id::NONE, Event::Disallowed);
     }
-    let told = ask(&mut roots, &topology, vec![of(10, reset(10)), of(20, reset(10)), of(99, reset(10))]);
+    let told = ask(&mut roots, &peers, vec![of(10, reset(10)), of(20, reset(10)), of(99, reset(10))]);
     let expected = [RootCause::Unknown, RootCause::ClientNotAllowed, RootCause::ClientNotAllowed];
     assert_eq!(told.roots, expected, "of the third it is not known which pool it is");
 }
@@ -207,7 +216,7 @@ fn an_oom_kill_is_behind_as_many_exits_as_it_can_be() {
     assert_eq!(exit(&mut roots, 10, 1, 9), None, "its reason is not known yet");
     assert_eq!(exit(&mut roots, 10, 2, 9), None);
     roots.observe(11, Fact::OomKills(1, None));
-    let told = ask(&mut roots, &Topology::default(), vec![reset(10), reset(10), reset(10)]);
+    let told = ask(&mut roots, &Peers::default(), vec![reset(10), reset(10), reset(10)]);
     assert_eq!(told.exits, [ExitReason::Oom, ExitReason::Sigkill]);
     assert_eq!(told.roots, [RootCause::WorkerOomKilled, RootCause::WorkerKilled, RootCause::Unknown]);
 }
@@ -215,7 +224,7 @@ fn an_oom_kill_is_behind_as_many_exits_as_it_can_be() {
 #[test]
 fn what_does_not_listen_and_what_listens_elsewhere() {
     let mut roots = Roots::default();
-    let topology = two_pools();
+    let peers = two_pools();
     let refused = |at| question(at, Cause::ConnectionRefused, b"GET /");
     roots.observe(5, Fact::Up(1, true));
     roots.observe(20, Fact::Up(1, false));
@@ -223,7 +232,7 @@ fn what_does_not_listen_and_what_listens_elsewhere() {
     let http = PendingRootCause { fastcgi: Some(false), ..of(30, refused(50)) };
     let told = ask(
         &mut roots,
-        &topology,
+        &peers,
         vec![
             of(10, refused(10)),
             of(10, refused(19)),
@@ -244,23 +253,23 @@ fn what_does_not_listen_and_what_listens_elsewhere() {
             RootCause::Unknown
         ]
     );
-    let nothing = Topology { complete: true, ..Topology::default() };
+    let nothing = Peers { any: false, ..two_pools() };
     assert_eq!(ask(&mut roots, &nothing, vec![of(30, refused(100))]).roots, [RootCause::FpmNotRunning]);
-    let nobody_knows = Topology::default();
+    let nobody_knows = Peers::default();
     assert_eq!(ask(&mut roots, &nobody_knows, vec![of(30, refused(110))]).roots, [RootCause::Unknown]);
 }
 
 #[test]
 fn a_group_is_down_when_all_of_its_servers_are_for_one_reason() {
     let mut roots = Roots::default();
-    let mut topology = two_pools();
+    let mut peers = two_pools();
     // 40 and 41 are groups; at 30 no pool listens.
-    topology.members = [(id(40), vec![id(10), id(20)]), (id(41), vec![id(10), id(30)])].into();
+    peers.members = [(id(40), vec![id(10), id(20)]), (id(41), vec![id(10), id(30)])].into();
     let dead = |group, at| of(group, question(at, Cause::NoLiveUpstreams, b"GET /"));
     roots.observe(5, Fact::Up(1, false));
     roots.observe(5, Fact::Up(2, true));
     roots.observe(50, Fact::Up(2, false));
-    let told = ask(&mut roots, &topology, vec![dead(40, 20), dead(40, 60), dead(41, 60), dead(42, 60)]);
+    let told = ask(&mut roots, &peers, vec![dead(40, 20), dead(40, 60), dead(41, 60), dead(42, 60)]);
     assert_eq!(
         told.roots,
         [RootCause::Unknown, RootCause::FpmNotRunning, RootCause::Unknown, RootCause::Unknown]
@@ -293,18 +302,16 @@ fn how_things_stood_is_known_when_the_change_is_long_ago() {
 #[test]
 fn a_full_tcp_queue_and_a_restart_and_a_refused_client() {
     let mut roots = Roots::default();
-    let mut topology = two_pools();
-    topology.places.insert(
-        id(30),
-        Place { pool: id(3), key: 3, log: None, group: None, may_refuse: true, refuses: true },
-    );
+    let mut peers = two_pools();
+    let refusing = PoolPeer { may_refuse: true, refuses: true, ..pool_peer(3, None) };
+    peers.by_upstream.insert(id(30), Peer::Pool(refusing));
     roots.observe(10, Fact::Full(1, true));
     roots.observe(12, Fact::Full(1, false));
     roots.observe(50, Fact::Stopped(2));
     let timeout = |at| of(10, question(at, Cause::ConnectTimeout, b"GET /"));
     let told = ask(
         &mut roots,
-        &topology,
+        &peers,
         vec![timeout(11), timeout(40), of(20, reset(50)), of(30, reset(60)), of(20, reset(70))],
     );
     assert_eq!(
@@ -323,14 +330,67 @@ fn a_full_tcp_queue_and_a_restart_and_a_refused_client() {
 fn an_oom_kill_in_another_cgroup_explains_nothing() {
     let mut roots = Roots::default();
     let groups = [(0, 5)].into();
-    let topology = Topology { groups, ..Topology::default() };
+    let peers = Peers { groups, ..Peers::default() };
     roots.observe(0, Fact::SeesOomKills);
     exit(&mut roots, 10, 1, 9);
     roots.observe(10, Fact::OomKills(1, Some(6)));
-    let told = ask(&mut roots, &topology, vec![reset(10)]);
+    let told = ask(&mut roots, &peers, vec![reset(10)]);
     assert_eq!((told.exits, told.roots), (vec![ExitReason::Sigkill], vec![RootCause::WorkerKilled]));
     exit(&mut roots, 30, 2, 9);
     roots.observe(31, Fact::OomKills(1, Some(5)));
-    let told = ask(&mut roots, &topology, vec![reset(30)]);
+    let told = ask(&mut roots, &peers, vec![reset(30)]);
     assert_eq!((told.exits, told.roots), (vec![ExitReason::Oom], vec![RootCause::WorkerOomKilled]));
+}
+
+#[test]
+fn what_one_master_tells_explains_nothing_of_another_one_with_the_same_pool() {
+    // Both are called www; the log of the third is not read.
+    let mut peers = two_pools();
+    for (upstream, log, fpm) in [(10, Some(7), 101), (20, Some(8), 102), (40, None, 103)] {
+        let www = PoolPeer { pool: id(1), fpm: id(fpm), key: u64::from(upstream), ..pool_peer(1, log) };
+        peers.by_upstream.insert(id(upstream), Peer::Pool(www));
+    }
+    let mut roots = Roots::default();
+    let end = |child, signal| Event::Exited { pool: b"www", child, how: Exit::Signal(signal) };
+    roots.event(10, 10, 7, id(1), end(5, 11));
+    roots.event(10, 10, 8, id(1), end(5, 9));
+    let lost = |upstream| of(upstream, reset(10));
+    let told = ask(&mut roots, &peers, vec![lost(40), lost(20), lost(10)]);
+    assert_eq!(told.roots, [RootCause::Unknown, RootCause::WorkerKilled, RootCause::WorkerCrashed]);
+    // A log that belongs to none of this machine's masters may be that of the third.
+    roots.event(30, 30, 9, id(1), end(6, 11));
+    let lost = |upstream| of(upstream, reset(30));
+    let told = ask(&mut roots, &peers, vec![lost(10), lost(20), lost(40)]);
+    assert_eq!(told.roots, [RootCause::Unknown, RootCause::Unknown, RootCause::WorkerCrashed]);
+}
+
+#[test]
+fn a_termination_of_one_master_is_not_taken_for_the_end_of_another_one_s_child() {
+    let mut roots = Roots::default();
+    let request = b"GET /index.php";
+    let terminating = Event::Terminating { pool: b"www", child: 5, request };
+    roots.event(10, 10, 7, id(1), terminating);
+    let end = Event::Exited { pool: b"www", child: 5, how: Exit::Signal(15) };
+    assert_eq!(roots.event(11, 11, 8, id(2), end), Some(ExitReason::Terminated));
+    let told = ask(&mut roots, &two_pools(), vec![of(20, reset(11))]);
+    assert_eq!(told.roots, [RootCause::WorkerKilled], "its own master did not announce it");
+}
+
+#[test]
+fn what_befalls_this_machine_s_workers_says_nothing_of_another_host() {
+    let mut roots = Roots::default();
+    exit_told_by(&mut roots, 7, 11);
+    roots.event(10, 10, 8, Id::NONE, Event::Stopping);
+    let refused = question(10, Cause::ConnectionRefused, b"GET /");
+    let told = ask(&mut roots, &two_pools(), vec![of(31, reset(10)), of(31, refused)]);
+    assert_eq!(told.roots, [RootCause::Unknown, RootCause::Unknown]);
+    // The log of that host may be read here.
+    exit_told_by(&mut roots, 9, 9);
+    let told = ask(&mut roots, &two_pools(), vec![of(31, reset(10))]);
+    assert_eq!(told.roots, [RootCause::WorkerKilled]);
+}
+
+fn exit_told_by(roots: &mut Roots, log: LogId, signal: u32) {
+    let child = u64::from(signal);
+    roots.event(10, 10, log, id(1), Event::Exited { pool: b"www", child, how: Exit::Signal(signal) });
 }

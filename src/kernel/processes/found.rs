@@ -29,6 +29,14 @@ pub struct Process {
     pub cgroups: Reading<Cgroups>,
 }
 
+impl Process {
+    /// The path of the cgroup that limits its memory.
+    pub fn memory_cgroup(&self) -> Option<&str> {
+        let cgroups = self.cgroups.as_ref().ok()?;
+        cgroups.memory.as_ref().or(cgroups.unified.as_ref()).map(String::as_str)
+    }
+}
+
 /// A master of nginx.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NginxMaster {

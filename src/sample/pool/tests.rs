@@ -3,7 +3,13 @@ use crate::kernel::cgroup::Cgroups;
 use crate::kernel::processes::Process;
 
 fn tracked() -> Tracked {
-    let mut pool = Tracked::new(1, "8.2".into(), "www".into(), Listener::Unix("/run/x.sock".into()));
+    let mut pool = Tracked::unseen(
+        1,
+        InstanceId { path: "/etc/php/8.2/fpm/php-fpm.conf".into(), nth: 0 },
+        "8.2".into(),
+        "www".into(),
+        Listener::Unix("/run/x.sock".into()),
+    );
     pool.limit = 2;
     pool.shown = true;
     pool.queue_limit = Some(1);
@@ -53,7 +59,7 @@ fn workers_that_crash_one_after_the_other_are_no_reload() {
         mounts: Ok(0),
         workers: workers.into_iter().map(|(pid, started)| worker(pid, started)).collect(),
     };
-    let mut look = |workers| pool.processes(Some(&master(workers)), "www", &mut Vec::new());
+    let mut look = |workers| pool.processes(Some(&master(workers)), &mut Vec::new());
     assert_eq!(look([(10, 1.0), (11, 1.0)]), []);
     assert_eq!(look([(12, 5.0), (13, 5.4)]), [], "two crashes within one look");
     assert_eq!(look([(14, 9.0), (15, 9.02)]), [Fact::Reloaded(1)]);

@@ -23,7 +23,7 @@ const CONNECTS: [Cause; 3] = [Cause::ConnectionRefused, Cause::SocketMissing, Ca
 /// A stop at 100, a start at 110, and failures of three causes at 40 upstreams all the time.
 fn storm(rate: u64) -> (Shares, usize) {
     let (mut roots, mut told, mut most) = (Roots::default(), Shares::default(), 0);
-    let topology = Topology::default();
+    let peers = Peers::default();
     roots.event(100, 100, 0, Id::NONE, Event::Stopping);
     for at in 95..125 {
         if at == 110 {
@@ -35,9 +35,9 @@ fn storm(rate: u64) -> (Shares, usize) {
             assert_eq!(roots.ask(failed), None, "nothing is answered before its time");
         }
         most = most.max(roots.kinds());
-        roots.answer(at - GRACE, &topology, &mut told);
+        roots.answer(at - GRACE, &peers, &mut told);
     }
-    roots.answer(Local::MAX, &topology, &mut told);
+    roots.answer(Local::MAX, &peers, &mut told);
     (told, most)
 }
 
@@ -66,7 +66,7 @@ fn lost_connections_in_a_storm_pair_with_exits_one_to_one() {
             roots.ask(of(upstream, reset(10)));
         }
         let mut told = Shares::default();
-        roots.answer(Local::MAX, &Topology::default(), &mut told);
+        roots.answer(Local::MAX, &Peers::default(), &mut told);
         let sum = |root| told.0.iter().filter(|((_, r), _)| *r == root).map(|(_, n)| n).sum::<u64>();
         assert_eq!(sum(RootCause::WorkerCrashed), 100);
         assert_eq!(sum(RootCause::WorkerKilled), 200);
@@ -80,8 +80,7 @@ fn a_few_failures_stay_in_order_whatever_stands_between_them() {
     for (child, signal) in [(1, 11), (2, 9), (3, 11)] {
         exit(&mut roots, 10, child, signal);
     }
-    let told =
-        ask(&mut roots, &Topology::default(), vec![of(2, reset(10)), of(3, reset(10)), of(2, reset(10))]);
+    let told = ask(&mut roots, &Peers::default(), vec![of(2, reset(10)), of(3, reset(10)), of(2, reset(10))]);
     assert_eq!(told.roots, [RootCause::WorkerCrashed, RootCause::WorkerKilled, RootCause::WorkerCrashed]);
 }
 
@@ -96,7 +95,7 @@ fn requests_that_are_all_different_take_no_more_memory_than_is_allowed() {
         assert!(roots.kinds() <= CAPACITY);
     }
     let mut told = Shares::default();
-    roots.answer(Local::MAX, &Topology::default(), &mut told);
+    roots.answer(Local::MAX, &Peers::default(), &mut told);
     assert_eq!((lost, told.0.values().sum::<u64>()), (0, 400_000));
 }
 
@@ -110,7 +109,7 @@ fn a_termination_is_found_among_as_many_others_as_wait_in_a_busy_second() {
     let event = Event::Terminating { pool: b"www", child: 5, request: b"GET /4321" };
     roots.event(11, 11, 0, Id::NONE, event);
     let mut told = Shares::default();
-    roots.answer(Local::MAX, &Topology::default(), &mut told);
+    roots.answer(Local::MAX, &Peers::default(), &mut told);
     assert_eq!(told.0.get(&(Some(2 + 4321 % 3), RootCause::RequestTerminated)), Some(&1));
     assert_eq!(told.0.values().sum::<u64>(), 5000);
 }
@@ -131,7 +130,7 @@ fn what_was_saved_one_by_one_is_answered_too() {
     let again: Roots = serde_json::from_str(&serde_json::to_string(&roots).unwrap()).unwrap();
     for roots in [&mut roots, &mut again.clone()] {
         let mut told = Shares::default();
-        roots.answer(Local::MAX, &Topology::default(), &mut told);
+        roots.answer(Local::MAX, &Peers::default(), &mut told);
         assert_eq!(told.0, [((Some(2), RootCause::FpmStopped), 3)].into());
     }
 }
@@ -143,8 +142,7 @@ fn what_was_counted_before_all_counters_began_anew_is_not_answered() {
     roots.ask(question(10, Cause::ConnectionRefused, b""));
     roots.ask(reset(10));
     roots.counters_reset();
-    let told =
-        ask(&mut roots, &Topology::default(), vec![reset(10), question(10, Cause::SocketMissing, b"")]);
+    let told = ask(&mut roots, &Peers::default(), vec![reset(10), question(10, Cause::SocketMissing, b"")]);
     // The old reset has used up the exit.
     assert_eq!(told.roots, [RootCause::Unknown, RootCause::Unknown]);
 }

@@ -1,3 +1,4 @@
+use std::fs;
 use std::time::Duration;
 
 use super::*;
@@ -9,26 +10,26 @@ fn what_cannot_be_read_leaves_what_was_known_and_is_tried_again() {
     let path = dir.path().join("php-fpm.conf");
     let pool = "[www]\nuser = nobody\nlisten = /x.sock\npm = static\npm.max_children = 2\n";
     fs::write(&path, pool).unwrap();
-    let mut places = Places::new(vec![path.clone()], None);
-    let pools = |places: &Places| {
-        let place = places.by_home.get(&Home::first(&path)).unwrap();
-        place.config.as_ref().map_or(0, |config| config.pools.len())
+    let mut configs = FpmConfigs::new(vec![path.clone()], None);
+    let pools = |configs: &FpmConfigs| {
+        let of = configs.by_id.get(&InstanceId::first(&path)).unwrap();
+        of.file.config.as_ref().map_or(0, |config| config.pools.len())
     };
-    assert_eq!(places.last_reading(), None, "nothing was read yet");
-    assert!(places.look(Path::new("/nowhere"), &[]));
-    let first = places.last_reading().unwrap();
+    assert_eq!(configs.last_reading(), None, "nothing was read yet");
+    assert!(configs.look(Path::new("/nowhere"), &[]));
+    let first = configs.last_reading().unwrap();
     assert!(first.successful && first.succeeded.is_some());
 
     fs::write(&path, format!("{pool}pm = sometimes\n")).unwrap();
-    assert!(!places.look(Path::new("/nowhere"), &[]), "the same pools as before");
-    let broken = Reload { successful: false, ..first };
-    assert_eq!((places.last_reading(), pools(&places)), (Some(broken), 1));
+    assert!(!configs.look(Path::new("/nowhere"), &[]), "the same pools as before");
+    let broken = LastReading { successful: false, ..first };
+    assert_eq!((configs.last_reading(), pools(&configs)), (Some(broken), 1));
 
     fs::write(&path, format!("{pool}{}", pool.replace("www", "api"))).unwrap();
-    assert!(places.look(Path::new("/nowhere"), &[]));
-    let repaired = places.last_reading().unwrap();
+    assert!(configs.look(Path::new("/nowhere"), &[]));
+    let repaired = configs.last_reading().unwrap();
     assert!(repaired.successful && repaired.succeeded > first.succeeded);
-    assert_eq!(pools(&places), 2);
+    assert_eq!(pools(&configs), 2);
 }
 
 /// A procfs in which every PHP-FPM has a root of its own, with the same path in it.
@@ -66,14 +67,14 @@ impl Containers {
     }
 
     /// One look; gives the pools by their PHP-FPM's number, each with the pid of its master.
-    fn look(&self, places: &mut Places, now: Instant) -> Vec<(u32, String, Option<u32>)> {
+    fn look(&self, configs: &mut FpmConfigs, now: Instant) -> Vec<(u32, String, Option<u32>)> {
         let masters = Processes::new(self.0.path()).scan().unwrap();
-        places.settle(&masters, now);
-        places.look(self.0.path(), &masters);
-        let ours = places.by_home.iter().filter(|(home, _)| home.path == Path::new(Self::CONFIG));
-        ours.map(|(home, place)| {
-            let pool = place.config.as_ref().unwrap().pools[0].name.clone();
-            (home.nth, pool, places.master_of(home, &masters).map(|master| master.process.pid))
+        configs.settle(&masters, now);
+        configs.look(self.0.path(), &masters);
+        let ours = configs.by_id.iter().filter(|(id, _)| id.path == Path::new(Self::CONFIG));
+        ours.map(|(id, of)| {
+            let pool = of.file.config.as_ref().unwrap().pools[0].name.clone();
+            (id.nth, pool, configs.master_of(id, &masters).map(|master| master.process.pid))
         })
         .collect()
     }
@@ -82,60 +83,60 @@ impl Containers {
 #[test]
 fn containers_with_one_path_are_several_and_keep_their_place_over_restarts() {
     let containers = Containers::new();
-    let mut places = Places::new(Vec::new(), None);
+    let mut configs = FpmConfigs::new(Vec::new(), None);
     let (start, soon) = (Instant::now(), Instant::now() + Duration::from_secs(5));
     let row = |nth, pool: &str, pid| (nth, pool.to_owned(), pid);
     containers.run(10, 100, "one");
     containers.run(20, 200, "two");
-    assert_eq!(containers.look(&mut places, start), [row(0, "one", Some(10)), row(1, "two", Some(20))]);
+    assert_eq!(containers.look(&mut configs, start), [row(0, "one", Some(10)), row(1, "two", Some(20))]);
     // One ends: its pools stay, and are down.
     containers.end(10);
-    assert_eq!(containers.look(&mut places, start), [row(0, "one", None), row(1, "two", Some(20))]);
+    assert_eq!(containers.look(&mut configs, start), [row(0, "one", None), row(1, "two", Some(20))]);
     // A container that starts anew has another mount namespace, and maybe other pools.
     containers.run(30, 300, "new");
-    assert_eq!(containers.look(&mut places, start), [row(0, "new", Some(30)), row(1, "two", Some(20))]);
+    assert_eq!(containers.look(&mut configs, start), [row(0, "new", Some(30)), row(1, "two", Some(20))]);
     // Both restart, one in place (a reload by exec keeps the namespace), one anew.
     containers.end(20);
     containers.run(40, 200, "two");
-    assert_eq!(containers.look(&mut places, soon), [row(0, "new", Some(30)), row(1, "two", Some(40))]);
+    assert_eq!(containers.look(&mut configs, soon), [row(0, "new", Some(30)), row(1, "two", Some(40))]);
     // Its successor came before it ended, as when containers are rolled: it is not down for ever.
     containers.run(50, 500, "three");
-    assert_eq!(containers.look(&mut places, soon).len(), 3);
+    assert_eq!(containers.look(&mut configs, soon).len(), 3);
     containers.end(40);
     let rolled = [row(0, "new", Some(30)), row(1, "two", None), row(2, "three", Some(50))];
-    assert_eq!(containers.look(&mut places, soon), rolled);
+    assert_eq!(containers.look(&mut configs, soon), rolled);
     let later = soon + Duration::from_secs(601);
-    assert_eq!(containers.look(&mut places, later), [row(0, "new", Some(30)), row(2, "three", Some(50))]);
+    assert_eq!(containers.look(&mut configs, later), [row(0, "new", Some(30)), row(2, "three", Some(50))]);
     // The last one of its path is remembered: that it is down is what must be said.
     containers.end(30);
     containers.end(50);
     let all_down = [row(0, "new", None), row(2, "three", None)];
-    assert_eq!(containers.look(&mut places, later + Duration::from_secs(6000)), all_down);
+    assert_eq!(containers.look(&mut configs, later + Duration::from_secs(6000)), all_down);
 }
 
 #[test]
 fn one_whose_configuration_was_removed_is_forgotten() {
     let (containers, start) = (Containers::new(), Instant::now());
-    let mut places = Places::new(Vec::new(), Some(100));
+    let mut configs = FpmConfigs::new(Vec::new(), Some(100));
     containers.run(10, 100, "one");
     let up = [(0, "one".to_owned(), Some(10))];
-    assert_eq!(containers.look(&mut places, start), up);
+    assert_eq!(containers.look(&mut configs, start), up);
     // It runs where we are, and there is no such file.
     let later = start + Duration::from_secs(700);
-    assert_eq!(containers.look(&mut places, later), up, "it runs");
+    assert_eq!(containers.look(&mut configs, later), up, "it runs");
     containers.end(10);
-    assert_eq!(containers.look(&mut places, later + Duration::from_secs(599)).len(), 1);
-    assert_eq!(containers.look(&mut places, later + Duration::from_secs(601)), []);
+    assert_eq!(containers.look(&mut configs, later + Duration::from_secs(599)).len(), 1);
+    assert_eq!(containers.look(&mut configs, later + Duration::from_secs(601)), []);
 }
 
 #[test]
 fn where_namespaces_may_not_be_read_one_path_is_one_place() {
     let containers = Containers::new();
-    let mut places = Places::new(Vec::new(), None);
+    let mut configs = FpmConfigs::new(Vec::new(), None);
     containers.run(10, 100, "one");
     containers.run(20, 200, "two");
     for pid in ["10", "20"] {
         fs::remove_file(containers.0.path().join(pid).join("ns/mnt")).unwrap();
     }
-    assert_eq!(containers.look(&mut places, Instant::now()), [(0, "one".to_owned(), Some(10))]);
+    assert_eq!(containers.look(&mut configs, Instant::now()), [(0, "one".to_owned(), Some(10))]);
 }

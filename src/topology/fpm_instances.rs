@@ -13,54 +13,54 @@ const REMEMBERED: Duration = Duration::from_secs(600);
 
 /// One PHP-FPM, whether it runs or not.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Home {
+pub struct InstanceId {
     /// The main file of its configuration, in its own mount namespace.
-    pub(super) path: PathBuf,
+    pub path: PathBuf,
     /// Among those with the same path.
-    pub(super) nth: u32,
+    pub nth: u32,
 }
 
-impl Home {
+impl InstanceId {
     /// The first, and mostly the only one.
     pub(super) fn first(path: &Path) -> Self {
         Self { path: path.to_owned(), nth: 0 }
     }
 }
 
-/// Who lived there last.
+/// The last master of an instance.
 #[derive(Clone, Copy)]
-struct Tenant {
+struct LastMaster {
     /// The inode of its mount namespace; `None`: not for us to see.
     mounts: Option<u64>,
     seen: Instant,
 }
 
-/// All that a master was ever seen in.
+/// All instances that are known.
 #[derive(Default)]
-pub(super) struct Homes {
+pub(super) struct FpmInstances {
     /// Our own mount namespace: in it we see what they see.
     own: Option<u64>,
-    tenants: BTreeMap<Home, Tenant>,
-    by_pid: HashMap<u32, Home>,
+    last: BTreeMap<InstanceId, LastMaster>,
+    by_pid: HashMap<u32, InstanceId>,
 }
 
 /// What changed.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Moves {
-    /// A master came to where none, or one of another mount namespace, was before.
+    /// A master came whose instance had none before, or one of another mount namespace.
     pub(super) came: bool,
     /// These are given up.
-    pub(super) forgotten: Vec<Home>,
+    pub(super) forgotten: Vec<InstanceId>,
 }
 
-impl Homes {
+impl FpmInstances {
     /// `own`: the inode of our mount namespace.
     pub(super) fn new(own: Option<u64>) -> Self {
         Self { own, ..Self::default() }
     }
 
-    /// Where a master lives.
-    pub(super) fn of(&self, pid: u32) -> Option<&Home> {
+    /// The instance of a master.
+    pub(super) fn of(&self, pid: u32) -> Option<&InstanceId> {
         self.by_pid.get(&pid)
     }
 
@@ -77,8 +77,8 @@ impl Homes {
                 Ok(_) => {}
                 // They cannot be told apart.
                 Err(_) => {
-                    self.tenants.insert(Home::first(path), Tenant { mounts: None, seen: now });
-                    self.by_pid.insert(master.process.pid, Home::first(path));
+                    self.last.insert(InstanceId::first(path), LastMaster { mounts: None, seen: now });
+                    self.by_pid.insert(master.process.pid, InstanceId::first(path));
                 }
             }
         }
@@ -87,35 +87,35 @@ impl Homes {
             if self.stay(pid, path, mounts, now) {
                 continue;
             }
-            let nths = (0..).map(|nth| Home { path: path.clone(), nth });
+            let nths = (0..).map(|nth| InstanceId { path: path.clone(), nth });
             // A container that was started anew, or the next one.
-            let free = |home: &Home| !self.by_pid.values().any(|taken| taken == home);
-            if let Some(home) = nths.into_iter().find(free) {
-                self.tenants.insert(home.clone(), Tenant { mounts: Some(mounts), seen: now });
-                self.by_pid.insert(pid, home);
+            let free = |id: &InstanceId| !self.by_pid.values().any(|taken| taken == id);
+            if let Some(id) = nths.into_iter().find(free) {
+                self.last.insert(id.clone(), LastMaster { mounts: Some(mounts), seen: now });
+                self.by_pid.insert(pid, id);
                 moves.came = true;
             }
         }
         let (by_pid, own) = (&self.by_pid, self.own);
-        self.tenants.retain(|home, tenant| {
-            let another = || by_pid.values().any(|live| live.path == home.path && live != home);
-            let old = now.duration_since(tenant.seen) > REMEMBERED;
-            let removed = || tenant.mounts.is_some() && tenant.mounts == own && !home.path.exists();
+        self.last.retain(|id, last| {
+            let another = || by_pid.values().any(|live| live.path == id.path && live != id);
+            let old = now.duration_since(last.seen) > REMEMBERED;
+            let removed = || last.mounts.is_some() && last.mounts == own && !id.path.exists();
             let forget = old && (another() || removed());
-            moves.forgotten.extend(forget.then(|| home.clone()));
+            moves.forgotten.extend(forget.then(|| id.clone()));
             !forget
         });
         moves
     }
 
-    /// Whether a master of that mount namespace lives there already.
+    /// Whether an instance of that path had a master in that mount namespace.
     fn stay(&mut self, pid: u32, path: &Path, mounts: u64, now: Instant) -> bool {
-        let mut of_path = self.tenants.iter_mut().filter(|(home, _)| home.path == path);
-        let Some((home, tenant)) = of_path.find(|(_, tenant)| tenant.mounts == Some(mounts)) else {
+        let mut of_path = self.last.iter_mut().filter(|(id, _)| id.path == path);
+        let Some((id, last)) = of_path.find(|(_, last)| last.mounts == Some(mounts)) else {
             return false;
         };
-        tenant.seen = now;
-        self.by_pid.insert(pid, home.clone());
+        last.seen = now;
+        self.by_pid.insert(pid, id.clone());
         true
     }
 }

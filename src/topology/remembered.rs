@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::homes::Home;
+use super::fpm_instances::InstanceId;
 
 /// How long a pool that runs no more is remembered, in seconds: over a long weekend and a holiday.
 const KEPT: u64 = 7 * 24 * 3600;
@@ -32,10 +32,17 @@ pub struct Remembered {
     pub seen: u64,
 }
 
+impl Remembered {
+    /// Its PHP-FPM.
+    pub fn instance(&self) -> InstanceId {
+        InstanceId { path: self.config.clone(), nth: self.nth }
+    }
+}
+
 /// Every pool that was seen within the last week.
 #[derive(Debug, Default)]
-pub(super) struct Memory {
-    pools: BTreeMap<(Home, String), Remembered>,
+pub(crate) struct Memory {
+    pools: BTreeMap<(InstanceId, String), Remembered>,
     /// Other pools, or other addresses, than were given to be saved last.
     changed: bool,
     /// When they were given to be saved, in Unix seconds.
@@ -53,18 +60,16 @@ pub(crate) fn now() -> u64 {
 impl Memory {
     /// From the state directory.
     pub(super) fn new(pools: Vec<Remembered>, now: u64) -> Self {
-        let pools = pools
-            .into_iter()
-            .map(|pool| ((Home { path: pool.config.clone(), nth: pool.nth }, pool.pool.clone()), pool));
+        let pools = pools.into_iter().map(|pool| ((pool.instance(), pool.pool.clone()), pool));
         let mut memory = Self { pools: pools.collect(), changed: false, saved: now };
         memory.forget(now);
         memory
     }
 
     /// A pool runs.
-    pub(super) fn see(&mut self, home: &Home, pool: Remembered) {
+    pub(crate) fn see(&mut self, pool: Remembered) {
         let (fpm, listen) = (pool.fpm.clone(), pool.listen.clone());
-        let before = self.pools.insert((home.clone(), pool.pool.clone()), pool);
+        let before = self.pools.insert((pool.instance(), pool.pool.clone()), pool);
         self.changed |= before.is_none_or(|before| (before.fpm, before.listen) != (fpm, listen));
     }
 
@@ -81,17 +86,8 @@ impl Memory {
         self.pools.len() != before
     }
 
-    pub(super) fn knows(&self, home: &Home, pool: &str) -> bool {
-        self.pools.contains_key(&(home.clone(), pool.to_owned()))
-    }
-
-    /// What the masters of that configuration were called.
-    pub(super) fn name(&self, home: &Home) -> Option<&str> {
-        self.pools.iter().find(|((of, _), _)| of == home).map(|(_, pool)| pool.fpm.as_str())
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Home, &Remembered)> {
-        self.pools.iter().map(|((home, _), pool)| (home, pool))
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Remembered> {
+        self.pools.values()
     }
 
     /// What the state directory is to keep, when that is something else than before.
@@ -123,11 +119,6 @@ mod tests {
     fn a_pool_is_remembered_for_a_week() {
         let week = KEPT + 1000;
         let memory = Memory::new(vec![pool("old", 999), pool("new", 1000), pool("future", week * 2)], week);
-        assert_eq!(memory.iter().map(|(_, pool)| pool.pool.as_str()).collect::<Vec<_>>(), ["future", "new"]);
-        let home = Home { path: "/etc/a.conf".into(), nth: 0 };
-        assert_eq!(
-            (memory.knows(&home, "new"), memory.knows(&home, "old"), memory.name(&home)),
-            (true, false, Some("a"))
-        );
+        assert_eq!(memory.iter().map(|pool| pool.pool.as_str()).collect::<Vec<_>>(), ["future", "new"]);
     }
 }

@@ -1,0 +1,216 @@
+//! Finds the nginx and PHP-FPM of this machine and keeps the topology of them.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::build::{self, Seen, SeenFpm};
+use super::fpm_configs::{FpmConfigs, LastReading};
+use super::fpm_instances::InstanceId;
+use super::model::{FpmProcess, Network, Nginx, NotSeen, PoolKey, Topology};
+use super::nginx_configs::{self, NginxConfigs};
+use super::remembered::{self, Memory, Remembered};
+use super::{diff, names};
+use crate::kernel::network::{self, NetworkId};
+use crate::kernel::processes::{Master, NginxMaster};
+use crate::kernel::{Reading, namespace};
+
+/// How long the addresses of a network namespace are taken for what they were.
+const ADDRESSES: Duration = Duration::from_secs(30);
+
+/// Where an administrator's units are enabled, as links in directories of other units' names (systemd.unit(5)).
+const UNITS: &str = "/etc/systemd/system";
+
+/// What to find.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Main files of PHP-FPM's configuration that were named.
+    pub fpm: Vec<PathBuf>,
+    /// Main files of nginx's configuration that were named.
+    pub nginx: Vec<PathBuf>,
+    /// Pools that were seen running before the last restart.
+    pub remembered: Vec<Remembered>,
+}
+
+/// What the process table and the sockets show at one moment.
+pub struct Processes<'a> {
+    /// The masters of PHP-FPM, or why they cannot be seen.
+    pub masters: &'a Reading<Vec<Master>>,
+    /// The masters of nginx.
+    pub nginx: &'a [NginxMaster],
+    /// Pools whose sockets listen.
+    pub listening: HashSet<PoolKey>,
+}
+
+/// Finds them.
+pub struct Discovery {
+    procfs: PathBuf,
+    fpm: FpmConfigs,
+    nginx: NginxConfigs,
+    remembered: Memory,
+    networks: HashMap<NetworkId, (Instant, Network)>,
+    /// What the topology depends on, besides configurations.
+    state: State,
+    topology: Arc<Topology>,
+}
+
+#[derive(Debug, Default, PartialEq)]
+struct State {
+    running: BTreeMap<InstanceId, (FpmProcess, Option<String>)>,
+    listening: HashSet<PoolKey>,
+    readable: bool,
+}
+
+impl Discovery {
+    /// Nothing is found yet. `procfs`: where procfs is mounted.
+    pub fn new(procfs: &Path, wanted: Wanted) -> Self {
+        Self {
+            procfs: procfs.to_owned(),
+            fpm: FpmConfigs::new(wanted.fpm, namespace::inode(procfs, None, "mnt").ok()),
+            nginx: NginxConfigs::new(wanted.nginx),
+            remembered: Memory::new(wanted.remembered, remembered::now()),
+            networks: HashMap::new(),
+            state: State::default(),
+            topology: Arc::default(),
+        }
+    }
+
+    /// What was found.
+    pub fn topology(&self) -> &Arc<Topology> {
+        &self.topology
+    }
+
+    /// The master of an instance.
+    pub fn master_of<'m>(&self, id: &InstanceId, masters: &'m [Master]) -> Option<&'m Master> {
+        self.fpm.master_of(id, masters)
+    }
+
+    /// How the last reading of PHP-FPM's configurations went.
+    pub fn last_reading(&self) -> Option<LastReading> {
+        self.fpm.last_reading()
+    }
+
+    /// Pools that run: they are remembered. What the state directory is to keep, when that is something else than
+    /// before.
+    pub fn remember(&mut self, running: impl Iterator<Item = Remembered>) -> Option<Vec<Remembered>> {
+        running.for_each(|pool| self.remembered.see(pool));
+        self.remembered.changes(remembered::now())
+    }
+
+    /// Looks for masters that came and went, and, when that is `due`, for changed files. True: the topology is
+    /// another one.
+    pub fn look(&mut self, seen: Processes<'_>, due: bool, now: Instant) -> bool {
+        let masters = seen.masters.as_deref().unwrap_or_default();
+        let news = self.fpm.settle(masters, now);
+        let due = news || due || self.nginx.is_new(seen.nginx);
+        let mut changed = news;
+        if due {
+            changed |= self.fpm.look(&self.procfs, masters);
+            changed |= self.nginx.look(&self.procfs, seen.nginx);
+            self.networks.retain(|_, (read, _)| now.duration_since(*read) < ADDRESSES);
+        }
+        changed |= self.remembered.forget(remembered::now());
+        let running = masters.iter().filter_map(|master| {
+            let id = self.fpm.instances.of(master.process.pid)?.clone();
+            let process = FpmProcess {
+                pid: master.process.pid,
+                network: read_network(&mut self.networks, &self.procfs, Some(master.process.pid), now),
+                shares_root: namespace::shares_root(&self.procfs, master.process.pid) == Ok(true),
+            };
+            Some((id, (process, master.process.memory_cgroup().map(str::to_owned))))
+        });
+        let state =
+            State { running: running.collect(), listening: seen.listening, readable: seen.masters.is_ok() };
+        if !changed && self.state == state {
+            return false;
+        }
+        self.state = state;
+        let topology = build::build(&self.seen(now), &self.topology);
+        if topology == *self.topology {
+            return false;
+        }
+        for change in diff::changes(&self.topology, &topology) {
+            tracing::info!("{change}");
+        }
+        self.topology = Arc::new(topology);
+        true
+    }
+
+    fn seen(&mut self, now: Instant) -> Seen {
+        let mut not_seen = Vec::new();
+        if !self.state.readable {
+            not_seen.push(NotSeen::Processes);
+        }
+        let mut fpm = Vec::new();
+        for (id, of) in &self.fpm.by_id {
+            if of.shown && of.file.config.is_none() {
+                not_seen.push(NotSeen::FpmConfig(id.path.clone()));
+            }
+            let (process, cgroup) = self.state.running.get(id).cloned().unzip();
+            let config = of.file.config.clone();
+            fpm.push(SeenFpm { id: id.clone(), shown: of.shown, config, process, cgroup: cgroup.flatten() });
+        }
+        let mut nginx = Vec::new();
+        for (file, configuration) in &self.nginx.by_file {
+            if configuration.config.is_none() || configuration.complaint.is_some() {
+                not_seen.push(NotSeen::NginxConfig(file.1.clone()));
+            }
+            let pid = self.nginx.running.get(file).and_then(|pids| pids.first());
+            let network = pid.and_then(|pid| read_network(&mut self.networks, &self.procfs, Some(*pid), now));
+            let config = configuration.config.as_deref();
+            nginx.push(Nginx {
+                config: file.1.clone(),
+                network,
+                groups: config.map(nginx_configs::groups).unwrap_or_default(),
+                kept: config.map(nginx_configs::kept).unwrap_or_default(),
+                fastcgi: config.map(nginx_configs::fastcgi_targets).unwrap_or_default(),
+            });
+        }
+        Seen {
+            not_seen,
+            network: read_network(&mut self.networks, &self.procfs, None, now),
+            fpm,
+            nginx,
+            remembered: self.remembered.iter().cloned().collect(),
+            enabled: enabled_units(Path::new(UNITS)),
+            listening: self.state.listening.clone(),
+        }
+    }
+}
+
+/// The network namespace of a process, or ours; its addresses are read anew now and then.
+fn read_network(
+    known: &mut HashMap<NetworkId, (Instant, Network)>,
+    procfs: &Path,
+    pid: Option<u32>,
+    now: Instant,
+) -> Option<Network> {
+    let id = network::id(procfs, pid).ok()?;
+    let read = || {
+        let addresses = network::addresses(procfs, pid).ok().map(Arc::from);
+        (now, Network { id, addresses })
+    };
+    Some(known.entry(id).or_insert_with(read).1.clone())
+}
+
+/// A title holds the path as it was given to the master, maybe relative to where that was started. One that cannot be
+/// resolved is none.
+pub fn with_full_paths(procfs: &Path, mut masters: Vec<Master>) -> Vec<Master> {
+    for master in &mut masters {
+        master.config = master.config.take().and_then(|path| {
+            let cwd = procfs.join(master.process.pid.to_string()).join("cwd");
+            if path.is_absolute() { Some(path) } else { Some(fs::read_link(cwd).ok()?.join(path)) }
+        });
+    }
+    masters
+}
+
+/// Short names of the masters whose unit is started at boot.
+fn enabled_units(dir: &Path) -> HashSet<String> {
+    let directories = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    let wants = directories.filter(|path| path.extension().is_some_and(|extension| extension == "wants"));
+    let units = wants.flat_map(|path| fs::read_dir(path).into_iter().flatten().flatten());
+    units.filter_map(|unit| names::of_unit(unit.file_name().to_str()?)).collect()
+}

@@ -1,0 +1,133 @@
+//! Who listens where and who connects to whom, at one moment: read-only, and handed on as one piece.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::fpm_conf;
+use super::fpm_instances::InstanceId;
+use crate::address::Listener;
+use crate::kernel::network::NetworkId;
+
+/// One pool of one PHP-FPM, over restarts of either: a hash of what tells it from all others.
+pub type PoolKey = u64;
+
+/// A cgroup: a hash of its path.
+pub type GroupKey = u64;
+
+/// All that is known of this machine's nginx and PHP-FPM.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Topology {
+    /// Every nginx that runs or whose configuration was named.
+    pub nginx: Vec<Nginx>,
+    /// Every PHP-FPM that runs, is installed or is remembered.
+    pub fpm: Vec<Fpm>,
+    /// What could not be seen: there may be more nginx, PHP-FPM or pools than these.
+    pub not_seen: Vec<NotSeen>,
+    /// Our own network namespace.
+    pub network: Option<Network>,
+}
+
+/// What could not be seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotSeen {
+    /// The process table, or others' processes in it.
+    Processes,
+    /// The configuration of a PHP-FPM.
+    FpmConfig(PathBuf),
+    /// The configuration of an nginx.
+    NginxConfig(PathBuf),
+}
+
+/// A network namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// Which one.
+    pub id: NetworkId,
+    /// The addresses that are local in it; `None`: not known.
+    pub addresses: Option<Arc<[IpAddr]>>,
+}
+
+/// One nginx, by what its configuration says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Nginx {
+    /// The main file of its configuration, as nginx names it.
+    pub config: PathBuf,
+    /// Where it runs; `None`: it does not, or that is not known.
+    pub network: Option<Network>,
+    /// Its groups of upstreams: names, each with all its servers. Without those with a host name among the servers.
+    pub groups: Vec<(String, Vec<Listener>)>,
+    /// Upstreams to which it keeps connections, and how long an idle one.
+    pub kept: Vec<(Listener, Duration)>,
+    /// Where its FastCGI requests go.
+    pub fastcgi: Vec<Listener>,
+}
+
+/// One PHP-FPM master with its pools, whether it runs or not.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fpm {
+    /// Which one, over restarts.
+    pub id: InstanceId,
+    /// Its short name: the label `fpm`.
+    pub name: String,
+    /// Its master, while that runs.
+    pub process: Option<FpmProcess>,
+    /// The cgroup of its master, or of its last one.
+    pub group: Option<GroupKey>,
+    /// Where it logs to, if that is a file.
+    pub log: Option<PathBuf>,
+    /// Its pools.
+    pub pools: Vec<Pool>,
+}
+
+/// A master that runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FpmProcess {
+    /// Its process id.
+    pub pid: u32,
+    /// Where it runs, if that may be seen.
+    pub network: Option<Network>,
+    /// It has the same file system at `/` as we have, so a path is the same file for both.
+    pub shares_root: bool,
+}
+
+/// One pool.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pool {
+    /// Which one, over restarts.
+    pub key: PoolKey,
+    /// As PHP-FPM's log names it.
+    pub name: String,
+    /// Where it listens.
+    pub listener: Listener,
+    /// The same with links followed.
+    pub resolved: Listener,
+    /// It has a master or listens: only then its address is evidence that another one is wrong.
+    pub runs: bool,
+    /// It belongs on the page: it was named, is running, ran in the last week, or is wanted by nginx or systemd.
+    pub shown: bool,
+    /// What the configuration says of it; `None`: it is only remembered.
+    pub settings: Option<fpm_conf::Pool>,
+}
+
+impl Topology {
+    /// Every pool with its master.
+    pub fn pools(&self) -> impl Iterator<Item = (&Fpm, &Pool)> {
+        self.fpm.iter().flat_map(|fpm| fpm.pools.iter().map(move |pool| (fpm, pool)))
+    }
+
+    /// The processes and every PHP-FPM's configuration could be read: there is no other PHP-FPM here.
+    pub fn knows_every_fpm(&self) -> bool {
+        !self.not_seen.iter().any(|what| matches!(what, NotSeen::Processes | NotSeen::FpmConfig(_)))
+    }
+
+    /// The servers of the group that nginx calls so. None where two nginx have different ones of that name.
+    pub fn servers_of_group(&self, name: &str) -> &[Listener] {
+        let mut groups = self.nginx.iter().flat_map(|nginx| &nginx.groups).filter(|(group, _)| group == name);
+        match groups.next() {
+            Some((_, servers)) if groups.all(|(_, others)| others == servers) => servers,
+            _ => &[],
+        }
+    }
+}
