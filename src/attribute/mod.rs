@@ -251,6 +251,8 @@ impl Attributor {
         self.learn_offset(access, &group);
         let server = match access.server() {
             Some(name) => self.names.servers.id(&name),
+            // Successes have no entry that names a server, and all of a log's lines must count under one.
+            None if self.options.live => Id::NONE,
             None => group.entries.first().map_or(Id::NONE, |(_, entry)| entry.server),
         };
         sink.response(server, keys.status);

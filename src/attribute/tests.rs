@@ -1,6 +1,6 @@
 //! The join, driven with lines as nginx writes them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 mod forged;
 mod formats;
@@ -18,15 +18,18 @@ struct Seen {
     errors: BTreeMap<String, u64>,
     failures: BTreeMap<String, u64>,
     roots: u64,
+    servers: BTreeSet<Id>,
     last_upstream: Option<Id>,
 }
 
 impl Sink for Seen {
-    fn response(&mut self, _: Id, status: u16) {
+    fn response(&mut self, server: Id, status: u16) {
+        self.servers.insert(server);
         *self.responses.entry(code(status)).or_default() += 1;
     }
     fn error(&mut self, verdict: &Verdict) {
         self.last_upstream = Some(verdict.upstream);
+        self.servers.insert(verdict.server);
         *self.errors.entry(format!("{} {}", code(verdict.status), verdict.cause.word())).or_default() += 1;
     }
     fn root(&mut self, _: &Verdict, _: RootCause, count: u64) {

@@ -9,6 +9,9 @@ use crate::record::stamp::Local;
 use crate::source::Status;
 use crate::view::LogState;
 
+/// A line or two may be damaged; more are of another format.
+const FEW: u64 = 3;
+
 /// The name of standard input among the logs.
 pub(super) const STDIN: &str = "-";
 
@@ -17,7 +20,8 @@ pub(super) struct FollowedLog {
     pub(super) reader: Reader,
     lines_before: u64,
     last_read: u64,
-    complained: bool,
+    /// So many lines could not be read when that was said last.
+    complained: u64,
     lost: CounterAcrossFollowers,
     gaps: CounterAcrossFollowers,
     oversized: CounterAcrossFollowers,
@@ -54,7 +58,7 @@ impl FollowedLog {
             reader: Reader::new(log),
             lines_before: 0,
             last_read: 0,
-            complained: false,
+            complained: 0,
             lost: CounterAcrossFollowers::default(),
             gaps: CounterAcrossFollowers::default(),
             oversized: CounterAcrossFollowers::default(),
@@ -87,17 +91,21 @@ impl FollowedLog {
         }
     }
 
-    /// Says once when the log cannot be understood.
+    /// Says that lines of the log cannot be read: after the first few, and each time there are ten times as many.
     pub(super) fn complain(&mut self, path: &Path) {
         let tally = self.reader.log.tally();
-        if let (false, true, Some(example)) = (self.complained, tally.is_suspicious(), &tally.example) {
-            self.complained = true;
-            tracing::warn!(
-                log = %path.display(), unparsed = tally.unparsed, line = %example.line,
-                "most lines of this log cannot be read, so its failures are not seen: {}. Name its log_format with --log-format",
-                example.why
-            );
+        let Some(example) = tally.example.as_ref().filter(|_| tally.unparsed >= FEW) else { return };
+        if tally.unparsed < self.complained.saturating_mul(10) {
+            return;
         }
+        self.complained = tally.unparsed;
+        let share = if tally.is_suspicious() { "most lines" } else { "some lines" };
+        tracing::warn!(
+            log = %path.display(), parsed = tally.parsed, unparsed = tally.unparsed, line = %example.line,
+            "{share} of this log cannot be read, so failures among them are not counted: {}. If it has another log_format, \
+             name that with --log-format, or give each format a log of its own",
+            example.why
+        );
     }
 
     /// What is needed to go on after a restart. `now` is on the attributor's clock.

@@ -127,3 +127,21 @@ fn a_fatal_error_has_the_upstream_that_its_entry_names() {
     assert_eq!(name.as_deref(), Some("unix:/run/php.sock"));
     assert_eq!(one(&world.finish().errors), ("500 upstream_status", 1));
 }
+
+#[test]
+fn responses_of_a_log_that_names_no_server_have_one_server_in_all_families() {
+    for (status, entry) in
+        [(502, refused(2, "1.2.3.4", "/a", "a:1")), (504, closed(2, "1.2.3.4", "/a", "a:1"))]
+    {
+        for live in [true, false] {
+            let mut world = World::new(live, false);
+            world.error(&entry);
+            world.access(&combined("1.2.3.4", status, "/a"));
+            world.access(&combined("1.2.3.4", 200, "/a"));
+            world.wait(200);
+            // Where nothing is divided by all responses, the name that the entry has is told.
+            let expected = if live { 1 } else { 2 };
+            assert_eq!(world.seen.servers.len(), expected, "{status} {live}");
+        }
+    }
+}
