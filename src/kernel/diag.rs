@@ -4,8 +4,11 @@
 //! works in our own network namespace only, and a seccomp filter or a kernel without the module may refuse.
 
 mod netlink;
+mod ports;
+pub(super) mod tcp;
 #[cfg(test)]
 mod tests;
+mod unix;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -14,6 +17,9 @@ use std::path::{Path, PathBuf};
 
 use super::reading::Reading;
 use crate::address::Listener;
+pub(super) use ports::Ports;
+use tcp::Tcp;
+use unix::Unix;
 
 /// The queue of a listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,32 +34,14 @@ pub struct Backlog {
     pub bound: Listener,
 }
 
-/// A listening Unix socket.
-struct Unix {
-    name: PathBuf,
-    /// The file: device as the kernel encodes it inside (major << 20 | minor), inode cut to 32 bits.
-    file: Option<(u32, u32)>,
-    inode: u32,
-    queued: u32,
-    limit: u32,
-}
-
-/// A listening port.
-struct Tcp {
-    host: IpAddr,
-    port: u16,
-    queued: u32,
-    limit: u32,
-}
-
 /// Asks the kernel for each listener; `None` where nobody listens. Three questions at most, whatever the number
 /// of listeners.
 pub fn backlogs(listeners: &[Listener]) -> Vec<Reading<Option<Backlog>>> {
     let asks_unix = listeners.iter().any(|listener| matches!(listener, Listener::Unix(_)));
     let asks_tcp = listeners.iter().any(|listener| matches!(listener, Listener::Tcp { .. }));
-    let unix = if asks_unix { netlink::unix() } else { Ok(Vec::new()) }.map(UnixListeners::new);
-    let tcp = if asks_tcp { netlink::tcp(false) } else { Ok(Vec::new()) };
-    let tcp6 = if asks_tcp { netlink::tcp(true) } else { Ok(Vec::new()) };
+    let unix = if asks_unix { unix::listeners() } else { Ok(Vec::new()) }.map(UnixListeners::new);
+    let tcp = if asks_tcp { tcp::listeners(false) } else { Ok(Vec::new()) };
+    let tcp6 = if asks_tcp { tcp::listeners(true) } else { Ok(Vec::new()) };
     let answer = |listener: &Listener| match listener {
         Listener::Unix(path) => unix.as_ref().map(|unix| unix.find(path)).map_err(Clone::clone),
         Listener::Tcp { host, port } => {

@@ -15,4 +15,4 @@ pub mod processes;
 mod reading;
 pub mod sockets;
 
-pub use reading::Reading;
+pub use reading::{Reading, Unreadable};

@@ -29,6 +29,13 @@ pub fn shares_network(procfs: &Path, pid: u32) -> Reading<bool> {
     Ok(number(Some(pid))? == number(None)?)
 }
 
+/// Whether a directory of procfs, as [`super::sockets::net`] gives it, shows our own network namespace. A procfs may be
+/// another one's, or a copy.
+pub fn is_our_network(net: &Path) -> bool {
+    let number = |net: &Path| std::fs::metadata(net.join("unix")).map(|meta| meta.ino());
+    matches!((number(net), number(Path::new("/proc/self/net"))), (Ok(one), Ok(other)) if one == other)
+}
+
 /// Whether a process has the same file system at `/` as we have: then a path is the same file for both, as far as nothing is
 /// mounted over it.
 pub fn shares_root(procfs: &Path, pid: u32) -> Reading<bool> {
@@ -94,5 +101,8 @@ mod tests {
     fn we_share_everything_with_ourselves() {
         let (procfs, own) = (Path::new("/proc"), std::process::id());
         assert_eq!((shares_network(procfs, own), shares_root(procfs, own)), (Ok(true), Ok(true)));
+        assert!(is_our_network(Path::new("/proc/net")) && is_our_network(&of(procfs, Some(own)).join("net")));
+        let copy = self::procfs(&[("self", "8:1 /")]);
+        assert!(!is_our_network(&copy.path().join("self/net")) && !is_our_network(Path::new("/nowhere")));
     }
 }

@@ -41,34 +41,59 @@ impl Watched {
     }
 }
 
+/// What a row tells of a socket.
+#[derive(Clone, Copy)]
+pub(super) enum Is {
+    /// A listener, with so many connections in its queue.
+    Listener(u32),
+    /// Our end of a connection that a process holds.
+    Held,
+    /// Any other.
+    Other,
+}
+
 /// Counts a row, whose addresses have `width` digits, for the listener of its local port.
 pub(super) fn count(row: &[u8], width: usize, listeners: &[Watched], counts: &mut [Sockets]) {
     // The number of the row: at least four columns wide, ten at most.
     let Some(colon) = row.iter().take(11).position(|b| *b == b':') else { return };
     let Some(columns) = row.get(colon + 2..) else { return };
     let Some(port) = columns.get(width + 1..width + 5).and_then(hex) else { return };
-    let first = listeners.partition_point(|watched| u32::from(watched.port) < port);
-    if listeners.get(first).is_none_or(|watched| u32::from(watched.port) != port) {
+    let Some(port) = u16::try_from(port).ok().filter(|port| of_port(listeners, *port).next().is_some())
+    else {
         return;
-    }
+    };
     let Some(local) = columns.get(..width).and_then(address) else { return };
     // Behind both addresses, their ports and the blanks.
     let Some([a, b, b' ', rest @ ..]) = columns.get(2 * width + 12..) else { return };
-    let listens = [*a, *b] == *LISTEN;
     let Some(queued) = rest.get(9..17).and_then(hex) else { return };
     let held = inode(rest).is_some_and(|inode| inode != b"0");
-    for watched in listeners[first..].iter().take_while(|watched| u32::from(watched.port) == port) {
-        if !watched.is_reached_at(local, listens) {
-            continue;
-        }
+    let is = match [*a, *b] == *LISTEN {
+        true => Is::Listener(queued),
+        false if held => Is::Held,
+        false => Is::Other,
+    };
+    add(local, port, is, listeners, counts);
+}
+
+/// Counts a socket for the listeners of its local port that it belongs to.
+pub(super) fn add(local: IpAddr, port: u16, is: Is, listeners: &[Watched], counts: &mut [Sockets]) {
+    let listens = matches!(is, Is::Listener(_));
+    for watched in of_port(listeners, port).filter(|watched| watched.is_reached_at(local, listens)) {
         let counts = &mut counts[watched.slot];
-        if listens {
-            counts.listening = true;
-            counts.queued += u64::from(queued);
-        } else if held {
-            counts.busy += 1;
+        match is {
+            Is::Listener(queued) => {
+                counts.listening = true;
+                counts.queued += u64::from(queued);
+            }
+            Is::Held => counts.busy += 1,
+            Is::Other => {}
         }
     }
+}
+
+fn of_port(listeners: &[Watched], port: u16) -> impl Iterator<Item = &Watched> {
+    let first = listeners.partition_point(|watched| watched.port < port);
+    listeners[first..].iter().take_while(move |watched| watched.port == port)
 }
 
 /// The inode: behind `tx:rx tr:when retrnsmt`, which have fixed widths, and uid and timeout, which have not.
