@@ -13,3 +13,4 @@ mod pool;
 mod pools;
 pub mod sampler;
 pub mod status;
+mod tables;

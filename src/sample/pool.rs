@@ -112,17 +112,21 @@ impl Tracked {
     }
 
     /// Takes a sample of its sockets. `ours`: our own poll of the status page is under way on its socket.
-    /// `processes`: the process table can be read, so a missing master means something.
+    /// `processes`: the process table can be read, so a missing master means something. `since`: for how long its
+    /// connections were not looked at; `None` when only its queue was, now.
     pub(super) fn sample(
         &mut self,
         sockets: Option<Sockets>,
         ours: bool,
         processes: bool,
         now: Instant,
-        since: Duration,
+        since: Option<Duration>,
         gains: &mut Vec<CounterDelta>,
     ) -> Vec<Fact> {
+        let before = self.sockets.filter(|_| since.is_none());
         let sockets = sockets.map(|sockets| without_ours(sockets, ours));
+        let sockets =
+            sockets.map(|now| Sockets { busy: before.map_or(now.busy, |before| before.busy), ..now });
         self.sockets = sockets;
         let mut facts = Vec::new();
         // A master that was never seen may run in a process namespace that we do not share: its socket has to do.
@@ -139,8 +143,10 @@ impl Tracked {
             facts.push(Fact::Full(self.key, full));
         }
         self.full = full;
-        self.busy_peak.add(now, busy as f64);
         self.queue_peak.add(now, queued as f64);
+        // A queue of now and workers of before make no ratio.
+        let Some(since) = since else { return facts };
+        self.busy_peak.add(now, busy as f64);
         if let Some(ratio) = ratio(busy, queued, self.limit) {
             self.ratio_peak.add(now, ratio);
             let by = if ratio > 1.0 { since.as_secs_f64() } else { 0.0 };

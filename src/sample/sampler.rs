@@ -13,10 +13,10 @@ use super::memory::Memories;
 use super::output::SamplerOutput;
 use super::pool::Tracked;
 use super::status::poller::Answers;
+use super::tables::{Groups, Look, Table};
 use crate::address::Listener;
 use crate::kernel::processes::{Master, Processes};
-use crate::kernel::sockets::{self, SocketTable, Sockets};
-use crate::kernel::{Reading, diag, overflow};
+use crate::kernel::{Reading, Unreadable, diag, overflow, sockets};
 use crate::topology::NotSeen;
 use crate::topology::discovery::{self, Discovery, Wanted};
 
@@ -25,10 +25,6 @@ const TICK: Duration = Duration::from_millis(200);
 
 /// Samples between two looks at all else.
 const SLOW: u32 = 5;
-
-/// A table of sockets is read in at most one part in this many of the time: all we do together must stay below 1 % of a
-/// core.
-const SHARE: u32 = 200;
 
 /// Looks at the process table between two looks for changed configuration files.
 const CONFIGURATION: u32 = 5;
@@ -58,16 +54,6 @@ pub struct Sampler {
     meter: DeltaTracker,
     collectors: Collectors,
     ticks: u32,
-}
-
-/// The unix or the TCP listeners of one network namespace.
-struct Table {
-    net: PathBuf,
-    tcp: bool,
-    pools: Vec<usize>,
-    table: SocketTable,
-    sampled: Option<Instant>,
-    due: Option<Instant>,
 }
 
 impl Sampler {
@@ -198,7 +184,7 @@ impl Sampler {
     /// One table for each network namespace with a pool in it. `anew`: the pools may be others.
     fn group_by_network(&mut self, anew: bool) {
         let masters = self.masters.as_deref().unwrap_or_default();
-        let mut groups: BTreeMap<(PathBuf, bool), Vec<usize>> = BTreeMap::new();
+        let mut groups = Groups::new();
         for (index, pool) in self.pools.iter().enumerate() {
             let master = self.discovery.master_of(&pool.owner, masters);
             // What is not known is not taken for ours: its own directory of procfs shows its sockets in any case.
@@ -208,9 +194,11 @@ impl Sampler {
             groups.entry((net, tcp)).or_default().push(index);
         }
         let same = self.tables.len() == groups.len()
-            && self.tables.iter().zip(&groups).all(|(table, ((net, tcp), pools))| {
-                table.net == *net && table.tcp == *tcp && table.pools == *pools
-            });
+            && self
+                .tables
+                .iter()
+                .zip(&groups)
+                .all(|(table, ((net, tcp), pools))| table.is_of(net, *tcp, pools));
         if same && !anew {
             return;
         }
@@ -218,22 +206,20 @@ impl Sampler {
             .into_iter()
             .map(|((net, tcp), pools)| {
                 let listeners: Vec<_> = pools.iter().map(|index| self.pools[*index].bound.clone()).collect();
-                Table { net, tcp, pools, table: SocketTable::new(&listeners), sampled: None, due: None }
+                Table::new(net, tcp, pools, &listeners)
             })
             .collect();
+        if !self.tables.iter().any(Table::is_asked) {
+            self.collectors.forget("sock_diag");
+        }
     }
 
     fn look_at_sockets(&mut self, now: Instant, gains: &mut Vec<CounterDelta>, facts: &mut Vec<Fact>) {
         let processes = self.masters.is_ok();
-        for table in self.tables.iter_mut().filter(|table| table.due.is_none_or(|due| now >= due)) {
-            let since = table.sampled.map_or(Duration::ZERO, |sampled| now.duration_since(sampled));
-            table.sampled = Some(now);
-            let begun = cpu_time();
-            let readings: Vec<Reading<Sockets>> = table.table.read(&table.net);
-            // The kernel walks all its buckets for /proc/net/tcp: on a big machine that takes milliseconds.
-            table.due = Some(now + cpu_time().saturating_sub(begun) * SHARE);
-            let failed = readings.iter().find_map(|reading| reading.as_ref().err().cloned());
-            for (index, reading) in table.pools.iter().zip(readings) {
+        for table in &mut self.tables {
+            let Some(Look { sockets, since, diag }) = table.look(now) else { continue };
+            let failed = sockets.iter().find_map(|reading| reading.as_ref().err().cloned());
+            for (index, reading) in table.pools.iter().zip(sockets) {
                 if let Some(pool) = self.pools.get_mut(*index) {
                     let ours = pool.is_polled(&self.answers);
                     facts.extend(pool.sample(reading.ok(), ours, processes, now, since, gains));
@@ -241,6 +227,9 @@ impl Sampler {
             }
             let name = if table.tcp { "tcp_sockets" } else { "unix_sockets" };
             self.collectors.note(name, failed.map_or(Ok(()), Err));
+            if let Some(diag) = diag {
+                self.collectors.note("sock_diag", diag.map_err(seldom));
+            }
         }
     }
 
@@ -292,8 +281,7 @@ impl Sampler {
     }
 }
 
-/// What this thread has used. On a busy machine more time passes, which is no reason to look less often.
-fn cpu_time() -> Duration {
-    let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    used.try_into().unwrap_or_default()
+/// What it means that sock_diag refuses.
+fn seldom(refused: Unreadable) -> String {
+    format!("{refused} TCP pools are looked at in /proc/net/tcp instead, and less often")
 }

@@ -110,7 +110,7 @@ families! {
     TCP_LISTEN_DROPS Counter "tcp_listen_drops_total" []
         "Connections that the kernel dropped at a TCP listener for any reason (TcpExtListenDrops)."
     COLLECTOR_SUCCESS Gauge "collector_success" ["collector"]
-        "Whether what this collector reads may be seen here: processes, unix_sockets, tcp_sockets, backlogs, fpm_configuration, nginx_configuration, memory. What cannot be seen is absent, not 0; Badgateway's own log says why."
+        "Whether what this collector reads may be seen here: processes, unix_sockets, tcp_sockets, sock_diag (TCP sockets at full rate), backlogs, fpm_configuration, nginx_configuration, memory. What cannot be seen is absent, not 0; Badgateway's own log says why."
     CONFIG_RELOAD_SUCCESSFUL Gauge "config_last_reload_successful" []
         "Whether all of the configuration that Badgateway depends on (PHP-FPM's files) could be read when it was read last, which is whenever it changes. What cannot be read is tried again every 5 s; meanwhile the reading before it stays in use. Absent when there is no configuration."
     CONFIG_RELOAD_TIME Gauge "config_last_reload_success_timestamp_seconds" []

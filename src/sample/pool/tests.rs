@@ -39,7 +39,7 @@ fn worker(pid: u32, started: f64) -> Worker {
 fn a_pool_whose_master_was_never_seen_is_up_while_it_listens() {
     let (mut pool, mut gains) = (tracked(), Vec::new());
     pool.master = None;
-    let (now, tick) = (Instant::now(), Duration::ZERO);
+    let (now, tick) = (Instant::now(), Some(Duration::ZERO));
     let mut sample =
         |pool: &mut Tracked, sockets| pool.sample(sockets, false, true, now, tick, &mut gains)[0];
     assert_eq!(sample(&mut pool, sockets(0, 0)), Fact::Up(1, true), "a sidecar sees no processes");
@@ -69,7 +69,7 @@ fn workers_that_crash_one_after_the_other_are_no_reload() {
 #[test]
 fn changes_are_told_once_and_time_above_one_is_counted() {
     let (mut pool, mut gains, now) = (tracked(), Vec::new(), Instant::now());
-    let tick = Duration::from_millis(200);
+    let tick = Some(Duration::from_millis(200));
     let mut sample =
         |sockets, gains: &mut Vec<CounterDelta>| pool.sample(sockets, false, true, now, tick, gains);
     assert_eq!(sample(sockets(1, 0), &mut gains), [Fact::Up(1, true), Fact::Full(1, false)]);
@@ -88,4 +88,23 @@ fn our_own_poll_is_no_visitor() {
     assert_eq!(sockets(2, 3).map(|s| without_ours(s, true)), sockets(2, 2));
     assert_eq!(sockets(2, 0).map(|s| without_ours(s, true)), sockets(1, 0));
     assert_eq!(sockets(0, 0).map(|s| without_ours(s, true)), sockets(0, 0));
+}
+
+#[test]
+fn a_look_at_the_queue_alone_tells_nothing_of_workers() {
+    let (mut pool, mut gains, now) = (tracked(), Vec::new(), Instant::now());
+    let tick = Duration::from_millis(400);
+    assert_eq!(pool.sample(sockets(2, 0), false, true, now, Some(tick), &mut gains).len(), 2);
+    gains.clear();
+    // Its own poll, which a worker had, waits in the queue now.
+    assert_eq!(pool.sample(sockets(7, 3), true, true, now, None, &mut gains), [Fact::Full(1, true)]);
+    let shown = pool.show(now);
+    assert_eq!(
+        (shown.busy, shown.queue, shown.peak.busy, shown.peak.queue),
+        (Some(2), Some(2), Some(2), Some(2))
+    );
+    assert_eq!((shown.peak.ratio, gains.as_slice()), (Some(1.0), [].as_slice()));
+    assert_eq!(pool.sample(sockets(2, 0), false, true, now, None, &mut gains), [Fact::Full(1, false)]);
+    let gone = Some(Sockets::default());
+    assert_eq!(pool.sample(gone, false, true, now, None, &mut gains), [Fact::Up(1, false)]);
 }
