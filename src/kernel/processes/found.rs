@@ -71,9 +71,32 @@ pub struct Master {
     pub workers: Vec<Worker>,
 }
 
+/// The namespaces of a master, as far as they matter.
+#[derive(Clone, Debug)]
+pub(super) struct Namespaces {
+    shares_network: Reading<bool>,
+    mounts: Reading<u64>,
+}
+
+impl Namespaces {
+    pub(super) fn read(procfs: &Path, pid: u32) -> Self {
+        Self {
+            shares_network: namespace::shares_network(procfs, pid),
+            mounts: namespace::inode(procfs, Some(pid), "mnt"),
+        }
+    }
+
+    pub(super) fn are_known(&self) -> bool {
+        self.shares_network.is_ok() && self.mounts.is_ok()
+    }
+}
+
 /// Puts workers below their masters. A worker without master, and a master below a master (a worker that has
 /// no title yet), are left out.
-pub(super) fn group(processes: Vec<(Process, Title)>, procfs: &Path) -> Vec<Master> {
+pub(super) fn group(
+    processes: Vec<(Process, Title)>,
+    mut namespaces: impl FnMut(u32) -> Namespaces,
+) -> Vec<Master> {
     let mut masters = BTreeMap::new();
     let mut workers = Vec::new();
     for (process, title) in processes {
@@ -96,12 +119,9 @@ pub(super) fn group(processes: Vec<(Process, Title)>, procfs: &Path) -> Vec<Mast
     workers.sort_by_key(|worker| worker.process.pid);
     let mut found: Vec<Master> = masters
         .into_values()
-        .map(|(process, config)| Master {
-            shares_network: namespace::shares_network(procfs, process.pid),
-            mounts: namespace::inode(procfs, Some(process.pid), "mnt"),
-            process,
-            config,
-            workers: Vec::new(),
+        .map(|(process, config)| {
+            let Namespaces { shares_network, mounts } = namespaces(process.pid);
+            Master { process, config, shares_network, mounts, workers: Vec::new() }
         })
         .collect();
     for worker in workers {

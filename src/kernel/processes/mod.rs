@@ -10,10 +10,13 @@ mod tests;
 mod title;
 
 use std::collections::HashMap;
+use std::fs::DirEntry;
+use std::os::unix::fs::DirEntryExt;
 use std::path::{Path, PathBuf};
 
 use super::cgroup::Cgroups;
 use super::reading::{self, Reading, Unreadable};
+use found::Namespaces;
 pub use found::{Master, NginxMaster, Process, Worker};
 use stat::Stat;
 use title::Title;
@@ -23,6 +26,11 @@ use title::Title;
 /// then in one scan of so many.
 const ROUND: u32 = 32;
 const FIRST: u8 = 2;
+
+/// A master may be a worker that was just born and bears its title, so its title is read again in so many scans, then in
+/// one of [`ROUND`]. Its namespaces stay; it may be moved to another cgroup, which is looked for in one scan of so many.
+const BORN: u8 = 5;
+const MOVED: u32 = 8;
 
 /// What is known of a process from the last scan.
 enum Known {
@@ -36,7 +44,11 @@ struct Fpm {
     start: u64,
     started: f64,
     title: Title,
+    /// In how many scans it was seen, as far as that matters.
+    looks: u8,
     cgroups: Reading<Cgroups>,
+    /// Of a master.
+    namespaces: Option<Namespaces>,
     /// Its CPU time in ticks when the time it waited for a CPU was read, and that.
     waited: Option<(u64, Reading<f64>)>,
 }
@@ -44,11 +56,15 @@ struct Fpm {
 /// The process table, as far as PHP-FPM is concerned.
 pub struct Processes {
     procfs: PathBuf,
-    known: HashMap<u32, Known>,
+    /// By pid, each with the inode of its directory: another process has another one, and the list of processes tells it.
+    /// The same process may have another one, too, when the kernel had dropped the directory to save memory.
+    known: HashMap<u32, (u64, Known)>,
     nginx: Vec<NginxMaster>,
     /// A master was seen once: others' processes are to be seen here.
     shared: bool,
     scan: u32,
+    /// Unix time of the boot as this scan has found it: the file that tells it is long.
+    boot: Option<f64>,
     buffer: Vec<u8>,
 }
 
@@ -61,6 +77,7 @@ impl Processes {
             nginx: Vec::new(),
             shared: false,
             scan: 0,
+            boot: None,
             buffer: Vec::new(),
         }
     }
@@ -68,22 +85,27 @@ impl Processes {
     /// Lists PHP-FPM's masters by pid, each with its workers. An error is one of procfs itself, or hidepid.
     pub fn scan(&mut self) -> Reading<Vec<Master>> {
         self.scan = self.scan.wrapping_add(1);
+        self.boot = None;
         // Every pid namespace has its first process, and its stat is open to all. Where hidepid hides it, it hides others,
         // too: none that is seen does not mean that there is none.
         self.stat(1)?;
         let mut before = std::mem::take(&mut self.known);
         let mut processes = Vec::new();
-        for pid in pids(&self.procfs)? {
-            let known = match before.remove(&pid) {
+        for (pid, inode) in pids(&self.procfs)? {
+            // Whatever had that pid before, this may be another.
+            let same = |(before, known)| {
+                if before == inode || matches!(known, Known::Fpm(_)) { Some(known) } else { None }
+            };
+            let known = match before.remove(&pid).and_then(same) {
                 Some(Known::Fpm(fpm)) => self.look_again(pid, *fpm, &mut processes),
-                Some(Known::Other(looks)) if looks >= FIRST && !(pid ^ self.scan).is_multiple_of(ROUND) => {
+                Some(Known::Other(looks)) if looks >= FIRST && !self.is_turn_of(pid, ROUND) => {
                     Some(Known::Other(looks))
                 }
                 Some(Known::Other(looks)) => self.look(pid, looks, &mut processes),
                 None => self.look(pid, 0, &mut processes),
             };
             if let Some(known) = known {
-                self.known.insert(pid, known);
+                self.known.insert(pid, (inode, known));
             }
         }
         self.find_parents(&mut processes);
@@ -92,7 +114,7 @@ impl Processes {
             _ => None,
         });
         self.nginx = nginx.collect();
-        let masters = found::group(processes, &self.procfs);
+        let masters = found::group(processes, |pid| self.namespaces(pid));
         self.shared |= !masters.is_empty() || !self.nginx.is_empty();
         if !self.shared && !self.sees_everything() {
             return Err(Unreadable::hidden(&self.procfs));
@@ -117,13 +139,15 @@ impl Processes {
             .iter()
             .filter(|(_, title)| matches!(title, Title::Pool(_)))
             .map(|(process, _)| process.ppid)
-            .filter(|pid| matches!(self.known.get(pid), Some(Known::Other(_))))
+            .filter(|pid| matches!(self.known.get(pid), Some((_, Known::Other(_)))))
             .collect();
         parents.sort_unstable();
         parents.dedup();
         for pid in parents {
-            if let Some(known) = self.look(pid, 0, processes) {
-                self.known.insert(pid, known);
+            if let Some(found) = self.look(pid, 0, processes)
+                && let Some((_, known)) = self.known.get_mut(&pid)
+            {
+                *known = found;
             }
         }
     }
@@ -136,13 +160,15 @@ impl Processes {
         if stat.has_ended() {
             return Some(Known::Other(FIRST));
         }
-        if matches!(fpm.title, Title::Master(_)) {
-            // A master may be moved; the cgroups of its workers are not asked for.
+        fpm.looks = fpm.looks.saturating_add(1);
+        let is_master = matches!(fpm.title, Title::Master(_));
+        // The cgroups of its workers are not asked for.
+        if is_master && self.is_turn_of(pid, MOVED) {
             fpm.cgroups = Cgroups::read(&self.procfs, pid);
         }
         let process = self.process(pid, &stat, &mut fpm);
-        // It may be a worker that was just born. During a reload a master has no title for a moment.
-        if matches!(fpm.title, Title::Master(_)) {
+        // During a reload a master has no title for a moment.
+        if is_master && (fpm.looks <= BORN || self.is_turn_of(pid, ROUND)) {
             fpm.title = self.title(pid).unwrap_or(fpm.title);
         }
         out.push((process, fpm.title.clone()));
@@ -165,10 +191,41 @@ impl Processes {
         let cgroups = Cgroups::read(&self.procfs, pid);
         let start = stat.start as f64 / procfs::ticks_per_second() as f64;
         // Kept with the process: the kernel derives it from the wall clock, and a start time must not move.
-        let started = start + self.boot_time().unwrap_or_default();
-        let mut fpm = Fpm { start: stat.start, started, title: title.clone(), cgroups, waited: None };
+        let mut fpm = Fpm {
+            start: stat.start,
+            started: start + self.boot_time().unwrap_or_default(),
+            title: title.clone(),
+            looks: 0,
+            cgroups,
+            namespaces: None,
+            waited: None,
+        };
         out.push((self.process(pid, &stat, &mut fpm), title));
         Some(Known::Fpm(Box::new(fpm)))
+    }
+
+    /// Those of a master, which no PHP-FPM leaves. What could not be read is tried again now and then.
+    fn namespaces(&mut self, pid: u32) -> Namespaces {
+        let again = self.is_turn_of(pid, ROUND);
+        let mut kept = match self.known.get_mut(&pid) {
+            Some((_, Known::Fpm(fpm))) => Some(&mut fpm.namespaces),
+            _ => None,
+        };
+        if let Some(known) =
+            kept.as_ref().and_then(|kept| kept.as_ref()).filter(|known| !again || known.are_known())
+        {
+            return known.clone();
+        }
+        let namespaces = Namespaces::read(&self.procfs, pid);
+        if let Some(kept) = &mut kept {
+            **kept = Some(namespaces.clone());
+        }
+        namespaces
+    }
+
+    /// One scan of `round` is a process's turn; not all processes' turns are in the same one.
+    fn is_turn_of(&self, pid: u32, round: u32) -> bool {
+        (pid ^ self.scan).is_multiple_of(round)
     }
 
     fn title(&mut self, pid: u32) -> Option<Title> {
@@ -213,10 +270,13 @@ impl Processes {
 
     /// Unix time of the boot, in whole seconds.
     fn boot_time(&mut self) -> Reading<f64> {
+        if let Some(boot) = self.boot {
+            return Ok(boot);
+        }
         let path = self.procfs.join("stat");
         reading::read_into(&path, &mut self.buffer)?;
         let seconds = reading::keyed(&self.buffer, "btime").ok_or_else(|| Unreadable::malformed(&path))?;
-        Ok(seconds as f64)
+        Ok(*self.boot.insert(seconds as f64))
     }
 
     fn path(&self, pid: u32, file: &str) -> PathBuf {
@@ -224,8 +284,9 @@ impl Processes {
     }
 }
 
-/// The numbers among the names in procfs.
-fn pids(procfs: &Path) -> Reading<Vec<u32>> {
+/// The numbers among the names in procfs, with their inodes.
+fn pids(procfs: &Path) -> Reading<Vec<(u32, u64)>> {
     let entries = std::fs::read_dir(procfs).map_err(Unreadable::at(procfs))?;
-    Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())
+    let process = |entry: DirEntry| Some((entry.file_name().to_str()?.parse().ok()?, entry.ino()));
+    Ok(entries.filter_map(|entry| process(entry.ok()?)).collect())
 }

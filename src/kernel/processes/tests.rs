@@ -84,6 +84,41 @@ fn a_pid_that_is_used_again_is_another_process() {
     assert_eq!(processes.scan().unwrap(), []);
 }
 
+/// Not only when it has its turn to be looked at again.
+#[test]
+fn a_pid_that_is_used_again_by_a_master_is_looked_at_at_once() {
+    let machine = Machine::new();
+    let mut processes = Processes::new(machine.dir.path());
+    let pids = 30..40;
+    pids.clone().for_each(|pid| machine.run(pid, 1, 5, "sleep\09\0"));
+    for _ in 0..4 {
+        assert_eq!(processes.scan().unwrap(), []);
+    }
+    for pid in pids.clone() {
+        // The old directory stays, so that its inode cannot be given to the new one.
+        let old = machine.dir.path().join(format!("old-{pid}"));
+        fs::rename(machine.dir.path().join(pid.to_string()), old).unwrap();
+        machine.run(pid, 1, 900, "php-fpm: master process (/etc/ondemand.conf)");
+    }
+    assert_eq!(processes.scan().unwrap().len(), pids.len());
+}
+
+#[test]
+fn a_master_that_is_moved_to_another_cgroup_is_followed() {
+    let machine = Machine::new();
+    let mut processes = Processes::new(machine.dir.path());
+    machine.run(10, 1, 5, "php-fpm: master process (/etc/a.conf)");
+    let moves = |to: &str| fs::write(machine.dir.path().join("10/cgroup"), format!("0::/{to}\n")).unwrap();
+    let mut seen = |scans: u32| {
+        let last = (0..scans).map(|_| processes.scan().unwrap().remove(0)).last().unwrap();
+        last.process.cgroups.unwrap().unified
+    };
+    moves("old.service");
+    assert_eq!(seen(1).as_deref(), Some("/old.service"));
+    moves("new.service");
+    assert_eq!(seen(MOVED).as_deref(), Some("/new.service"));
+}
+
 /// A container's entry point turns into PHP-FPM long after it was seen first.
 #[test]
 fn a_master_that_came_by_exec_is_found_by_its_workers_at_once() {
