@@ -81,7 +81,7 @@ impl Sampler {
 
     /// Looks until `stop` is dropped or told.
     pub fn run(mut self, stop: &Receiver<()>) {
-        let mut next = Instant::now() + TICK;
+        let mut next = Instant::now() + self.pace();
         loop {
             let pause = next.saturating_duration_since(Instant::now());
             match stop.recv_timeout(pause) {
@@ -90,8 +90,18 @@ impl Sampler {
             }
             self.look(Instant::now());
             // What was missed while the machine was busy is not made up for.
-            next = (next + TICK).max(Instant::now());
+            next = (next + self.pace()).max(Instant::now());
         }
+    }
+
+    /// How long to wait for the next sample. While no pool listens or is wanted there are no bursts: then everything is
+    /// looked at together, once a second.
+    fn pace(&mut self) -> Duration {
+        if self.pools.iter().any(|pool| pool.shown || pool.up == Some(true)) {
+            return TICK;
+        }
+        self.ticks = self.ticks.next_multiple_of(SLOW);
+        TICK * SLOW
     }
 
     /// One sample.
@@ -216,8 +226,9 @@ impl Sampler {
 
     fn look_at_sockets(&mut self, now: Instant, gains: &mut Vec<CounterDelta>, facts: &mut Vec<Fact>) {
         let processes = self.masters.is_ok();
+        let read = self.tables.iter().filter(|table| table.is_read()).count();
         for table in &mut self.tables {
-            let Some(Look { sockets, since, diag }) = table.look(now) else { continue };
+            let Some(Look { sockets, since, diag }) = table.look(now, read) else { continue };
             let failed = sockets.iter().find_map(|reading| reading.as_ref().err().cloned());
             for (index, reading) in table.pools.iter().zip(sockets) {
                 if let Some(pool) = self.pools.get_mut(*index) {

@@ -8,8 +8,8 @@ use crate::address::Listener;
 use crate::kernel::sockets::{SocketTable, Sockets};
 use crate::kernel::{Reading, namespace};
 
-/// A file is read in at most one part in this many of the time: all we do together must stay below 1 % of a core.
-const SHARE_OF_FILES: u32 = 200;
+/// Files are read in at most one part in this many of the time, those of all network namespaces together.
+const SHARE_OF_FILES: u32 = 100;
 
 /// Connections are asked for in at most one part in this many of the time: that is twice a second among 20,000.
 const SHARE: u32 = 100;
@@ -77,15 +77,20 @@ impl Table {
         self.net == net && self.tcp == tcp && self.pools == pools
     }
 
-    /// Whether sock_diag is asked.
+    /// Whether sock_diag is to be asked.
     pub(super) fn is_asked(&self) -> bool {
         self.ask.is_some()
     }
 
-    /// Looks at what is due, if anything is.
-    pub(super) fn look(&mut self, now: Instant) -> Option<Look> {
+    /// Whether files are read: sock_diag is not to be asked, or refuses.
+    pub(super) fn is_read(&self) -> bool {
+        self.ask.is_none() || self.refused.is_some()
+    }
+
+    /// Looks at what is due, if anything is. `read`: so many tables are read from files.
+    pub(super) fn look(&mut self, now: Instant, read: usize) -> Option<Look> {
         let refused = self.refused.is_some_and(|refused| now.duration_since(refused) < REFUSED);
-        let Some(ask) = self.ask.filter(|_| !refused) else { return self.read(now, None) };
+        let Some(ask) = self.ask.filter(|_| !refused) else { return self.read(now, read, None) };
         match self.asked(ask, now) {
             Ok(look) => {
                 self.refused = None;
@@ -93,7 +98,7 @@ impl Table {
             }
             Err(refused) => {
                 (self.refused, self.due) = (Some(now), None);
-                self.read(now, Some(Err(refused)))
+                self.read(now, read, Some(Err(refused)))
             }
         }
     }
@@ -118,13 +123,14 @@ impl Table {
         self.due.is_none_or(|due| now >= due) && (rested || !calm)
     }
 
-    fn read(&mut self, now: Instant, diag: Option<Reading<()>>) -> Option<Look> {
+    fn read(&mut self, now: Instant, tables: usize, diag: Option<Reading<()>>) -> Option<Look> {
         if self.due.is_some_and(|due| now < due) {
             return None;
         }
         let begun = cpu_time();
         let sockets = self.table.read(&self.net);
-        let since = self.paid(now, cpu_time().saturating_sub(begun), SHARE_OF_FILES);
+        let share = SHARE_OF_FILES * tables.clamp(1, 1000) as u32;
+        let since = self.paid(now, cpu_time().saturating_sub(begun), share);
         Some(Look { sockets, since: Some(since), diag })
     }
 

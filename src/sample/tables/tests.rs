@@ -38,14 +38,14 @@ fn seconds(seconds: u64) -> Duration {
 fn ports_of_our_own_network_are_asked_for() {
     let (pool, now) = (pool(), Instant::now());
     let mut table = table(&pool);
-    let look = table.look(now).unwrap();
+    let look = table.look(now, 1).unwrap();
     assert_eq!((look.sockets.as_slice(), look.since), (SEEN.as_slice(), Some(Duration::ZERO)));
     assert_eq!(look.diag, Some(Ok(())));
     // Not due yet, whatever it took: the queue is looked at all the same.
     table.due = Some(now + seconds(5));
-    let look = table.look(now + seconds(2)).unwrap();
+    let look = table.look(now + seconds(2), 1).unwrap();
     assert_eq!((look.sockets.as_slice(), look.since), (SEEN.as_slice(), None));
-    let look = table.look(now + seconds(6)).unwrap();
+    let look = table.look(now + seconds(6), 1).unwrap();
     assert_eq!((look.sockets.as_slice(), look.since), (SEEN.as_slice(), Some(seconds(6))));
 }
 
@@ -53,19 +53,19 @@ fn ports_of_our_own_network_are_asked_for() {
 fn where_sock_diag_refuses_the_files_are_read_and_it_is_said() {
     let (pool, now) = (pool(), Instant::now());
     let mut table = table(&pool);
-    table.look(now).unwrap();
+    table.look(now, 1).unwrap();
     table.ask = Some(refuse);
     table.due = Some(now + seconds(9));
-    let look = table.look(now + seconds(1)).unwrap();
+    let look = table.look(now + seconds(1), 1).unwrap();
     assert_eq!((look.sockets.as_slice(), look.since), (SEEN.as_slice(), Some(seconds(1))));
-    assert!(look.diag.unwrap().unwrap_err().is_absent());
+    assert!(look.diag.unwrap().unwrap_err().is_absent() && table.is_read());
     // It is not asked again for a minute; the files are read in their share of the time.
     table.ask = Some(ask);
     table.due = Some(now + seconds(30));
-    assert!(table.look(now + seconds(29)).is_none());
-    let look = table.look(now + seconds(31)).unwrap();
+    assert!(table.look(now + seconds(29), 1).is_none());
+    let look = table.look(now + seconds(31), 1).unwrap();
     assert_eq!((look.sockets.as_slice(), look.diag), (SEEN.as_slice(), None));
-    let look = table.look(now + seconds(62)).unwrap();
+    let look = table.look(now + seconds(62), 1).unwrap();
     assert_eq!((look.sockets.as_slice(), look.diag), (SEEN.as_slice(), Some(Ok(()))));
 }
 
@@ -75,11 +75,24 @@ fn another_procfs_and_unix_sockets_are_read() {
     let port = Listener::from_fpm("127.0.0.1:9000").unwrap();
     let mut table = Table::new(net.into(), true, vec![0], &[port]);
     assert!(!table.is_asked());
-    let look = table.look(Instant::now()).unwrap();
+    let look = table.look(Instant::now(), 1).unwrap();
     assert_eq!(look.sockets, [Ok(Sockets { listening: true, busy: 3, queued: 3 })]);
     assert_eq!(look.diag, None);
     let unix = Listener::from_fpm("/run/php/www.sock").unwrap();
     assert!(!Table::new("/proc/net".into(), false, vec![0], &[unix]).is_asked());
+}
+
+#[test]
+fn files_of_all_network_namespaces_have_one_share() {
+    let net = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/proc/net"));
+    let now = Instant::now();
+    let due = |tables| {
+        let port = Listener::from_fpm("127.0.0.1:9000").unwrap();
+        let mut table = Table::new(net.into(), true, vec![0], &[port]);
+        table.look(now, tables).unwrap();
+        (table.due.unwrap() - now).div_duration_f64(table.cost[1]).round()
+    };
+    assert_eq!([0, 1, 8].map(due), [100.0, 100.0, 800.0]);
 }
 
 #[test]
