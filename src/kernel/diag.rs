@@ -5,6 +5,8 @@
 
 mod netlink;
 mod ports;
+#[cfg(test)]
+mod recorded;
 pub(super) mod tcp;
 #[cfg(test)]
 mod tests;

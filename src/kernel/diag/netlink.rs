@@ -21,18 +21,29 @@ const BUFFER: usize = 64 * 1024;
 /// How often a question is asked whose answer was not whole.
 const TIMES: u32 = 3;
 
-/// Asks, and gives each socket of the answer to `each`, which fills a `T`. An answer of which a part was lost, or during
-/// which the kernel's tables changed so that it is not whole, is asked for again. Never waits beyond the deadline.
-pub(super) fn dump<T: Default, R: NetlinkSerializable>(
-    request: R,
-    mut each: impl FnMut(&mut T, &[u8]) -> Result<(), DecodeError>,
+/// Asks, and gives each socket of the answer to `each`, which fills a `T`. Never waits beyond the deadline.
+pub(super) fn dump<T: Default>(
+    request: impl NetlinkSerializable,
+    each: impl FnMut(&mut T, &[u8]) -> Result<(), DecodeError>,
 ) -> io::Result<T> {
     let deadline = Instant::now() + DEADLINE;
     let question = serialized(request);
+    whole(|each| ask(&question, deadline, each), each)
+}
+
+/// What takes a socket of an answer.
+pub(super) type Each<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), DecodeError>;
+
+/// An answer of which a part was lost, or during which the kernel's tables changed so that it is not whole, is asked for
+/// again, and nothing of it is kept.
+pub(super) fn whole<T: Default>(
+    mut ask: impl FnMut(Each<'_>) -> io::Result<()>,
+    mut each: impl FnMut(&mut T, &[u8]) -> Result<(), DecodeError>,
+) -> io::Result<T> {
     let mut times = 1;
     loop {
         let mut found = T::default();
-        match ask(&question, deadline, &mut |socket: &[u8]| each(&mut found, socket)) {
+        match ask(&mut |socket| each(&mut found, socket)) {
             Ok(()) => return Ok(found),
             Err(error) if times < TIMES && is_not_whole(&error) => times += 1,
             Err(error) => return Err(error),
@@ -56,11 +67,7 @@ fn serialized(request: impl NetlinkSerializable) -> Vec<u8> {
     bytes
 }
 
-fn ask(
-    question: &[u8],
-    deadline: Instant,
-    each: &mut impl FnMut(&[u8]) -> Result<(), DecodeError>,
-) -> io::Result<()> {
+fn ask(question: &[u8], deadline: Instant, each: Each<'_>) -> io::Result<()> {
     // A socket of its own for each question: nothing of an earlier answer can be in it.
     let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
     socket.bind_auto()?;
@@ -102,10 +109,7 @@ fn wait(socket: &Socket, deadline: Instant) -> io::Result<()> {
 }
 
 /// Reads the messages of one part; `true` when it says that no other follows.
-pub(super) fn is_last(
-    mut part: &[u8],
-    each: &mut impl FnMut(&[u8]) -> Result<(), DecodeError>,
-) -> io::Result<bool> {
+pub(super) fn is_last(mut part: &[u8], each: Each<'_>) -> io::Result<bool> {
     let malformed = |_| io::Error::from(io::ErrorKind::InvalidData);
     while !part.is_empty() {
         let message = NetlinkBuffer::new_checked(part).map_err(malformed)?;
