@@ -1,6 +1,5 @@
 //! The thread that looks at the machine: sockets five times a second, because bursts are short, all else once.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};

@@ -19,7 +19,7 @@
 //! | connection not made | FPM's pools are known, and none listens there | `wrong_address` |
 //! | connection not made | there is no PHP-FPM | `fpm_not_running` |
 //! | no server left in a group | one of these three for each of its servers | the same |
-//! | connection timed out | the pool's accept queue was full | `pool_saturated` |
+//! | connection timed out | the pool's accept queue was full, at most 30 s before | `pool_saturated` |
 //! | early end of a POST, PATCH or LOCK | a connection that nginx must have kept ([`super::keepalive`]); one for each | `stale_keepalive` |
 //! | any | none | what the cause itself shows |
 

@@ -15,6 +15,11 @@ use crate::vocabulary::{Cause, RootCause};
 /// How long changes are kept, in seconds: longer than a response may wait for its answer.
 const KEPT: Local = 120;
 
+/// How long before the end of a vain attempt to connect its last request may have met a full queue, in seconds. The kernel
+/// repeats it ever more seldom (after 1, 3, 7, 15 and 31 s; tcp(7), `tcp_syn_retries`); nginx gives up after
+/// `fastcgi_connect_timeout`, 60 s by default.
+const UNANSWERED: Local = 30;
+
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Seen {
     at: Local,
@@ -81,7 +86,8 @@ impl Observed {
         }
         let stopped = self.happened(question, Fact::Stopped(pool.key)).then_some(RootCause::FpmStopped);
         if cause == Cause::ConnectTimeout {
-            return self.was(question, Fact::Full(pool.key, true)).then_some(RootCause::PoolSaturated);
+            let full = self.was_since(question.at - UNANSWERED, question, Fact::Full(pool.key, true));
+            return full.then_some(RootCause::PoolSaturated);
         }
         if is_failed_connect(cause) {
             let down = self.was(question, Fact::Up(pool.key, false)).then_some(RootCause::FpmNotRunning);
@@ -127,7 +133,12 @@ impl Observed {
 
     /// Whether it was so at some moment within a second of the failure.
     fn was(&self, question: &PendingRootCause, wanted: Fact) -> bool {
-        let (from, to) = (question.at - 1, question.at + 1);
+        self.was_since(question.at - 1, question, wanted)
+    }
+
+    /// Whether it was so at some moment from then on, up to a second after the failure.
+    fn was_since(&self, from: Local, question: &PendingRootCause, wanted: Fact) -> bool {
+        let to = question.at + 1;
         let mut state = self.before.contains(&wanted);
         for seen in self.seen.iter().filter(|seen| seen.fact.is_about(wanted)) {
             if seen.at > to {

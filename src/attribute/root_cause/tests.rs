@@ -312,11 +312,25 @@ fn a_full_tcp_queue_and_a_restart_and_a_refused_client() {
     let told = ask(
         &mut roots,
         &peers,
-        vec![timeout(11), timeout(40), of(20, reset(50)), of(30, reset(60)), of(20, reset(70))],
+        vec![
+            timeout(8),
+            timeout(9),
+            timeout(11),
+            timeout(14),
+            timeout(42),
+            timeout(43),
+            of(20, reset(50)),
+            of(30, reset(60)),
+            of(20, reset(70)),
+        ],
     );
     assert_eq!(
         told.roots,
         [
+            RootCause::Unknown,
+            RootCause::PoolSaturated,
+            RootCause::PoolSaturated,
+            RootCause::PoolSaturated,
             RootCause::PoolSaturated,
             RootCause::Unknown,
             RootCause::FpmStopped,

@@ -1,6 +1,10 @@
+use std::net::{TcpListener, TcpStream};
+
 use super::*;
 use crate::kernel::cgroup::Cgroups;
+use crate::kernel::diag;
 use crate::kernel::processes::Process;
+use crate::kernel::sockets::SocketTable;
 
 fn tracked() -> Tracked {
     let mut pool = Tracked::unseen(
@@ -88,6 +92,32 @@ fn our_own_poll_is_no_visitor() {
     assert_eq!(sockets(2, 3).map(|s| without_ours(s, true)), sockets(2, 2));
     assert_eq!(sockets(2, 0).map(|s| without_ours(s, true)), sockets(1, 0));
     assert_eq!(sockets(0, 0).map(|s| without_ours(s, true)), sockets(0, 0));
+}
+
+/// Whoever meets a full queue has no answer, and gives up later: a queue that is full between two looks at the connections
+/// must be seen, too.
+#[test]
+fn a_tcp_queue_that_is_full_is_seen_when_clients_get_no_answer() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut pool = tracked();
+    pool.listener = Listener::from_upstream(&address.to_string()).unwrap();
+    let asked = [pool.listener.clone()];
+    let backlog = || diag::backlogs(&asked).remove(0).unwrap().unwrap();
+    pool.queue_limit = Some(backlog().limit);
+    let mut table = SocketTable::new(&asked);
+    let mut full = |pool: &mut Tracked| {
+        let seen = table.ask_queues().unwrap()[0];
+        pool.sample(Some(seen), false, true, Instant::now(), None, &mut Vec::new());
+        pool.full
+    };
+    assert_eq!(full(&mut pool), Some(false));
+    let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(300));
+    let waiting: Vec<_> = (0..backlog().limit + 1).map(|_| connect().unwrap()).collect();
+    assert_eq!(connect().unwrap_err().kind(), std::io::ErrorKind::TimedOut);
+    assert_eq!((full(&mut pool), backlog().queued), (Some(true), waiting.len() as u64));
+    let _worker = listener.accept().unwrap();
+    assert_eq!(full(&mut pool), Some(false));
 }
 
 #[test]
