@@ -11,8 +11,8 @@ use crate::kernel::{Reading, namespace};
 /// Files are read in at most one part in this many of the time, those of all network namespaces together.
 const SHARE_OF_FILES: u32 = 100;
 
-/// Connections are asked for in at most one part in this many of the time: that is twice a second among 20,000.
-const SHARE: u32 = 100;
+/// Connections are asked for in at most one part in this many of the time: twice a second among 20,000 sockets.
+const SHARE: u32 = 75;
 
 /// Between two looks at connections while nobody waits in a queue.
 const CALM: Duration = Duration::from_millis(400);

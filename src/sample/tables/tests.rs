@@ -101,7 +101,7 @@ fn a_look_is_paid_for_and_one_that_was_slow_by_chance_is_not() {
     let mut table = table(&pool);
     let millis = Duration::from_millis;
     assert!(table.is_due(now, true));
-    table.paid(now, millis(3), SHARE);
+    table.paid(now, millis(4), SHARE);
     assert_eq!(table.due, Some(now + millis(300)));
     // Nobody waits: every other sample is enough. Somebody does: as soon as the share allows.
     assert_eq!(
@@ -112,5 +112,5 @@ fn a_look_is_paid_for_and_one_that_was_slow_by_chance_is_not() {
     table.paid(now, millis(50), SHARE);
     assert_eq!(table.due, Some(now + millis(300)));
     table.paid(now, millis(50), SHARE);
-    assert_eq!(table.due, Some(now + seconds(5)));
+    assert_eq!(table.due, Some(now + millis(3750)));
 }
