@@ -18,7 +18,7 @@
 //! - `config`: the command line.
 //! - [`commands`]: put them together for each command.
 //!
-//! [`runbooks`] holds texts and knows nothing of the rest.
+//! [`runbooks`] holds texts and knows nothing of the rest; `bytes` and `label` say how strangers' bytes are saved and shown.
 
 mod address;
 mod attribute;
@@ -28,6 +28,7 @@ mod config;
 mod engine;
 mod export;
 mod kernel;
+mod label;
 pub mod ledger;
 #[cfg(test)]
 mod mutate;

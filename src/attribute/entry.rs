@@ -32,13 +32,17 @@ fn name(entry: &Entry<'_>, fixed: bool, names: &mut Interner, text: Option<&[u8]
 impl Attributor {
     /// An entry of an error log. Gives its meaning.
     pub fn entry(&mut self, entry: &Entry<'_>, sink: &mut impl Sink) -> Meaning {
-        self.take(entry, false, sink).0
+        let (meaning, _) = self.take(entry, false, sink);
+        self.names.end_line();
+        meaning
     }
 
     /// An entry that may turn out to be longer, or no entry. Gives its place if it waits for its access line; all
     /// others are to be told again, with [`Attributor::entry`].
     pub fn provisional(&mut self, entry: &Entry<'_>, sink: &mut impl Sink) -> Option<Place> {
-        self.take(entry, true, sink).1
+        let (_, place) = self.take(entry, true, sink);
+        self.names.end_line();
+        place
     }
 
     /// Takes back a provisional entry. False: an access line has it already.

@@ -178,6 +178,7 @@ impl Attributor {
         if self.options.timings {
             self.timings(&followed.times, server, sink);
         }
+        self.names.end_line();
     }
 
     /// A line of an access log.
@@ -219,6 +220,7 @@ impl Attributor {
             self.timings(&access.times(), server, sink);
         }
         self.follow_kept(access);
+        self.names.end_line();
     }
 
     /// Gives the peer if the line shows what a failure on a kept connection would.
@@ -265,6 +267,7 @@ impl Attributor {
         } else {
             self.succeeded(&keys, &group, sink);
         }
+        self.names.end_line();
     }
 
     #[inline]
@@ -294,6 +297,7 @@ impl Attributor {
         if let Some(reason) = self.roots.event(line.at, asked, log, pool, event) {
             sink.exit(self.peers.fpm_of(log), pool, reason);
         }
+        self.names.end_line();
     }
 
     /// Something that was seen of PHP-FPM, in the logs' local time.

@@ -4,12 +4,12 @@
 //! line) can never grow memory or the page without bound; what is above the cap counts as `other`. Of names that only
 //! entries of an error log have, there are few: an access line, the configuration or the machine confirms a name.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::label::{LONGEST, label};
 use crate::record::scan;
 
 /// A name within its [`Interner`].
@@ -39,7 +39,9 @@ pub struct Interner {
     ids: HashMap<Box<[u8]>, Id>,
     texts: Vec<Arc<str>>,
     cap: usize,
+    /// Lines with a name that was counted as `other`, and whether the present one is such a line.
     overflowed: u64,
+    overflows: bool,
     /// Names that only entries have, and how many there may be.
     unconfirmed: HashSet<Id>,
     most_unconfirmed: usize,
@@ -59,6 +61,10 @@ struct Recent {
 
 impl Recent {
     fn set(&mut self, name: &[u8], id: Id, confirmed: bool) {
+        // A longer one may have the size of a line, and is rare.
+        if name.len() > LONGEST {
+            return;
+        }
         self.text.clear();
         self.text.extend_from_slice(name);
         (self.id, self.confirmed) = (id, confirmed);
@@ -73,7 +79,7 @@ impl Interner {
         let ids = HashMap::from([((*b"").into(), Id::NONE), ((*b"other").into(), Id::OTHER)]);
         let recent = std::array::from_fn(|_| Recent { text: Vec::new(), id: Id::NONE, confirmed: false });
         let (unconfirmed, most_unconfirmed) = (HashSet::new(), cap);
-        Self { ids, texts, cap, overflowed: 0, unconfirmed, most_unconfirmed, recent }
+        Self { ids, texts, cap, overflowed: 0, overflows: false, unconfirmed, most_unconfirmed, recent }
     }
 
     /// The id of a name that an access line, the configuration or the machine has. Invalid UTF-8 is repaired and
@@ -119,7 +125,7 @@ impl Interner {
             return id;
         }
         if self.unconfirmed.len() >= self.most_unconfirmed {
-            self.overflowed += 1;
+            self.overflows = true;
             return Id::OTHER;
         }
         let id = self.create(name);
@@ -138,17 +144,17 @@ impl Interner {
         if scan::same(name, &lately.text) {
             return Some(lately.id);
         }
-        self.ids.get(name).or_else(|| self.ids.get(repaired(name).as_bytes())).copied()
+        self.ids.get(name).or_else(|| self.ids.get(label(name).as_bytes())).copied()
     }
 
     fn create(&mut self, name: &[u8]) -> Id {
-        let text = repaired(name);
+        let text = label(name);
         // Two byte strings that repair to the same text are one series.
         if let Some(id) = self.ids.get(text.as_bytes()) {
             return *id;
         }
         if self.texts.len() >= self.cap + 2 {
-            self.overflowed += 1;
+            self.overflows = true;
             return Id::OTHER;
         }
         let id = Id(u32::try_from(self.texts.len()).unwrap_or(Id::OTHER.0));
@@ -177,7 +183,7 @@ impl Interner {
         let texts = self.texts[2..].iter().map(|text| Box::from(&**text)).collect();
         let mut unconfirmed: Vec<Id> = self.unconfirmed.iter().copied().collect();
         unconfirmed.sort_unstable();
-        SavedInterner { texts, overflowed: self.overflowed, unconfirmed }
+        SavedInterner { texts, overflowed: self.overflowed(), unconfirmed }
     }
 
     /// Ids are positions, so the names come back under the ids they had.
@@ -187,40 +193,27 @@ impl Interner {
         interner.unconfirmed = saved.unconfirmed.into_iter().collect();
         for text in saved.texts {
             let id = Id(u32::try_from(interner.texts.len()).unwrap_or(Id::OTHER.0));
+            // A state of 0.1 has names of any length.
+            let text = label(text.as_bytes());
             interner.ids.insert(text.as_bytes().into(), id);
-            interner.texts.push(text.into());
+            interner.texts.push(text.as_ref().into());
         }
         interner
     }
 
-    /// How often a name was counted as `other`.
-    pub fn overflowed(&self) -> u64 {
-        self.overflowed
-    }
-}
-
-/// A name as text that shows as what it is: no invalid UTF-8, and no character that moves a cursor, colours a terminal
-/// or turns the direction of what follows.
-pub fn repaired(name: &[u8]) -> Cow<'_, str> {
-    let text = String::from_utf8_lossy(name);
-    if !text.contains(is_control) {
-        return text;
-    }
-    let mut out = String::with_capacity(text.len() + 16);
-    for char in text.chars() {
-        match is_control(char) {
-            true => out.extend(char.escape_unicode()),
-            false => out.push(char),
+    /// The line is over whose names were asked for.
+    #[inline]
+    fn end_line(&mut self) {
+        if self.overflows {
+            self.overflowed += 1;
+            self.overflows = false;
         }
     }
-    Cow::Owned(out)
-}
 
-/// C0, DEL and C1, line and paragraph separators, and what is invisible or sets the direction of writing.
-fn is_control(char: char) -> bool {
-    char.is_control()
-        || matches!(char, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
-        || matches!(char, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+    /// Lines with a name that was counted as `other`.
+    pub fn overflowed(&self) -> u64 {
+        self.overflowed + u64::from(self.overflows)
+    }
 }
 
 /// A slot for a name that is not empty. Neighbours often differ only in a byte near their end.
@@ -290,6 +283,21 @@ impl Names {
         self
     }
 
+    /// The line is over whose names were asked for.
+    #[inline]
+    pub(super) fn end_line(&mut self) {
+        for interner in [&mut self.servers, &mut self.upstreams, &mut self.pools, &mut self.fpms] {
+            interner.end_line();
+        }
+    }
+
+    /// What was asked for were no lines' names.
+    pub fn end_configuration(&mut self) {
+        for interner in [&mut self.servers, &mut self.upstreams, &mut self.pools, &mut self.fpms] {
+            interner.overflows = false;
+        }
+    }
+
     pub(super) fn save(&self) -> SavedNames {
         SavedNames {
             servers: self.servers.save(),
@@ -322,9 +330,18 @@ mod tests {
         let bad = names.id(b"\xff");
         assert_eq!(names.text(bad), "\u{fffd}");
         assert_eq!(names.id(b"\xfe"), bad);
-        assert_eq!(names.id(b"c"), Id::OTHER);
-        assert_eq!(names.id(b"c"), Id::OTHER);
-        assert_eq!(names.overflowed(), 2);
+        for lines in 1..=3 {
+            // The same name, or several, are asked for more than once for one line.
+            assert_eq!(names.id(b"c"), Id::OTHER);
+            assert_eq!(names.id(b"c"), Id::OTHER);
+            assert_eq!(names.id(b"d"), Id::OTHER);
+            assert_eq!(names.overflowed(), lines, "lines are counted, not what was asked for");
+            names.end_line();
+            assert_eq!(names.overflowed(), lines);
+        }
+        names.id(b"a");
+        names.end_line();
+        assert_eq!(names.overflowed(), 3);
         assert_eq!(names.text(Id::OTHER), "other");
         assert_eq!(names.id(b"a"), a);
     }
@@ -347,17 +364,29 @@ mod tests {
     }
 
     #[test]
-    fn no_name_moves_a_cursor_or_turns_the_direction() {
-        let control =
-            (0..0x20).chain(0x7f..0xa0).chain([0xad, 0x61c, 0x200b, 0x200e, 0x2028, 0x202e, 0x2066, 0xfeff]);
-        for char in control.filter_map(char::from_u32) {
-            let name = format!("a{char}b");
-            let shown = repaired(name.as_bytes());
-            assert_eq!(shown, format!("a\\u{{{:x}}}b", u32::from(char)));
-            assert_eq!(repaired(shown.as_bytes()), shown);
+    fn long_names_take_no_more_than_a_label() {
+        let mut names = Interner::new(CAP);
+        let ids: Vec<Id> = (0..50).map(|n| names.id(format!("{}{n}", "x".repeat(8192)).as_bytes())).collect();
+        for (n, id) in ids.iter().enumerate() {
+            let name = format!("{}{n}", "x".repeat(8192));
+            assert_eq!((names.id(name.as_bytes()), names.known(name.as_bytes())), (*id, Some(*id)));
+            assert!(names.text(*id).len() <= LONGEST);
         }
-        for plain in ["unix:/run/php/x.sock", "[::1]:80", "bücher.example", "例え.jp", "a b"] {
-            assert_eq!(repaired(plain.as_bytes()), plain);
-        }
+        let distinct: HashSet<&Id> = ids.iter().collect();
+        assert_eq!(distinct.len(), 50);
+        let kept = names
+            .ids
+            .keys()
+            .map(|key| key.len())
+            .chain(names.recent.iter().map(|lately| lately.text.capacity()));
+        assert!(kept.max() <= Some(LONGEST), "in memory");
+        let saved = serde_json::to_string(&names.save()).unwrap();
+        assert!(saved.len() < 50 * (LONGEST + 10) + 100, "in the state");
+        let mut again = Interner::restore(CAP, names.save());
+        assert_eq!(again.id(format!("{}7", "x".repeat(8192)).as_bytes()), ids[7], "after a restart");
+        let old = SavedInterner { texts: vec!["y".repeat(9000).into()], ..SavedInterner::default() };
+        let mut old = Interner::restore(CAP, old);
+        assert_eq!(old.id("y".repeat(9000).as_bytes()), Id(2), "a state that has it whole");
+        assert!(old.text(Id(2)).len() <= LONGEST);
     }
 }

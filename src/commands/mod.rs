@@ -4,11 +4,13 @@ mod explain;
 mod runbook;
 mod serve;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::config::flags::{Cli, Command};
+use crate::label::repaired;
 
 /// Runs the command line and gives the exit code: 0 done, 1 it failed, 2 it was asked wrongly.
 pub fn main() -> ExitCode {
@@ -22,7 +24,8 @@ pub fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("badgateway: {error}");
+            // A reader that went away is no reason to abort, as `eprintln!` would.
+            let _ = writeln!(std::io::stderr(), "badgateway: {}", repaired(error.as_bytes()));
             ExitCode::FAILURE
         }
     }

@@ -107,8 +107,11 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
         .name("engine".into())
         .spawn(move || engine.run(&receive, || ready.set_ready()))
         .map_err(ServeError::Start)?;
-    println!("badgateway {} listens on http://{address}{}", env!("CARGO_PKG_VERSION"), app.telemetry_path());
-    let _ = std::io::stdout().flush();
+    // Who started us may have gone: that is no reason to end.
+    let mut out = std::io::stdout();
+    let version = env!("CARGO_PKG_VERSION");
+    let _ = writeln!(out, "badgateway {version} listens on http://{address}{}", app.telemetry_path());
+    let _ = out.flush();
     let served = runtime.block_on(async {
         let _polling = tokio::spawn(poller);
         web::serve(listener, app, stop_signal()?).await;

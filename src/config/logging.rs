@@ -1,9 +1,12 @@
 //! Badgateway's own log: to stderr, never near the logs it reads.
 
-use std::io::IsTerminal;
+use std::fmt::Write as _;
+use std::io::{self, Write};
 
 use clap::ValueEnum;
 use tracing::level_filters::LevelFilter;
+
+use crate::label::is_control;
 
 /// `--log.level`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -36,12 +39,46 @@ pub fn start(level: Level, format: Format) {
     let builder = tracing_subscriber::fmt()
         .with_max_level(filter)
         .with_target(false)
-        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
-        .with_writer(std::io::stderr);
+        .with_ansi(false)
+        .with_writer(|| Lines(io::stderr()));
     let _ = match format {
         Format::Json => builder.json().try_init(),
         Format::Logfmt => builder.event_format(crate::config::logging::logfmt::Logfmt).try_init(),
     };
+}
+
+/// Whole lines. A reader of stderr that went away, or a disk that is full, must not end us: tracing-subscriber would say so
+/// with `eprintln!`, which panics on the same stderr.
+struct Lines<W>(W);
+
+impl<W: Write> Write for Lines<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let _ = self.0.write_all(shown(line).as_bytes());
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let _ = self.0.flush();
+        Ok(())
+    }
+}
+
+/// A line of either format, in which the encoder of JSON has escaped C0 only. What is left is within strings, of which both
+/// formats know this escape.
+fn shown(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(line);
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_control(character) && character != '\n' {
+            let mut units = [0; 2];
+            for unit in character.encode_utf16(&mut units) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(character);
+        }
+    }
+    out
 }
 
 mod logfmt {
@@ -102,5 +139,53 @@ mod logfmt {
         fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
             self.push(field, &format!("{value:?}"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes nothing, as a pipe whose reader went away.
+    struct Closed;
+
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+    }
+
+    #[test]
+    fn no_line_moves_a_cursor_in_either_format() {
+        let hostile: String = (1..0x20)
+            .chain(0x7f..0xa0)
+            .chain([0x202e, 0x2028, 0xfeff, 0xe0041])
+            .filter_map(char::from_u32)
+            .collect();
+        let json = format!("{}\n", serde_json::json!({ "message": hostile }));
+        let logfmt = format!("msg={hostile:?}\n");
+        for line in [json.as_str(), &logfmt, "plain\n"] {
+            let mut out = Vec::new();
+            Lines(&mut out).write_all(line.as_bytes()).unwrap();
+            let shown = String::from_utf8(out).unwrap();
+            let (last, rest) = shown.as_bytes().split_last().unwrap();
+            assert_eq!(*last, b'\n');
+            assert!(!std::str::from_utf8(rest).unwrap().contains(is_control), "{shown:?}");
+            if line == json {
+                let read: serde_json::Value = serde_json::from_str(&shown).unwrap();
+                assert_eq!(read["message"], hostile.as_str(), "it says the same");
+            }
+        }
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_no_error() {
+        let mut lines = Lines(Closed);
+        assert_eq!(lines.write_all(b"x\n").map_err(|error| error.kind()), Ok(()));
+        assert_eq!(lines.flush().map_err(|error| error.kind()), Ok(()));
     }
 }

@@ -1,9 +1,11 @@
 //! One log: what reads its lines, and what was counted of it.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::stream::Reader;
 use crate::attribute::logs::{AnyLog, Log};
+use crate::label::label;
 use crate::ledger::SavedCounts;
 use crate::record::stamp::Local;
 use crate::source::Status;
@@ -124,7 +126,7 @@ impl FollowedLog {
         let tally = self.reader.log.tally();
         let is_stdin = path == Path::new(STDIN);
         LogState {
-            log: path.to_string_lossy().into_owned(),
+            log: label(path.as_os_str().as_bytes()).into_owned(),
             parsed: tally.parsed,
             unparsed: tally.unparsed,
             oversized: self.oversized.count(),

@@ -50,6 +50,7 @@ impl TopologyBinder {
                 ledger.start_exits(fpm, attributor.names.pools.id(pool.name.as_bytes()));
             }
             self.topology = topology;
+            attributor.names.end_configuration();
         }
         self.logs = logs;
         self.bind(changed, attributor);
@@ -90,6 +91,7 @@ impl TopologyBinder {
             self.upstreams += 1;
             self.bind_one(id, &destinations, attributor);
         }
+        attributor.names.end_configuration();
     }
 
     /// What does not depend on an upstream.

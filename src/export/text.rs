@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::label::{LONGEST, label};
 use crate::view::Histogram;
 use crate::vocabulary::families::{Family, Kind};
 
@@ -51,7 +52,12 @@ impl Samples<'_> {
             self.out.push(open);
             self.out.push_str(name);
             self.out.push_str("=\"");
-            escape(value, true, self.out);
+            // Names are cut where they come in; this holds for whatever else may become a label.
+            if value.len() > LONGEST {
+                escape(&label(value.as_bytes()), true, self.out);
+            } else {
+                escape(value, true, self.out);
+            }
             self.out.push('"');
             open = ',';
         }
@@ -150,6 +156,16 @@ mod tests {
             lines
         };
         assert_eq!(sorted(&ours.finish()), sorted(std::str::from_utf8(&theirs).unwrap()));
+    }
+
+    #[test]
+    fn no_value_is_longer_than_a_label_may_be() {
+        let mut text = Text::default();
+        let long = "x".repeat(5000);
+        text.family(&families::FPM_WORKERS).value(&["8.2", &long, "busy"], 1.0);
+        text.family(&families::FPM_UP).value(&[&"ü".repeat(101), "www"], 1.0);
+        let longest = text.finish().split('"').map(str::len).max();
+        assert!(longest <= Some(LONGEST.max(families::FPM_WORKERS.help.len() + 80)));
     }
 
     #[test]

@@ -42,7 +42,9 @@ pub struct Ledger {
     /// The pairs that are counted, by server, then by upstream: asked for each attempt, so no hashing.
     known: Vec<Vec<bool>>,
     pairs: usize,
+    /// Lines of which a pair found no place, and whether the present one is such a line.
     pairs_overflowed: u64,
+    pair_overflows: bool,
     observed: sums::Sums,
     gains: u64,
     /// Failed responses of the last day.
@@ -77,6 +79,7 @@ impl Default for Ledger {
             pairs: 0,
             known: Vec::new(),
             pairs_overflowed: 0,
+            pair_overflows: false,
             observed: sums::Sums::new(),
             history: History::default(),
             attempted: Vec::new(),
@@ -159,6 +162,10 @@ impl Ledger {
         }
     }
 
+    fn pairs_overflowed(&self) -> u64 {
+        self.pairs_overflowed + u64::from(self.pair_overflows)
+    }
+
     /// The pair that a pair is counted as.
     fn pair_of(&mut self, server: Id, upstream: Id) -> (Id, Id) {
         let (pair, row, column) = ((server, upstream), server.index(), upstream.index());
@@ -166,7 +173,8 @@ impl Ledger {
             return pair;
         }
         if self.pairs >= MOST_PAIRS {
-            self.pairs_overflowed += 1;
+            // A line whose server is `other` is counted where it got that name.
+            self.pair_overflows |= server != Id::OTHER;
             return (Id::OTHER, Id::OTHER);
         }
         self.pairs += 1;
@@ -198,6 +206,9 @@ impl Ledger {
 
 impl Sink for Ledger {
     fn response(&mut self, server: Id, status: u16) {
+        // A line of an access log begins with this, and its pairs follow.
+        self.pairs_overflowed = self.pairs_overflowed();
+        self.pair_overflows = false;
         let codes = self.codes_of(server);
         match codes.iter_mut().find(|(code, _)| *code == status) {
             Some((_, count)) => *count += 1,

@@ -23,7 +23,7 @@ impl Ledger {
             machine: self.machine.clone(),
             logs: self.logs.clone(),
             overflow: Overflow {
-                server: names.servers.overflowed() + self.pairs_overflowed,
+                server: names.servers.overflowed() + self.pairs_overflowed(),
                 upstream: names.upstreams.overflowed(),
                 pool: names.pools.overflowed() + names.fpms.overflowed(),
             },

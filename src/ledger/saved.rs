@@ -130,7 +130,7 @@ impl Ledger {
                 .map(|((fpm, pool, reason), count)| (*fpm, *pool, *reason, *count))
                 .collect(),
             pairs: self.pairs().collect(),
-            pairs_overflowed: self.pairs_overflowed,
+            pairs_overflowed: self.pairs_overflowed(),
             observed: (self.observed.iter())
                 .map(|((what, labels), sum)| (*what, labels.clone(), *sum))
                 .collect(),

@@ -11,6 +11,7 @@ use super::status::poller::{Answers, Latest, Target};
 use crate::address::Listener;
 use crate::kernel::processes::{Master, Worker};
 use crate::kernel::sockets::Sockets;
+use crate::label::label;
 use crate::topology::remembered::{self, Remembered};
 use crate::topology::{InstanceId, PoolKey};
 
@@ -86,7 +87,7 @@ impl Tracked {
             key,
             owner,
             fpm,
-            name,
+            name: label(name.as_bytes()).into_owned(),
             bound: listener.clone(),
             listener,
             limit: 0,

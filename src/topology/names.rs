@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::path::{Component, Path};
 
+use crate::label::label;
+
 /// Directories that say nothing about which PHP-FPM it is.
 const COMMON: &[&str] =
     &["etc", "fpm", "php-fpm", "php", "conf", "conf.d", "root", "usr", "local", "opt", "var", "lib"];
@@ -23,21 +25,25 @@ pub(super) fn short(config: &Path) -> String {
         .filter(|name| !COMMON.contains(&name.as_str()))
         .collect();
     match telling.as_slice() {
-        [.., vendor, last] if VENDORS.contains(&vendor.as_str()) => format!("{vendor}-{last}"),
-        [.., last] => last.clone(),
+        [.., vendor, last] if VENDORS.contains(&vendor.as_str()) => labelled(&format!("{vendor}-{last}")),
+        [.., last] => labelled(last),
         // The file itself may tell: /etc/php-fpm-7.4.conf.
         [] => match config.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default() {
             "php-fpm" | "" => "default".to_owned(),
-            stem => stem.to_owned(),
+            stem => labelled(stem),
         },
     }
+}
+
+fn labelled(name: &str) -> String {
+    label(name.as_bytes()).into_owned()
 }
 
 /// A name that none of the others has: where the short one is taken, with the container's or the unit's name behind it, or
 /// with a number.
 pub(super) fn unused(taken: &HashSet<String>, short: &str, cgroup: Option<&str>) -> String {
-    let unit = cgroup.and_then(unit).map(|unit| format!("{short}-{unit}"));
-    let numbered = (2..).map(|number| format!("{short}-{number}"));
+    let unit = cgroup.and_then(unit).map(|unit| labelled(&format!("{short}-{unit}")));
+    let numbered = (2..).map(|number| labelled(&format!("{short}-{number}")));
     let mut names = [short.to_owned()].into_iter().chain(unit).chain(numbered);
     names.find(|name| !taken.contains(name)).unwrap_or_else(|| short.to_owned())
 }

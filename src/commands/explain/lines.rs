@@ -9,8 +9,8 @@ use super::ExplainError;
 use super::report::Report;
 use crate::attribute::logs::ErrorLog;
 use crate::attribute::message::Meaning;
-use crate::attribute::names::repaired;
 use crate::attribute::{Attributor, Options};
+use crate::label::repaired;
 use crate::record::entries::Entry;
 use crate::source::{Buffer, Offline};
 

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use super::report::{Report, Row};
 use crate::attribute::{Attributor, Id};
 use crate::engine::zone;
+use crate::label::repaired;
 use crate::record::LogKind;
 use crate::record::stamp::Local;
 use crate::vocabulary::{Cause, Outcome, RootCause, code};
@@ -198,13 +199,13 @@ fn exits(report: &Report, attributor: &Attributor, out: &mut String) {
 
 fn unread(report: &Report, out: &mut String) {
     for log in report.logs.iter().filter(|log| log.unparsed > 0) {
-        let all = log.parsed + log.unparsed;
-        let _ = writeln!(out, "\n{} of {all} lines of {} could not be read.", log.unparsed, log.path);
+        let (all, path) = (log.parsed + log.unparsed, repaired(log.path.as_bytes()));
+        let _ = writeln!(out, "\n{} of {all} lines of {path} could not be read.", log.unparsed);
         if log.oversized > 0 {
             let _ = writeln!(out, "  {} of them are longer than 256 KiB and were skipped.", log.oversized);
         }
         if let Some(example) = &log.example {
-            let _ = writeln!(out, "  The first one: {}.", example.why);
+            let _ = writeln!(out, "  The first one: {}.", repaired(example.why.as_bytes()));
             let _ = writeln!(out, "  {:?}", example.line);
             if log.kind == LogKind::Access {
                 out.push_str("  If the log has another log_format, give its string with --log-format.\n");

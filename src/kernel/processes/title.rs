@@ -8,12 +8,14 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use crate::label::label;
+
 /// What a process says it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Title {
     /// `php-fpm: master process (PATH)`; no path if it was cut.
     Master(Option<PathBuf>),
-    /// `php-fpm: pool NAME`.
+    /// `php-fpm: pool NAME`, the name as it is shown.
     Pool(String),
     /// `nginx: master process ARGV…`, the words of the command line joined by spaces.
     Nginx(String),
@@ -27,7 +29,7 @@ impl Title {
         }
         let title = title.strip_prefix(b"php-fpm: ")?;
         if let Some(pool) = title.strip_prefix(b"pool ") {
-            return Some(Self::Pool(String::from_utf8_lossy(pool).into_owned()));
+            return Some(Self::Pool(label(pool).into_owned()));
         }
         let rest = title.strip_prefix(b"master process")?;
         let path = rest.strip_prefix(b" (").and_then(|rest| rest.strip_suffix(b")"));
