@@ -14,7 +14,17 @@ use crate::record::scan;
 
 /// A name within its [`Interner`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u32")]
 pub struct Id(u32);
+
+impl TryFrom<u32> for Id {
+    type Error = String;
+
+    /// From a state, whose ids become indices: a larger one than any that is given out is none of ours.
+    fn try_from(id: u32) -> Result<Self, String> {
+        if id as usize <= MOST_ID { Ok(Self(id)) } else { Err(format!("{id} is no name's number")) }
+    }
+}
 
 impl Id {
     /// The empty name: there was none, or the log does not tell.
@@ -241,6 +251,9 @@ pub struct Names {
 
 /// Most names of each kind.
 const CAP: usize = 1000;
+
+/// No id is larger, `""` and `other` counted.
+const MOST_ID: usize = CAP + 1;
 
 /// Most names of each kind that only entries have, in what runs for ever.
 const MOST_UNCONFIRMED: usize = 32;

@@ -79,6 +79,8 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
         .enable_all()
         .build()
         .map_err(ServeError::Start)?;
+    // Before anybody is told that we run.
+    let stopped = runtime.block_on(async { stop_signal() })?;
     // Bound before anything is read: a port that is taken is said at once.
     let listener = runtime.block_on(async { web::bind(&args.listen) })?;
     let address = listener.local_addr().map_err(ServeError::Start)?;
@@ -112,10 +114,9 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
     let version = env!("CARGO_PKG_VERSION");
     let _ = writeln!(out, "badgateway {version} listens on http://{address}{}", app.telemetry_path());
     let _ = out.flush();
-    let served = runtime.block_on(async {
+    runtime.block_on(async {
         let _polling = tokio::spawn(poller);
-        web::serve(listener, app, stop_signal()?).await;
-        Ok(())
+        web::serve(listener, app, stopped).await;
     });
     // A thread that still compresses an answer nobody waits for must not keep the state from being closed.
     runtime.shutdown_background();
@@ -123,7 +124,7 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
     let _ = send.send(Message::Stop);
     let _ = thread.join();
     let _ = observer.join();
-    served
+    Ok(())
 }
 
 /// Lets this process have as many open files as it may (the soft limit becomes the hard one), and tells how many.
@@ -199,18 +200,35 @@ fn ask(engine: Sender<Message>) -> web::Ask {
     })
 }
 
+/// Ends when we are told to end: by SIGTERM, SIGINT or SIGQUIT. Others that would end us are sent to daemons by habit, to
+/// reload or to reopen logs, and must not: they are ignored, which is said once for each. SIGPIPE is ignored by Rust.
 fn stop_signal() -> Result<impl Future<Output = ()>, ServeError> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Start)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Start)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(ServeError::Start)?;
-    Ok(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => return,
-                _ = interrupt.recv() => return,
-                // Daemons reload on SIGHUP, and people send it to be sure. It must not end us.
-                _ = hangup.recv() => tracing::info!("SIGHUP: there is no configuration file to read again"),
+    let listen = |kind| signal(kind).map_err(ServeError::Start);
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut quit = listen(SignalKind::quit())?;
+    let ignored = [
+        ("SIGHUP", "there is no configuration file to read again", SignalKind::hangup()),
+        ("SIGUSR1", "there is no log to open again: rotation is noticed", SignalKind::user_defined1()),
+        ("SIGUSR2", "nothing is bound to it", SignalKind::user_defined2()),
+        ("SIGALRM", "nothing is bound to it", SignalKind::alarm()),
+    ];
+    for (name, why, kind) in ignored {
+        let mut received = listen(kind)?;
+        tokio::spawn(async move {
+            let mut said = false;
+            while received.recv().await.is_some() {
+                if !std::mem::replace(&mut said, true) {
+                    tracing::info!("{name} is ignored: {why}");
+                }
             }
+        });
+    }
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = quit.recv() => {}
         }
     })
 }

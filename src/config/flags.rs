@@ -41,15 +41,15 @@ pub enum Command {
 pub struct LogArgs {
     /// An access log of nginx; may be given several times
     #[arg(long = "access-log", value_name = "FILE")]
-    pub access: Vec<String>,
+    pub access: Vec<PathBuf>,
 
     /// An error log of nginx; may be given several times
     #[arg(long = "error-log", value_name = "FILE")]
-    pub error: Vec<String>,
+    pub error: Vec<PathBuf>,
 
     /// A log of PHP-FPM (its `error_log`), which tells what killed a worker; may be given several times
     #[arg(long = "fpm-log", value_name = "FILE")]
-    pub fpm: Vec<String>,
+    pub fpm: Vec<PathBuf>,
 
     /// The access logs' log_format: a name or the format string. Without it the format is recognised
     /// from the lines (combined, main, badgateway, ingress-nginx, and JSON whose keys are nginx's variables)
@@ -59,7 +59,7 @@ pub struct LogArgs {
 
 impl LogArgs {
     /// The logs of a kind, as they were named.
-    pub fn of(&self, kind: LogKind) -> &[String] {
+    pub fn of(&self, kind: LogKind) -> &[PathBuf] {
         match kind {
             LogKind::Access => &self.access,
             LogKind::Error => &self.error,

@@ -28,7 +28,7 @@ impl Transport {
     /// Opens the files that the patterns name.
     pub(super) fn files(
         files: Arc<dyn Files>,
-        patterns: Vec<String>,
+        patterns: Vec<PathBuf>,
         from: ReadFrom,
         saved: Option<SavedSet>,
         now: Instant,

@@ -37,7 +37,7 @@ impl Inputs {
         now: (Instant, Local),
         wake: &Sender<Message>,
     ) -> Result<Self, OpenError> {
-        let is_stdin = |pattern: &String| pattern == STDIN;
+        let is_stdin = |pattern: &PathBuf| pattern.as_os_str() == STDIN;
         // Through a pipe an entry can come later than the access line it explains.
         let unordered = args.of(LogKind::Error).iter().any(is_stdin);
         let settings = Settings { format: args.format.clone(), unordered };

@@ -82,7 +82,7 @@ pub struct SavedCounters {
     errors: Vec<(Id, Id, u16, Cause, u64)>,
     roots: Vec<(Id, u16, RootCause, u64)>,
     failures: Vec<(Id, Cause, Outcome, u64)>,
-    seconds: Vec<(usize, [Histogram; Phase::ALL.len()])>,
+    seconds: Vec<(Id, [Histogram; Phase::ALL.len()])>,
     /// By pool alone, as a state of 0.1 has it: the ends are counted on under no master's name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     exits: Vec<(Id, ExitReason, u64)>,
@@ -124,7 +124,7 @@ impl Ledger {
             failures: (self.failures.iter().filter(|(_, count)| counted(count)))
                 .map(|((upstream, cause, outcome), count)| (*upstream, *cause, *outcome, *count))
                 .collect(),
-            seconds: seconds.map(|(at, phases)| (at, phases.clone())).collect(),
+            seconds: seconds.map(|(at, phases)| (Id::at(at), phases.clone())).collect(),
             exits: Vec::new(),
             worker_exits: (self.exits.iter())
                 .map(|((fpm, pool, reason), count)| (*fpm, *pool, *reason, *count))
@@ -156,7 +156,8 @@ impl Ledger {
             ledger.start_attempts(upstream);
             ledger.failures.insert((upstream, cause, outcome), count);
         }
-        for (at, phases) in saved.seconds {
+        for (upstream, phases) in saved.seconds {
+            let at = upstream.index();
             if at >= ledger.seconds.len() {
                 ledger.seconds.resize_with(at + 1, Default::default);
             }
@@ -226,6 +227,29 @@ mod tests {
         assert_eq!(before, serde_json::from_str::<serde_json::Value>(&after).unwrap());
         let again: State = serde_json::from_str(&after).unwrap();
         assert_eq!(serde_json::to_value(again).unwrap(), before);
+    }
+
+    #[test]
+    fn no_number_in_a_state_becomes_memory() {
+        let good = serde_json::to_value(state()).unwrap();
+        for huge in [1002_u64, 65_536, u64::from(u32::MAX), u64::MAX] {
+            let zeros = serde_json::to_value([(); 3].map(|()| Histogram::default())).unwrap();
+            for (field, value) in [
+                ("pairs", serde_json::json!([[huge, 0]])),
+                ("pairs", serde_json::json!([[0, huge]])),
+                ("failures", serde_json::json!([[huge, "timeout", "failed", 1]])),
+                ("seconds", serde_json::json!([[huge, zeros]])),
+                ("errors", serde_json::json!([[huge, 0, 502, "timeout", 1]])),
+                ("worker_exits", serde_json::json!([[huge, 0, "crash", 1]])),
+            ] {
+                let mut bad = good.clone();
+                bad["counters"][field] = value;
+                assert!(serde_json::from_value::<State>(bad).is_err(), "{field} {huge}");
+            }
+        }
+        let mut largest = good;
+        largest["counters"]["pairs"] = serde_json::json!([[1001, 1001]]);
+        Ledger::resume(serde_json::from_value::<State>(largest).unwrap().counters);
     }
 
     #[test]

@@ -54,13 +54,13 @@ pub enum OpenError {
     },
     /// A pattern that no path can match.
     #[error(
-        "the pattern '{pattern}' is not valid: {source}. Put [ ] around a character to take it literally."
+        "the pattern '{}' is not valid: {why}. Put [ ] around a character to take it literally.", pattern.display()
     )]
     Pattern {
         /// The pattern as given.
-        pattern: String,
-        /// What is wrong with it, and where.
-        source: glob::PatternError,
+        pattern: PathBuf,
+        /// What is wrong with it.
+        why: String,
     },
 }
 

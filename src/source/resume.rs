@@ -105,7 +105,7 @@ impl Follower {
         if path == self.path {
             // The file at the path: the look that follows sees whether it still is.
         } else if generation.id == position.id() && !gzip {
-            generation.retire_after(position.grace.map_or(GRACE, Duration::from_secs), now);
+            generation.retire_after(position.grace.map_or(GRACE, Duration::from_secs).min(GRACE), now);
         } else {
             // A copy: nobody writes to it, and what it lacks was written before the file was emptied.
             if !gzip {

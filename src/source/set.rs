@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use glob::{MatchOptions, Pattern};
 use serde::{Deserialize, Serialize};
 
 use super::file_owners::{FileOwners, SavedFileOwner, is_compressed_name};
 use super::files::{FileType, Files, Os};
 use super::identity::FileId;
+use super::pattern::{Pattern, is_pattern};
 use super::saved::{CandidateFiles, SavedLog, from_millis, to_millis};
 use super::trouble::Trouble;
 use super::{Follower, OpenError, ReadFrom, open};
@@ -21,12 +21,8 @@ const REFRESH: Duration = Duration::from_secs(1);
 /// Closed files remembered before those that match nothing any more are forgotten.
 const CLAIMS_SPARE: usize = 64;
 
-/// Editors and rsync write to hidden names first; those are no logs.
-const OPTIONS: MatchOptions =
-    MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
-
 struct Glob {
-    pattern: String,
+    pattern: PathBuf,
     compiled: Pattern,
     trouble: Trouble,
 }
@@ -61,7 +57,7 @@ impl FollowSet {
     /// # Errors
     ///
     /// For an invalid glob, and for a path that is a directory, a FIFO or another special file.
-    pub fn new(patterns: Vec<String>, from: ReadFrom, now: Instant) -> Result<FollowSet, OpenError> {
+    pub fn new(patterns: Vec<PathBuf>, from: ReadFrom, now: Instant) -> Result<FollowSet, OpenError> {
         Self::resume(patterns, from, None, now)
     }
 
@@ -72,7 +68,7 @@ impl FollowSet {
     ///
     /// As [`FollowSet::new`].
     pub fn resume(
-        patterns: Vec<String>,
+        patterns: Vec<PathBuf>,
         from: ReadFrom,
         saved: Option<SavedSet>,
         now: Instant,
@@ -87,7 +83,7 @@ impl FollowSet {
     /// As [`FollowSet::new`].
     pub fn resume_in(
         files: Arc<dyn Files>,
-        patterns: Vec<String>,
+        patterns: Vec<PathBuf>,
         from: ReadFrom,
         saved: Option<SavedSet>,
         now: Instant,
@@ -102,19 +98,18 @@ impl FollowSet {
         };
         let mut literal = Vec::new();
         for pattern in patterns {
-            let path = Path::new(&pattern);
-            let stat = set.files.stat(path);
+            let stat = set.files.stat(&pattern);
             if let Ok(stat) = &stat {
-                open::expect_plain(path, stat)?;
-            } else if pattern.contains(['*', '?', '[']) {
+                open::expect_plain(&pattern, stat)?;
+            } else if is_pattern(&pattern) {
                 match Pattern::new(&pattern) {
                     Ok(compiled) => set.globs.push(Glob { pattern, compiled, trouble: Trouble::default() }),
-                    Err(source) => return Err(OpenError::Pattern { pattern, source }),
+                    Err(why) => return Err(OpenError::Pattern { pattern, why }),
                 }
                 continue;
             }
-            if set.literal.insert(path.to_path_buf()) {
-                literal.push(path.to_path_buf());
+            if set.literal.insert(pattern.clone()) {
+                literal.push(pattern);
             }
         }
         let SavedSet { logs, claims, saved } = saved.unwrap_or_default();
@@ -127,8 +122,9 @@ impl FollowSet {
         set.followers.iter_mut().for_each(|follower| follower.check(now));
         let since = saved.and_then(from_millis);
         // Paths come first: a file that is named outright keeps that name.
+        let followed: HashSet<PathBuf> = set.iter().map(|follower| follower.path().to_path_buf()).collect();
         for path in literal {
-            if !set.followers.iter().any(|follower| follower.path() == path) {
+            if !followed.contains(&path) {
                 let from = set.begin(&path, from, since);
                 set.follow(path, from, now, false);
             }
@@ -147,8 +143,7 @@ impl FollowSet {
     }
 
     fn wants(&self, path: &Path) -> bool {
-        self.literal.contains(path)
-            || self.globs.iter().any(|glob| glob.compiled.matches_path_with(path, OPTIONS))
+        self.literal.contains(path) || self.globs.iter().any(|glob| glob.compiled.matches(path))
     }
 
     fn take_up(&mut self, log: &SavedLog, pool: &mut CandidateFiles, now: Instant) {
@@ -250,26 +245,19 @@ impl FollowSet {
 
 impl Glob {
     fn expand(&mut self, matched: &mut HashSet<PathBuf>) {
-        let Ok(paths) = glob::glob_with(&self.pattern, OPTIONS) else { return };
+        let (paths, failure) = self.compiled.expand();
         let mut found = false;
-        let mut failure = None;
-        for path in paths {
-            match path {
-                Ok(path) if !is_compressed_name(&path) => {
-                    found = true;
-                    matched.insert(path);
-                }
-                Ok(_) => {}
-                Err(error) => failure = Some(error.to_string()),
-            }
+        for path in paths.into_iter().filter(|path| !is_compressed_name(path)) {
+            found = true;
+            matched.insert(path);
         }
-        let pattern = &self.pattern;
+        let pattern = self.pattern.display();
         match failure {
             Some(error) => {
                 self.trouble.begin(format!("the pattern '{pattern}' cannot be evaluated: {error}."));
             }
             None if !found => self.trouble.begin(format!("no log matches the pattern '{pattern}' yet.")),
-            None => self.trouble.end(Path::new(pattern)),
+            None => self.trouble.end(&self.pattern),
         }
     }
 }

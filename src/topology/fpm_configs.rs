@@ -10,6 +10,7 @@ use super::fpm_conf::{self, FpmConfig};
 use super::fpm_instances::{FpmInstances, InstanceId, Moves};
 use crate::kernel::namespace;
 use crate::kernel::processes::Master;
+use crate::source::paths_of;
 
 /// Where the main file of an installed PHP-FPM is: Debian and its kin, Red Hat's, Alpine's, the official images.
 const KNOWN: &[&str] = &[
@@ -91,7 +92,7 @@ impl FpmConfigs {
             }
         }
         let given = self.given.iter().map(|path| (path.clone(), true));
-        let known = KNOWN.iter().filter_map(|pattern| glob::glob(pattern).ok()).flatten().flatten();
+        let known = KNOWN.iter().flat_map(|pattern| paths_of(pattern));
         let others: Vec<_> = given.chain(known.map(|path| (path, false))).collect();
         for (path, shown) in others {
             let id = InstanceId::first(&path);

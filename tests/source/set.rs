@@ -13,7 +13,7 @@ pub(crate) fn make_fifo(path: &Path) {
 }
 
 fn set(logs: &LogDir, patterns: &[&str], from: ReadFrom) -> Result<FollowSet, OpenError> {
-    let patterns = patterns.iter().map(|name| logs.path(name).display().to_string()).collect();
+    let patterns = patterns.iter().map(|name| logs.path(name)).collect();
     FollowSet::new(patterns, from, logs.now)
 }
 

@@ -8,8 +8,9 @@ mod text;
 
 use std::collections::HashSet;
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::attribute::logs::{AnyLog, Log, Settings};
 use crate::attribute::{Attributor, Options};
@@ -17,6 +18,7 @@ use crate::config::flags::{ExplainArgs, LogArgs, Output};
 use crate::engine::merge::Streams;
 use crate::engine::stream::{Blocks, Buffers, Reader, Stream};
 use crate::engine::zone;
+use crate::label::repaired;
 use crate::record::LogKind;
 use crate::source::{Buffer, Offline, OpenError, ReadError};
 use progress::Progress;
@@ -97,14 +99,14 @@ fn written(result: Result<(), ExplainError>) -> Result<(), ExplainError> {
 }
 
 /// A file that is named twice, or by a link as well, is read once.
-fn open(paths: &[String]) -> Result<Vec<Offline>, OpenError> {
+fn open(paths: &[PathBuf]) -> Result<Vec<Offline>, OpenError> {
     let mut seen = HashSet::new();
     let mut is_new = |path: &Path| match std::fs::metadata(path) {
         Ok(meta) if meta.is_file() => seen.insert((meta.dev(), meta.ino())),
         // What cannot be looked at cannot be opened either, and that says why.
         _ => true,
     };
-    let paths = paths.iter().map(Path::new).filter(|path| is_new(path));
+    let paths = paths.iter().map(PathBuf::as_path).filter(|path| is_new(path));
     paths.map(Offline::open).collect()
 }
 
@@ -141,7 +143,7 @@ fn explain(logs: &LogArgs) -> Result<(Report, Attributor), ExplainError> {
         return Err(error.into());
     }
     report.logs.extend(logs.iter().map(|(kind, Source { offline, .. }, reader)| {
-        let path = offline.path().to_string_lossy();
+        let path = repaired(offline.path().as_os_str().as_bytes());
         LogState::new(*kind, &path, reader.log.tally(), offline.skipped().oversized_lines)
     }));
     Ok((report, attributor))

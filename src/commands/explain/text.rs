@@ -199,7 +199,7 @@ fn exits(report: &Report, attributor: &Attributor, out: &mut String) {
 
 fn unread(report: &Report, out: &mut String) {
     for log in report.logs.iter().filter(|log| log.unparsed > 0) {
-        let (all, path) = (log.parsed + log.unparsed, repaired(log.path.as_bytes()));
+        let (all, path) = (log.parsed + log.unparsed, &log.path);
         let _ = writeln!(out, "\n{} of {all} lines of {path} could not be read.", log.unparsed);
         if log.oversized > 0 {
             let _ = writeln!(out, "  {} of them are longer than 256 KiB and were skipped.", log.oversized);
