@@ -96,6 +96,7 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
             nginx: args.nginx_config.clone(),
             remembered: engine.remembered(),
         },
+        trusted: args.trust_uid.clone(),
     };
     let (poller, answers) = poll_status_pages(board.clone());
     // Dropping `observing` ends the thread.

@@ -170,6 +170,11 @@ pub struct ServeArgs {
     #[arg(long, value_name = "FILE")]
     pub nginx_config: Vec<PathBuf>,
 
+    /// A user, as a number, whose nginx and PHP-FPM masters are believed, such as that of an unprivileged nginx in a pod;
+    /// may be given several times. Root's and our own are believed
+    #[arg(long = "discover.trust-uid", value_name = "UID")]
+    pub trust_uid: Vec<u32>,
+
     /// Where procfs is mounted
     #[arg(long = "path.procfs", value_name = "DIR", default_value = "/proc")]
     pub procfs: PathBuf,

@@ -14,7 +14,7 @@ use super::pool::Tracked;
 use super::status::poller::Answers;
 use super::tables::{Groups, Look, Table};
 use crate::address::Listener;
-use crate::kernel::processes::{Master, Processes};
+use crate::kernel::processes::{Master, Processes, Trust};
 use crate::kernel::{Reading, Unreadable, diag, overflow, sockets};
 use crate::topology::NotSeen;
 use crate::topology::discovery::{self, Discovery, Wanted};
@@ -37,6 +37,8 @@ pub struct Settings {
     pub cgroup: PathBuf,
     /// What is to be found.
     pub wanted: Wanted,
+    /// Users whose masters are believed besides root's and our own.
+    pub trusted: Vec<u32>,
 }
 
 /// Looks at the machine.
@@ -61,7 +63,13 @@ impl Sampler {
     /// `answers` are those of the status pages that the board asks for.
     pub fn new(settings: Settings, board: Arc<SamplerOutput>, answers: Answers) -> Self {
         let mut observer = Self {
-            processes: Processes::new(&settings.procfs),
+            processes: Processes::new(
+                &settings.procfs,
+                Trust {
+                    uids: settings.trusted.clone(),
+                    configs: [&settings.wanted.fpm[..], &settings.wanted.nginx].concat(),
+                },
+            ),
             discovery: Discovery::new(&settings.procfs, settings.wanted.clone()),
             masters: Ok(Vec::new()),
             pools: Vec::new(),

@@ -8,6 +8,9 @@ mod stat;
 #[cfg(test)]
 mod tests;
 mod title;
+mod trust;
+#[cfg(test)]
+mod trust_tests;
 
 use std::collections::HashMap;
 use std::fs::DirEntry;
@@ -20,6 +23,8 @@ use found::Namespaces;
 pub use found::{Master, NginxMaster, Process, Worker};
 use stat::Stat;
 use title::Title;
+use trust::Judge;
+pub use trust::Trust;
 
 /// A process may become PHP-FPM after it was first seen: by exec(), as in a container's entry point, and a
 /// worker bears its master's title until it has one of its own. So a process is looked at in its first scans,
@@ -60,6 +65,7 @@ pub struct Processes {
     /// The same process may have another one, too, when the kernel had dropped the directory to save memory.
     known: HashMap<u32, (u64, Known)>,
     nginx: Vec<NginxMaster>,
+    judge: Judge,
     /// A master was seen once: others' processes are to be seen here.
     shared: bool,
     scan: u32,
@@ -69,12 +75,13 @@ pub struct Processes {
 }
 
 impl Processes {
-    /// Of the procfs mounted at `procfs`.
-    pub fn new(procfs: &Path) -> Self {
+    /// Of the procfs mounted at `procfs`; `trust` tells of whom masters are believed.
+    pub fn new(procfs: &Path, trust: Trust) -> Self {
         Self {
             procfs: procfs.into(),
             known: HashMap::new(),
             nginx: Vec::new(),
+            judge: Judge::new(trust),
             shared: false,
             scan: 0,
             boot: None,
@@ -109,6 +116,7 @@ impl Processes {
             }
         }
         self.find_parents(&mut processes);
+        self.judge.believe(&self.procfs, &mut processes);
         let nginx = processes.iter().filter_map(|(process, title)| match title {
             Title::Nginx(argv) => Some(NginxMaster { pid: process.pid, argv: argv.clone() }),
             _ => None,

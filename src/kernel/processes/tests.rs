@@ -10,12 +10,16 @@ fn pools(master: &Master) -> Vec<(u32, &str)> {
 }
 
 /// A procfs that changes.
-struct Machine {
+pub(super) struct Machine {
     dir: tempfile::TempDir,
 }
 
 impl Machine {
-    fn new() -> Self {
+    pub(super) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(super) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("stat"), "btime 1000\n").unwrap();
         let machine = Self { dir };
@@ -25,12 +29,19 @@ impl Machine {
         machine
     }
 
-    fn run(&self, pid: u32, ppid: u32, start: u64, cmdline: &str) {
+    pub(super) fn run(&self, pid: u32, ppid: u32, start: u64, cmdline: &str) {
         let dir = self.dir.path().join(pid.to_string());
         fs::create_dir_all(&dir).unwrap();
         let stat = format!("{pid} (php-fpm) S {ppid} 1 1 0 -1 0 0 0 0 0 1 2 0 0 20 0 1 0 {start} 9 3 0\n");
         fs::write(dir.join("stat"), stat).unwrap();
         fs::write(dir.join("cmdline"), cmdline).unwrap();
+        self.owned(pid, 0);
+    }
+
+    /// Started by this user; the effective one is root, as in a program with the set-user-ID bit.
+    pub(super) fn owned(&self, pid: u32, uid: u32) {
+        let status = format!("Name:\tphp-fpm\nUid:\t{uid}\t0\t0\t0\nGid:\t0\t0\t0\t0\n");
+        fs::write(self.dir.path().join(format!("{pid}/status")), status).unwrap();
     }
 
     fn end(&self, pid: u32) {
@@ -40,7 +51,7 @@ impl Machine {
 
 #[test]
 fn workers_stand_below_their_master() {
-    let mut processes = Processes::new(Path::new(PROC));
+    let mut processes = Processes::new(Path::new(PROC), Trust::default());
     let first = processes.scan().unwrap();
     let [master] = first.as_slice() else { panic!("{first:?}") };
     assert_eq!(master.config.as_deref(), Some(Path::new("/etc/php/8.2/fpm/php-fpm.conf")));
@@ -60,7 +71,7 @@ fn workers_stand_below_their_master() {
 #[test]
 fn a_worker_without_a_title_of_its_own_is_not_born_yet() {
     let machine = Machine::new();
-    let mut processes = Processes::new(machine.dir.path());
+    let mut processes = Processes::new(machine.dir.path(), Trust::default());
     machine.run(10, 1, 5, "php-fpm: master process (/etc/a.conf)");
     machine.run(11, 10, 6, "php-fpm: master process (/etc/a.conf)");
     assert_eq!(pools(&processes.scan().unwrap()[0]), []);
@@ -72,7 +83,7 @@ fn a_worker_without_a_title_of_its_own_is_not_born_yet() {
 #[test]
 fn a_pid_that_is_used_again_is_another_process() {
     let machine = Machine::new();
-    let mut processes = Processes::new(machine.dir.path());
+    let mut processes = Processes::new(machine.dir.path(), Trust::default());
     machine.run(10, 1, 5, "php-fpm: master process (/etc/a.conf)");
     machine.run(11, 10, 6, "php-fpm: pool www");
     processes.scan().unwrap();
@@ -88,7 +99,7 @@ fn a_pid_that_is_used_again_is_another_process() {
 #[test]
 fn a_pid_that_is_used_again_by_a_master_is_looked_at_at_once() {
     let machine = Machine::new();
-    let mut processes = Processes::new(machine.dir.path());
+    let mut processes = Processes::new(machine.dir.path(), Trust::default());
     let pids = 30..40;
     pids.clone().for_each(|pid| machine.run(pid, 1, 5, "sleep\09\0"));
     for _ in 0..4 {
@@ -106,7 +117,7 @@ fn a_pid_that_is_used_again_by_a_master_is_looked_at_at_once() {
 #[test]
 fn a_master_that_is_moved_to_another_cgroup_is_followed() {
     let machine = Machine::new();
-    let mut processes = Processes::new(machine.dir.path());
+    let mut processes = Processes::new(machine.dir.path(), Trust::default());
     machine.run(10, 1, 5, "php-fpm: master process (/etc/a.conf)");
     let moves = |to: &str| fs::write(machine.dir.path().join("10/cgroup"), format!("0::/{to}\n")).unwrap();
     let mut seen = |scans: u32| {
@@ -123,7 +134,7 @@ fn a_master_that_is_moved_to_another_cgroup_is_followed() {
 #[test]
 fn a_master_that_came_by_exec_is_found_by_its_workers_at_once() {
     let machine = Machine::new();
-    let mut processes = Processes::new(machine.dir.path());
+    let mut processes = Processes::new(machine.dir.path(), Trust::default());
     machine.run(1, 0, 5, "/bin/sh\0/entrypoint.sh\0");
     machine.run(10, 1, 5, "/bin/sh\0/wait.sh\0");
     for _ in 0..5 {
@@ -141,14 +152,14 @@ fn a_master_that_came_by_exec_is_found_by_its_workers_at_once() {
 fn a_title_alone_makes_no_worker() {
     let machine = Machine::new();
     machine.run(20, 1, 5, "php-fpm: pool www");
-    assert_eq!(Processes::new(machine.dir.path()).scan().unwrap(), []);
+    assert_eq!(Processes::new(machine.dir.path(), Trust::default()).scan().unwrap(), []);
 }
 
 /// hidepid=2 leaves only our own.
 #[test]
 fn hidden_processes_are_unreadable_and_not_none() {
     let machine = Machine::new();
-    let mut processes = Processes::new(machine.dir.path());
+    let mut processes = Processes::new(machine.dir.path(), Trust::default());
     machine.run(10, 1, 5, "badgateway\0serve\0");
     assert_eq!(processes.scan().unwrap(), []);
     machine.end(1);
@@ -160,7 +171,7 @@ fn hidden_processes_are_unreadable_and_not_none() {
 fn processes_of_another_namespace_are_not_known_to_be_none() {
     let machine = Machine::new();
     machine.end(2);
-    let mut processes = Processes::new(machine.dir.path());
+    let mut processes = Processes::new(machine.dir.path(), Trust::default());
     let said = processes.scan().unwrap_err().to_string();
     assert!(said.contains("shareProcessNamespace"), "{said}");
     machine.run(10, 1, 5, "php-fpm: master process (/etc/a.conf)");
@@ -176,7 +187,7 @@ fn who_has_ended_and_was_not_waited_for_is_gone() {
     machine.run(11, 10, 6, "php-fpm: pool www");
     machine.run(12, 10, 6, "php-fpm: pool www");
     machine.run(20, 1, 5, "nginx: master process nginx");
-    let mut processes = Processes::new(machine.dir.path());
+    let mut processes = Processes::new(machine.dir.path(), Trust::default());
     assert_eq!((pools(&processes.scan().unwrap()[0]).len(), processes.nginx().len()), (2, 1));
     let ends = |pid: u32| {
         let stat = machine.dir.path().join(format!("{pid}/stat"));
@@ -195,16 +206,16 @@ fn who_has_ended_and_was_not_waited_for_is_gone() {
 fn absent_files_are_told_apart_from_zero() {
     let machine = Machine::new();
     machine.run(10, 1, 5, "php-fpm: master process (/etc/a.conf)");
-    let master = Processes::new(machine.dir.path()).scan().unwrap().remove(0);
+    let master = Processes::new(machine.dir.path(), Trust::default()).scan().unwrap().remove(0);
     assert!(master.process.run_queue_wait.unwrap_err().is_absent());
     assert!(master.shares_network.unwrap_err().is_absent());
-    assert!(Processes::new(Path::new("/nowhere")).scan().unwrap_err().is_absent());
+    assert!(Processes::new(Path::new("/nowhere"), Trust::default()).scan().unwrap_err().is_absent());
 }
 
 /// Not a benchmark: for whoever changes the scan.
 #[test]
 fn later_scans_of_this_machine_read_little() {
-    let mut processes = Processes::new(Path::new("/proc"));
+    let mut processes = Processes::new(Path::new("/proc"), Trust::default());
     let micros: Vec<_> = (0..5)
         .map(|_| {
             let start = Instant::now();

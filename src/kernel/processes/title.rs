@@ -2,7 +2,7 @@
 //! fpm_children.c for a worker's), and nginx over its master's (ngx_process_cycle.c, `master_process`).
 //!
 //! The title is cut to the room that arguments and environment had, and padded. Anyone can give himself such a
-//! title; a worker is believed only as the child of a master.
+//! title: whose is believed is for `trust` to say, and a worker is believed only as the child of a master.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use crate::label::label;
 
 /// What a process says it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Title {
     /// `php-fpm: master process (PATH)`; no path if it was cut.
     Master(Option<PathBuf>),

@@ -2,7 +2,7 @@ use std::fs;
 use std::time::Duration;
 
 use super::*;
-use crate::kernel::processes::Processes;
+use crate::kernel::processes::{Processes, Trust};
 
 #[test]
 fn what_cannot_be_read_leaves_what_was_known_and_is_tried_again() {
@@ -45,6 +45,7 @@ impl Containers {
         fs::create_dir_all(dir.join("ns")).unwrap();
         let stat = format!("{pid} (php-fpm) S 1 1 1 0 -1 0 0 0 0 0 1 2 0 0 20 0 1 0 {pid} 9 3 0\n");
         fs::write(dir.join("stat"), stat).unwrap();
+        fs::write(dir.join("status"), "Uid:\t0\t0\t0\t0\n").unwrap();
         fs::write(dir.join("cmdline"), format!("php-fpm: master process ({})", Self::CONFIG)).unwrap();
         std::os::unix::fs::symlink(format!("mnt:[{mounts}]"), dir.join("ns/mnt")).unwrap();
         let text = format!("[{pool}]\nuser = nobody\nlisten = 9000\npm = static\npm.max_children = 2\n");
@@ -68,7 +69,7 @@ impl Containers {
 
     /// One look; gives the pools by their PHP-FPM's number, each with the pid of its master.
     fn look(&self, configs: &mut FpmConfigs, now: Instant) -> Vec<(u32, String, Option<u32>)> {
-        let masters = Processes::new(self.0.path()).scan().unwrap();
+        let masters = Processes::new(self.0.path(), Trust::default()).scan().unwrap();
         configs.settle(&masters, now);
         configs.look(self.0.path(), &masters);
         let ours = configs.by_id.iter().filter(|(id, _)| id.path == Path::new(Self::CONFIG));
