@@ -26,6 +26,7 @@ use crate::sample::output::SamplerOutput;
 use crate::sample::sampler::{Sampler, Settings};
 use crate::sample::status::poller::{Answers, Poller};
 use crate::source::files::{Files, Os};
+use crate::source::pooled::Pooled;
 use crate::source::{OpenError, ReadFrom, Waker};
 use crate::topology::discovery::Wanted;
 use crate::web::{self, App, ServerError};
@@ -87,7 +88,7 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
     let app =
         App::new(ask(send.clone()), &args.telemetry_path, args.procfs.clone(), connections(descriptors));
     let board = Arc::new(SamplerOutput::default());
-    let engine = engine(args, from, options, board.clone(), send.clone())?;
+    let engine = engine(args, from, options, board.clone(), send.clone(), descriptors)?;
     let settings = Settings {
         procfs: args.procfs.clone(),
         cgroup: args.cgroup.clone(),
@@ -142,6 +143,11 @@ fn connections(descriptors: u64) -> usize {
     usize::try_from((descriptors / 4).min(MOST)).unwrap_or(1)
 }
 
+/// Logs that are open at a time: a quarter of all descriptors stays for rotated ones, the state, procfs and a moment's need.
+fn open_logs(descriptors: u64) -> usize {
+    usize::try_from(descriptors / 2).unwrap_or(usize::MAX)
+}
+
 /// Asks for the status pages that the board wants, in the background of the server: a page that hangs keeps nobody
 /// waiting.
 fn poll_status_pages(board: Arc<SamplerOutput>) -> (impl Future<Output = ()> + Send, Answers) {
@@ -164,6 +170,7 @@ fn engine(
     options: Options,
     board: Arc<SamplerOutput>,
     messages: Sender<Message>,
+    descriptors: u64,
 ) -> Result<Engine, ServeError> {
     let clock = Clock::start(Arc::new(SystemTimeSource), options.offset);
     let found = match &args.state_dir {
@@ -184,7 +191,7 @@ fn engine(
     if persist.is_some() {
         ledger.count_rejected(&set_aside);
     }
-    let files: Arc<dyn Files> = Arc::new(Os);
+    let files: Arc<dyn Files> = Arc::new(Pooled::new(Arc::new(Os::default()), open_logs(descriptors)));
     let now = (clock.monotonic(), clock.local());
     let inputs = Inputs::open(&args.logs, &files, from, saved, now, &messages)?;
     let watch = Box::new(Waker::new(move || drop(messages.send(Message::Wake))));

@@ -37,12 +37,20 @@ impl Streams<'_> {
         for stream in &mut self.0 {
             errors.extend(stream.fill(buffers, attributor, sink).err());
         }
-        while let Some((at, strict, wanted)) = self.next(attributor) {
-            let stream = &mut self.0[at];
-            errors.extend(stream.take((strict, wanted), buffers, attributor, sink).err());
-            if !stream.is_evidence() {
-                let come = stream.reader.reached;
-                self.tell_time(come, attributor, sink);
+        loop {
+            if let Some((at, strict, wanted)) = self.next(attributor) {
+                let stream = &mut self.0[at];
+                errors.extend(stream.take((strict, wanted), buffers, attributor, sink).err());
+                if !stream.is_evidence() {
+                    let come = stream.reader.reached;
+                    self.tell_time(come, attributor, sink);
+                }
+            } else if let Some(at) = self.0.iter().position(|stream| stream.is_passing()) {
+                // Others need not wait for a line without end, which is none of any log.
+                errors.extend(self.0[at].fill(buffers, attributor, sink).err());
+                self.0[at..].rotate_left(1);
+            } else {
+                break;
             }
             if !go_on() {
                 self.0.iter_mut().for_each(|stream| stream.give_back(buffers));

@@ -202,11 +202,13 @@ impl Engine {
     fn poll(&mut self, time: Duration) -> bool {
         let Parts { inputs, attributor, ledger, binder, clock, .. } = &mut self.parts;
         let start = clock.monotonic();
-        let mut behind = false;
+        let (mut behind, mut begun) = (false, None);
         attributor.set_clock(clock.local());
         binder.hear(inputs.of(LogKind::Fpm), attributor, ledger);
         inputs.read(start, &mut self.buffers, attributor, ledger, &mut || {
-            behind = clock.monotonic().saturating_duration_since(start) >= time;
+            // From the first lines on: however many files had to be looked at before, some are read.
+            let now = clock.monotonic();
+            behind = now.saturating_duration_since(*begun.get_or_insert(now)) >= time;
             !behind
         });
         let more = behind && inputs.unread() > 0;

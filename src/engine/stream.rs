@@ -214,6 +214,8 @@ pub struct Stream<'a> {
     pub(super) reader: &'a mut Reader,
     lead: Option<Local>,
     held: Option<Held>,
+    /// It is within a line without end, which is passed over when no other log has lines.
+    passing: bool,
 }
 
 /// The next lines of a log.
@@ -228,7 +230,7 @@ impl<'a> Stream<'a> {
     /// Not read yet.
     pub fn new(source: impl Blocks + 'a, reader: &'a mut Reader) -> Self {
         let lead = reader.log.lead();
-        Self { source: Box::new(source), reader, lead, held: None }
+        Self { source: Box::new(source), reader, lead, held: None, passing: false }
     }
 
     /// Whether it holds evidence for the lines of others.
@@ -261,6 +263,11 @@ impl<'a> Stream<'a> {
     ) -> Result<(), ReadError> {
         let mut buffer = buffers.take();
         let read = self.source.next(&mut buffer);
+        self.passing = matches!(read, Ok(true)) && buffer.lines().is_empty();
+        if self.passing {
+            buffers.put(buffer);
+            return Ok(());
+        }
         if let Ok(true) = read {
             self.hold(buffer, attributor.offset());
             return Ok(());
@@ -270,6 +277,11 @@ impl<'a> Stream<'a> {
             self.reader.log.at_end(self.source.ends_for_good(), attributor, sink);
         }
         read.map(|_| ())
+    }
+
+    /// Whether more of a line without end is to be passed over.
+    pub(super) fn is_passing(&self) -> bool {
+        self.passing
     }
 
     fn hold(&mut self, buffer: Buffer, offset: i32) {

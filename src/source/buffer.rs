@@ -139,6 +139,11 @@ impl Carry {
         self.skipping = true;
     }
 
+    /// So many more bytes of the line that is passed over.
+    pub(super) fn pass(&mut self, bytes: u64) {
+        self.skipped.bytes += bytes;
+    }
+
     pub(super) fn skipped(&self) -> Skipped {
         self.skipped
     }

@@ -4,7 +4,6 @@
 //! another inode with the same bytes after copytruncate. A closed file stays known too, with how far it was
 //! read, since it may match the pattern for weeks.
 
-use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -13,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use super::claims::Claims;
 use super::files::{LogFile, Stat};
 use super::identity::{FileId, HeadPrint, WINDOW, Window};
 
@@ -29,8 +29,8 @@ pub(super) enum Ownership {
     Taken,
 }
 
-struct FileOwner {
-    owner: PathBuf,
+pub(super) struct FileOwner {
+    pub(super) owner: PathBuf,
     open: bool,
     /// Bytes that were read when it was closed.
     read_to: u64,
@@ -56,7 +56,7 @@ pub struct SavedFileOwner {
 /// The claims of all followers of a set; clones share them.
 #[derive(Clone)]
 pub(super) struct FileOwners {
-    by_file: Arc<Mutex<HashMap<FileId, FileOwner>>>,
+    by_file: Arc<Mutex<Claims>>,
     alone: bool,
 }
 
@@ -71,7 +71,7 @@ impl FileOwners {
         Self { by_file: Arc::default(), alone: false }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<FileId, FileOwner>> {
+    fn lock(&self) -> MutexGuard<'_, Claims> {
         self.by_file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -87,7 +87,7 @@ impl FileOwners {
         let id = FileId::of(stat);
         if known(&claims, id, &head).is_none() {
             let mut original = None;
-            for claim in claims.values().filter(|claim| is_rotated_name(&claim.owner, path)) {
+            for claim in claims.of_live(path) {
                 let heads = [Some(claim.head), claim.old_head];
                 let mut heads = heads.into_iter().flatten().filter(|print| !print.is_empty());
                 if head.len() == 0 || heads.clone().any(|print| print.is_longer_than(&head)) {
@@ -193,11 +193,11 @@ impl FileOwners {
 
 /// What is known of the file. An open descriptor pins its inode; a closed one's number may be another file's
 /// by now.
-fn known<'a>(claims: &'a HashMap<FileId, FileOwner>, id: FileId, head: &Window) -> Option<&'a FileOwner> {
+fn known<'a>(claims: &'a Claims, id: FileId, head: &Window) -> Option<&'a FileOwner> {
     claims.get(&id).filter(|claim| claim.open || (!claim.head.is_empty() && claim.head.begins(head)))
 }
 
-fn claim(claims: &mut HashMap<FileId, FileOwner>, path: &Path, id: FileId, head: Window) -> Ownership {
+fn claim(claims: &mut Claims, path: &Path, id: FileId, head: Window) -> Ownership {
     let read_to = match known(claims, id, &head) {
         Some(claim) if claim.copy || (claim.open && claim.owner != path) => return Ownership::Taken,
         Some(claim) => claim.read_to,

@@ -6,7 +6,11 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
+
+use super::file_owners::is_rotated_name;
+use super::listings::Listings;
 
 /// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +68,22 @@ pub trait Files: Send + Sync + Debug {
     /// As `opendir(3)`.
     fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>>;
 
+    /// Paths of everything beside `live` whose name is its own and more, such as its rotated files.
+    ///
+    /// # Errors
+    /// As `opendir(3)`.
+    fn beside(&self, live: &Path) -> io::Result<Vec<PathBuf>> {
+        let dir = live.parent().ok_or(io::ErrorKind::InvalidInput)?;
+        let mut paths = self.list(dir)?;
+        paths.retain(|path| is_rotated_name(live, path));
+        Ok(paths)
+    }
+
+    /// An open file of the log `live`, found at `at`: where only so many may be open, it may be closed and opened again.
+    fn keep(&self, _live: &Path, _at: &Path, _stat: &Stat, file: Box<dyn LogFile>) -> Box<dyn LogFile> {
+        file
+    }
+
     /// The path without symlinks.
     ///
     /// # Errors
@@ -87,11 +107,19 @@ pub trait LogFile: Send + Sync + Debug {
     /// # Errors
     /// As `fstat(2)`.
     fn stat(&self) -> io::Result<Stat>;
+
+    /// Where the next byte that takes room on the disk is, at `offset` or behind it; `None`: that is not known. What
+    /// lies before are zeros.
+    fn next_data(&self, _offset: u64) -> Option<u64> {
+        None
+    }
 }
 
 /// The operating system's.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Os;
+#[derive(Debug, Clone, Default)]
+pub struct Os {
+    listings: Arc<Listings>,
+}
 
 impl Files for Os {
     fn stat(&self, path: &Path) -> io::Result<Stat> {
@@ -112,6 +140,10 @@ impl Files for Os {
         Ok(fs::read_dir(dir)?.flatten().map(|entry| entry.path()).collect())
     }
 
+    fn beside(&self, live: &Path) -> io::Result<Vec<PathBuf>> {
+        self.listings.beside(live)
+    }
+
     fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
         fs::canonicalize(path)
     }
@@ -128,6 +160,14 @@ impl LogFile for File {
 
     fn stat(&self) -> io::Result<Stat> {
         self.metadata().map(|meta| stat(&meta))
+    }
+
+    fn next_data(&self, offset: u64) -> Option<u64> {
+        match rustix::fs::seek(self, rustix::fs::SeekFrom::Data(offset)) {
+            // All behind it is a hole.
+            Err(rustix::io::Errno::NXIO) => Some(u64::MAX),
+            result => result.ok(),
+        }
     }
 }
 

@@ -72,7 +72,7 @@ impl Follower {
     /// read from its first byte, whatever `from` says; one that was there but could not be opened is read from
     /// where it ended.
     pub fn new(path: PathBuf, from: ReadFrom, now: Instant) -> Follower {
-        Self::with(Arc::new(Os), path, from, now)
+        Self::with(Arc::new(Os::default()), path, from, now)
     }
 
     /// As [`Follower::new`], in any file system.
@@ -265,6 +265,8 @@ impl Follower {
             match generation.measure() {
                 Ok(true) => index += 1,
                 Ok(false) => index = self.truncated(index),
+                // It was closed, and is nowhere any more.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => self.gone(index),
                 Err(error) => {
                     let error = OpenError::from_io(&self.path, "examine", error);
                     generation.trouble.begin(error.to_string());
@@ -344,6 +346,7 @@ impl Follower {
             Some((existing, size)) if existing == FileId::of(&stat) => size,
             _ => offset,
         };
+        let file = self.files.keep(&self.path, &self.path, &stat, file);
         let live = Generation::new(file, &stat, offset).map_err(claim)?;
         self.existing = None;
         self.remember(live.file(), Some(live.id));

@@ -40,7 +40,10 @@ pub enum Upto {
 }
 
 /// Bytes of a line without end that are passed over at a time.
-const PASSED_OVER: u64 = 16 << 20;
+const PASSED_OVER: u64 = 1 << 20;
+
+/// A hole in a file that is worth a jump.
+const HOLE: u64 = 64 << 10;
 
 /// What a read came to.
 pub(super) enum Step {
@@ -293,6 +296,9 @@ impl Generation {
         loop {
             if self.carry.is_skipping() && self.pos - begun >= PASSED_OVER {
                 return Ok(Step::Block(0..0));
+            }
+            if self.carry.is_skipping() {
+                self.jump(upto);
             }
             let most = buf.block();
             let want = match upto {

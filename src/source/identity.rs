@@ -60,6 +60,9 @@ pub(super) struct Window {
 impl Window {
     pub(super) const EMPTY: Self = Self { bytes: [0; WINDOW], len: 0 };
 
+    /// What a hole reads as.
+    pub(super) const ZEROS: Self = Self { bytes: [0; WINDOW], len: WINDOW };
+
     /// The first bytes of `data`.
     pub(super) fn first(data: &[u8]) -> Self {
         let mut window = Self::EMPTY;

@@ -12,6 +12,7 @@
 //! - [`Waker`] says "look now"; it is a hint, and polling is the truth.
 
 mod buffer;
+mod claims;
 mod emptied;
 mod error;
 mod file_owners;
@@ -21,10 +22,12 @@ mod generation;
 mod gzip;
 mod identity;
 mod known;
+mod listings;
 mod missed;
 mod offline;
 mod open;
 mod pattern;
+pub mod pooled;
 mod resume;
 mod rotated;
 mod saved;

@@ -54,7 +54,7 @@ impl Offline {
         if path == Path::new("-") {
             return Self::from_reader(path, io::stdin());
         }
-        let (file, stat) = open::plain_file(&Os, path)?;
+        let (file, stat) = open::plain_file(&Os::default(), path)?;
         Self::from_file(path, file, stat.len)
     }
 

@@ -58,6 +58,7 @@ impl Follower {
         for position in saved.files.iter().filter(|position| !position.is_fresh()) {
             let search = match pool.find(position, is_overdue) {
                 Search::Found(FoundFile { path, file, stat, gzip }) => {
+                    let file = if gzip { file } else { self.files.keep(&self.path, &path, &stat, file) };
                     match Generation::resume(file, &stat, position) {
                         Ok(generation) => Search::Found((path, gzip, generation)),
                         Err(_) => Search::Unreadable,
@@ -118,6 +119,16 @@ impl Follower {
         }
         self.claims.resume(&self.path, generation.id, generation.head);
         self.generations.push(generation);
+    }
+
+    /// A file that was closed is neither at its path nor beside it.
+    pub(super) fn gone(&mut self, index: usize) {
+        let Some(generation) = self.generations.get(index) else { return };
+        let position = generation.position(self.now);
+        if !position.is_done() {
+            self.count_as_gone(&position);
+        }
+        self.close(index);
     }
 
     pub(super) fn count_as_gone(&mut self, position: &Position) {

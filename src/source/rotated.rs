@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::file_owners::{is_compressed_name, is_rotated_name};
+use super::file_owners::is_compressed_name;
 use super::files::{FileType, Files, LogFile, Stat};
 use super::generation::{FileCopy, Generation};
 use super::identity::{FileId, HeadMark};
@@ -30,10 +30,10 @@ pub(super) enum Search<T> {
 /// The plain files named like rotated ones of `live`, gzips too, newest first; those behind [`CANDIDATES`] are
 /// not in order.
 pub(super) fn siblings(files: &dyn Files, live: &Path) -> Option<Vec<(FileId, PathBuf)>> {
-    let names = files.list(live.parent()?).ok()?;
-    let mut found: Vec<_> = names
+    let mut found: Vec<_> = files
+        .beside(live)
+        .ok()?
         .into_iter()
-        .filter(|sibling| is_rotated_name(live, sibling))
         .filter(|sibling| !is_compressed_name(sibling) || gzip::is_named_so(sibling))
         .filter_map(|sibling| {
             let stat = files.lstat(&sibling).ok().filter(|stat| stat.kind == FileType::File)?;

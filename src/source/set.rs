@@ -73,7 +73,7 @@ impl FollowSet {
         saved: Option<SavedSet>,
         now: Instant,
     ) -> Result<FollowSet, OpenError> {
-        Self::resume_in(Arc::new(Os), patterns, from, saved, now)
+        Self::resume_in(Arc::new(Os::default()), patterns, from, saved, now)
     }
 
     /// As [`FollowSet::resume`], in any file system. Patterns are looked for in the operating system's.

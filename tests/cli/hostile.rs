@@ -14,15 +14,15 @@ use badgateway_harness::programs::badgateway;
 
 use super::support::{Serve, get, run, stderr, text};
 
-fn line(server: &str) -> String {
+pub(super) fn line(server: &str) -> String {
     format!(
         "2026-11-20T15:08:28+00:00 status=502 request_time=0.1 server={server} request=\"GET / HTTP/1.1\" upstream=127.0.0.1:9000\n"
     )
 }
 
-const FORMAT: &str = "$time_iso8601 status=$status request_time=$request_time server=$server_name request=\"$request\" upstream=$upstream_addr";
+pub(super) const FORMAT: &str = "$time_iso8601 status=$status request_time=$request_time server=$server_name request=\"$request\" upstream=$upstream_addr";
 
-fn failed(serve: &Serve) -> f64 {
+pub(super) fn failed(serve: &Serve) -> f64 {
     serve.sum("badgateway_http_errors_total", &[])
 }
 
@@ -187,5 +187,47 @@ fn signals_that_ask_for_the_end_close_the_state() {
         let records = fs::read_dir(&state).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap());
         let is_clean = |record: Vec<u8>| String::from_utf8_lossy(&record).contains(" clean yes ");
         assert!(records.map(is_clean).any(|clean| clean), "{signal}");
+    }
+}
+
+#[test]
+fn a_line_without_end_keeps_nobody_waiting() {
+    for (bytes, kind) in [(10_u64 << 30, "--error-log"), (1 << 40, "--access-log"), (1 << 40, "--error-log")]
+    {
+        let dir = tempfile::tempdir().unwrap();
+        let (endless, log) = (dir.path().join("endless.log"), dir.path().join("access.log"));
+        fs::write(&log, "").unwrap();
+        fs::write(&endless, "").unwrap();
+        let args = [
+            "--read-from",
+            "start",
+            "--log-format",
+            FORMAT,
+            "--access-log",
+            text(&log),
+            kind,
+            text(&endless),
+        ];
+        let serve = Serve::start(&args);
+        fs::File::options().write(true).open(&endless).unwrap().set_len(bytes).unwrap();
+        let begun = Instant::now();
+        for count in 1..=20 {
+            fs::OpenOptions::new().append(true).open(&log).unwrap().write_all(line("a").as_bytes()).unwrap();
+            assert_eq!(failed(&serve), f64::from(count), "a scrape has what was written before it");
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+        // The line that follows it is read.
+        fs::OpenOptions::new()
+            .append(true)
+            .open(&endless)
+            .unwrap()
+            .write_all(format!("\n{}", line("b")).as_bytes())
+            .unwrap();
+        if kind == "--access-log" {
+            serve.until(|serve| failed(serve) == 21.0);
+        }
+        let begun = Instant::now();
+        assert_eq!(serve.terminate(), Some(0));
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     }
 }

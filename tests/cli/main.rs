@@ -10,6 +10,7 @@ mod docs;
 mod explain;
 mod hostile;
 mod kept;
+mod many_logs;
 mod pools;
 mod runbooks;
 mod serve;

@@ -54,9 +54,9 @@ fn a_line_of_64_mib_is_counted_once_and_the_next_is_right() {
 
 #[test]
 fn a_line_without_end_lets_others_have_their_turn() {
-    const LEN: u64 = 256 * 1024 * 1024;
-    let logs = LogDir::new();
-    File::create(logs.path("log")).unwrap().set_len(LEN).unwrap();
+    const LEN: u64 = 64 * 1024 * 1024;
+    let mut logs = LogDir::new();
+    logs.append("log", vec![b'x'; LEN as usize]);
     let mut log = logs.follow("log", ReadFrom::Start);
     log.check(logs.now);
     let (mut buffer, mut turns, mut most, mut last) = (Buffer::new(), 0, 0, 0);
@@ -67,6 +67,27 @@ fn a_line_without_end_lets_others_have_their_turn() {
     }
     assert!(turns >= 10 && most <= 32 << 20, "{turns} turns, {most} bytes at most in one");
     assert_eq!(log.status().skipped, Skipped { oversized_lines: 1, bytes: LEN });
+}
+
+#[test]
+fn a_hole_within_a_line_without_end_is_not_read() {
+    const LEN: u64 = 1 << 40;
+    let mut logs = LogDir::new();
+    logs.append("log", "first\n");
+    let mut log = logs.follow("log", ReadFrom::Start);
+    File::options().write(true).open(logs.path("log")).unwrap().set_len(LEN).unwrap();
+    logs.append("log", "rest\nlast\n");
+    let (mut buffer, mut lines, mut turns) = (Buffer::new(), Vec::new(), 0);
+    log.check(logs.now);
+    while let Some(block) = log.read_block(&mut buffer, Upto::End).unwrap() {
+        lines.extend_from_slice(block);
+        turns += 1;
+        assert!(turns < 100, "it is read");
+    }
+    assert_eq!(lines, b"first\nlast\n");
+    assert_eq!(log.status().skipped, Skipped { oversized_lines: 1, bytes: LEN - 6 + 5 });
+    logs.append("log", "more\n");
+    assert_eq!(logs.poll(&mut log), "more\n");
 }
 
 #[test]

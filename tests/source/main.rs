@@ -11,6 +11,7 @@ mod mark;
 mod memory;
 mod model;
 mod offline;
+mod pooled;
 mod restart;
 mod rotation;
 mod set;
