@@ -49,6 +49,12 @@ pub fn repaired(name: &[u8]) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// Bytes of a label's value on the page: some are written as two.
+pub fn width(value: &str) -> u64 {
+    let escaped = value.bytes().filter(|byte| matches!(byte, b'\\' | b'"' | b'\n')).count();
+    (value.len() + escaped) as u64
+}
+
 /// C0, DEL and C1, line and paragraph separators, and what is invisible or sets the direction of writing.
 pub fn is_control(char: char) -> bool {
     char.is_control()

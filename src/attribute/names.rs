@@ -5,11 +5,11 @@
 //! entries of an error log have, there are few: an access line, the configuration or the machine confirms a name.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::label::{LONGEST, label};
+use crate::label::{LONGEST, label, width};
 use crate::record::scan;
 
 /// A name within its [`Interner`].
@@ -48,6 +48,8 @@ impl Id {
 pub struct Interner {
     ids: HashMap<Box<[u8]>, Id>,
     texts: Vec<Arc<str>>,
+    /// Their lengths, for who bounds what is made of them.
+    widths: Widths,
     cap: usize,
     /// Lines with a name that was counted as `other`, and whether the present one is such a line.
     overflowed: u64,
@@ -60,6 +62,9 @@ pub struct Interner {
 }
 
 const RECENT: usize = 64;
+
+/// The length of each name of one kind, as a label's value that may have to be escaped, by id.
+pub type Widths = Arc<Mutex<Vec<u64>>>;
 
 /// A name that was seen lately.
 #[derive(Debug)]
@@ -89,7 +94,17 @@ impl Interner {
         let ids = HashMap::from([((*b"").into(), Id::NONE), ((*b"other").into(), Id::OTHER)]);
         let recent = std::array::from_fn(|_| Recent { text: Vec::new(), id: Id::NONE, confirmed: false });
         let (unconfirmed, most_unconfirmed) = (HashSet::new(), cap);
-        Self { ids, texts, cap, overflowed: 0, overflows: false, unconfirmed, most_unconfirmed, recent }
+        Self {
+            ids,
+            texts,
+            widths: Arc::new(Mutex::new(vec![0, 5])),
+            cap,
+            overflowed: 0,
+            overflows: false,
+            unconfirmed,
+            most_unconfirmed,
+            recent,
+        }
     }
 
     /// The id of a name that an access line, the configuration or the machine has. Invalid UTF-8 is repaired and
@@ -168,9 +183,19 @@ impl Interner {
             return Id::OTHER;
         }
         let id = Id(u32::try_from(self.texts.len()).unwrap_or(Id::OTHER.0));
-        self.texts.push(text.as_ref().into());
+        self.push(text.as_ref());
         self.ids.insert(text.as_bytes().into(), id);
         id
+    }
+
+    fn push(&mut self, text: &str) {
+        self.texts.push(text.into());
+        self.widths.lock().unwrap_or_else(PoisonError::into_inner).push(width(text));
+    }
+
+    /// The lengths of all names, now and later.
+    pub fn widths(&self) -> Widths {
+        Arc::clone(&self.widths)
     }
 
     /// All ids, in order.
@@ -206,7 +231,7 @@ impl Interner {
             // A state of 0.1 has names of any length.
             let text = label(text.as_bytes());
             interner.ids.insert(text.as_bytes().into(), id);
-            interner.texts.push(text.as_ref().into());
+            interner.push(&text);
         }
         interner
     }
@@ -331,75 +356,4 @@ impl Names {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_capped_repaired_and_stable() {
-        let mut names = Interner::new(2);
-        let a = names.id(b"a");
-        assert_eq!(names.id(b""), Id::NONE);
-        assert_eq!(names.id(b"a"), a);
-        let bad = names.id(b"\xff");
-        assert_eq!(names.text(bad), "\u{fffd}");
-        assert_eq!(names.id(b"\xfe"), bad);
-        for lines in 1..=3 {
-            // The same name, or several, are asked for more than once for one line.
-            assert_eq!(names.id(b"c"), Id::OTHER);
-            assert_eq!(names.id(b"c"), Id::OTHER);
-            assert_eq!(names.id(b"d"), Id::OTHER);
-            assert_eq!(names.overflowed(), lines, "lines are counted, not what was asked for");
-            names.end_line();
-            assert_eq!(names.overflowed(), lines);
-        }
-        names.id(b"a");
-        names.end_line();
-        assert_eq!(names.overflowed(), 3);
-        assert_eq!(names.text(Id::OTHER), "other");
-        assert_eq!(names.id(b"a"), a);
-    }
-
-    #[test]
-    fn names_of_entries_are_few_until_they_are_confirmed() {
-        let mut names = Names::default().for_series().upstreams;
-        let first = names.of_entry(b"10.0.0.0:80");
-        let ids: Vec<Id> = (1..40).map(|n| names.of_entry(format!("10.0.0.{n}:80").as_bytes())).collect();
-        assert_eq!(ids.iter().filter(|id| **id == Id::OTHER).count(), 40 - MOST_UNCONFIRMED);
-        assert_eq!(names.of_entry(b"10.0.0.0:80"), first);
-        assert_eq!(names.id(b"10.0.0.0:80"), first, "a name keeps its series when it is confirmed");
-        assert_ne!(names.of_entry(b"10.0.0.99:80"), Id::OTHER, "which makes room for another one");
-        assert_eq!(names.of_entry(b"10.0.0.98:80"), Id::OTHER);
-        let confirmed = names.id(b"10.0.0.98:80");
-        assert_eq!(names.of_entry(b"10.0.0.98:80"), confirmed);
-        let mut again = Interner::restore(CAP, names.save());
-        again.most_unconfirmed = MOST_UNCONFIRMED;
-        assert_eq!(again.of_entry(b"10.0.0.97:80"), Id::OTHER, "over a restart too");
-    }
-
-    #[test]
-    fn long_names_take_no_more_than_a_label() {
-        let mut names = Interner::new(CAP);
-        let ids: Vec<Id> = (0..50).map(|n| names.id(format!("{}{n}", "x".repeat(8192)).as_bytes())).collect();
-        for (n, id) in ids.iter().enumerate() {
-            let name = format!("{}{n}", "x".repeat(8192));
-            assert_eq!((names.id(name.as_bytes()), names.known(name.as_bytes())), (*id, Some(*id)));
-            assert!(names.text(*id).len() <= LONGEST);
-        }
-        let distinct: HashSet<&Id> = ids.iter().collect();
-        assert_eq!(distinct.len(), 50);
-        let kept = names
-            .ids
-            .keys()
-            .map(|key| key.len())
-            .chain(names.recent.iter().map(|lately| lately.text.capacity()));
-        assert!(kept.max() <= Some(LONGEST), "in memory");
-        let saved = serde_json::to_string(&names.save()).unwrap();
-        assert!(saved.len() < 50 * (LONGEST + 10) + 100, "in the state");
-        let mut again = Interner::restore(CAP, names.save());
-        assert_eq!(again.id(format!("{}7", "x".repeat(8192)).as_bytes()), ids[7], "after a restart");
-        let old = SavedInterner { texts: vec!["y".repeat(9000).into()], ..SavedInterner::default() };
-        let mut old = Interner::restore(CAP, old);
-        assert_eq!(old.id("y".repeat(9000).as_bytes()), Id(2), "a state that has it whole");
-        assert!(old.text(Id(2)).len() <= LONGEST);
-    }
-}
+mod tests;

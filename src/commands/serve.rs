@@ -21,7 +21,7 @@ use crate::engine::persist::{OpenedState, Persist};
 use crate::engine::topology_binder::TopologyBinder;
 use crate::engine::{Engine, Message, Parts, zone};
 use crate::ledger::store::StoreError;
-use crate::ledger::{Ledger, SavedInputs, State};
+use crate::ledger::{Ledger, Limits, SavedInputs, State};
 use crate::sample::output::SamplerOutput;
 use crate::sample::sampler::{Sampler, Settings};
 use crate::sample::status::poller::{Answers, Poller};
@@ -188,6 +188,7 @@ fn engine(
         None => (Attributor::new(options), Ledger::default(), SavedInputs::default()),
     };
     ledger.compat = args.compat_phpfpm;
+    ledger.limit(Limits { series: args.limit_series, bytes: args.limit_bytes }, &attributor.names);
     if persist.is_some() {
         ledger.count_rejected(&set_aside);
     }

@@ -27,6 +27,7 @@ pub struct Cli {
 
 /// The commands.
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one, for as long as it is read")]
 pub enum Command {
     /// Follow the logs and serve Prometheus metrics (the default)
     Serve(ServeArgs),
@@ -170,6 +171,15 @@ pub struct ServeArgs {
     #[arg(long, value_name = "FILE")]
     pub nginx_config: Vec<PathBuf>,
 
+    /// Most series on the page of metrics. Names that come when there is no room for more are counted as `other`; totals
+    /// stay exact
+    #[arg(long = "limit.series", value_name = "COUNT", default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1_000..))]
+    pub limit_series: u64,
+
+    /// Most bytes of the page of metrics before compression, such as 33554432, 512KiB or 32MiB
+    #[arg(long = "limit.bytes", value_name = "BYTES", default_value = "32MiB", value_parser = parse_bytes)]
+    pub limit_bytes: u64,
+
     /// A user, as a number, whose nginx and PHP-FPM masters are believed, such as that of an unprivileged nginx in a pod;
     /// may be given several times. Root's and our own are believed
     #[arg(long = "discover.trust-uid", value_name = "UID")]
@@ -199,6 +209,17 @@ fn parse_path(text: &str) -> Result<String, String> {
     } else {
         Err("write a path of letters, digits and -_.~/, such as /metrics".to_owned())
     }
+}
+
+/// `1048576`, `1024KiB` or `1MiB`.
+fn parse_bytes(text: &str) -> Result<u64, String> {
+    let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("", 1)];
+    let found = units.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)));
+    let bytes =
+        found.and_then(|(number, factor): (&str, u64)| number.parse::<u64>().ok()?.checked_mul(factor));
+    bytes
+        .filter(|bytes| *bytes >= 1 << 18)
+        .ok_or_else(|| "give at least 256KiB: a number, or one with KiB, MiB or GiB".to_owned())
 }
 
 /// `90`, `90s` or `2m`.
@@ -234,6 +255,18 @@ mod tests {
         assert_eq!(parse_path("/a/b/"), Ok("/a/b".to_owned()));
         for path in ["/", "", "/-/ready", "/runbooks", "/runbooks/x", "/{x}", "/a b"] {
             assert!(parse_path(path).is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn bytes_have_units() {
+        for (text, bytes) in
+            [("33554432", 32 << 20), ("32MiB", 32 << 20), ("512KiB", 512 << 10), ("1GiB", 1 << 30)]
+        {
+            assert_eq!(parse_bytes(text), Ok(bytes));
+        }
+        for text in ["", "MiB", "1", "-5MiB", "1.5MiB", "32MB", "99999999999999GiB"] {
+            assert!(parse_bytes(text).is_err(), "{text}");
         }
     }
 

@@ -254,7 +254,9 @@ impl Engine {
         let Parts { inputs, attributor, ledger, binder, clock, .. } = &mut self.parts;
         ledger.logs = inputs.states(clock.unix());
         binder.show(attributor, ledger);
-        Arc::new(ledger.view(&attributor.names))
+        let view = ledger.view(&attributor.names);
+        ledger.measured(&view);
+        Arc::new(view)
     }
 }
 

@@ -3,11 +3,14 @@
 //! Plain numbers that one thread owns. A [`Ledger::view`] is what is shown. With a state directory it is
 //! shown only when the [`State`] it is of, counters together with read positions, has been committed.
 
+mod budget;
 mod publish;
 mod saved;
 pub mod store;
 mod sums;
 
+use budget::Budget;
+pub use budget::Limits;
 pub use sums::family;
 
 use std::collections::{BTreeMap, HashMap};
@@ -23,6 +26,14 @@ pub use saved::{SavedCounters, SavedCounts, SavedInput, SavedInputs, State};
 
 /// Most (server, upstream) pairs: each begins with some 20 series of `http_errors_total`.
 const MOST_PAIRS: usize = 1000;
+
+/// What a new server, a new pair and a new upstream are charged: the series that begin at 0, and an upstream's times.
+const OF_SERVER: u64 = 1 + FAILED_CODES.len() as u64;
+const OF_PAIR: u64 = 20;
+const OF_UPSTREAM: u64 = 40 + Histogram::series() * Phase::ALL.len() as u64;
+
+/// Two labels of the longest kind.
+const MOST_WIDTH: u64 = 2 * crate::label::LONGEST as u64;
 
 /// Why a state that is whole was not used: what is in it is no state of ours.
 pub const NOT_UNDERSTOOD: &str = "content";
@@ -45,6 +56,8 @@ pub struct Ledger {
     /// Lines of which a pair found no place, and whether the present one is such a line.
     pairs_overflowed: u64,
     pair_overflows: bool,
+    /// How many series there may be.
+    budget: Budget,
     observed: sums::Sums,
     gains: u64,
     /// Failed responses of the last day.
@@ -80,6 +93,7 @@ impl Default for Ledger {
             known: Vec::new(),
             pairs_overflowed: 0,
             pair_overflows: false,
+            budget: Budget::default(),
             observed: sums::Sums::new(),
             history: History::default(),
             attempted: Vec::new(),
@@ -101,6 +115,10 @@ impl Ledger {
     /// Something that is observed has increased.
     pub fn gain(&mut self, gain: CounterDelta) {
         self.gains += u64::from(gain.by > 0.0);
+        let mut gain = gain;
+        if !sums::has(&self.observed, &gain) && !self.budget.take_wide(1, MOST_WIDTH) {
+            gain.labels.iter_mut().for_each(|label| "other".clone_into(label));
+        }
         sums::add(&mut self.observed, gain);
     }
 
@@ -155,11 +173,41 @@ impl Ledger {
         self.attempted[at] = true;
     }
 
-    /// A pool is known.
-    pub fn start_exits(&mut self, fpm: Id, pool: Id) {
+    /// A pool is known. Gives what it is counted as.
+    pub fn start_exits(&mut self, fpm: Id, pool: Id) -> (Id, Id) {
+        let is_known = self.exits.contains_key(&(fpm, pool, ExitReason::ALL[0]));
+        let (fpm, pool) = if is_known || self.budget.take_wide(ExitReason::ALL.len() as u64, MOST_WIDTH) {
+            (fpm, pool)
+        } else {
+            (Id::OTHER, Id::OTHER)
+        };
         for reason in ExitReason::ALL {
             self.exits.entry((fpm, pool, *reason)).or_default();
         }
+        (fpm, pool)
+    }
+
+    /// What an upstream is counted as.
+    fn upstream_of(&mut self, upstream: Id) -> Id {
+        if self.has_attempts(upstream) || upstream == Id::OTHER {
+            return upstream;
+        }
+        if self.budget.take(OF_UPSTREAM, Id::NONE, upstream) {
+            self.start_attempts(upstream);
+            return upstream;
+        }
+        self.pair_overflows = true;
+        Id::OTHER
+    }
+
+    /// What a server that was not seen yet is counted as.
+    #[cold]
+    fn server_of(&mut self, server: Id) -> Id {
+        if server == Id::OTHER || self.budget.take(OF_SERVER, server, Id::NONE) {
+            return server;
+        }
+        self.pair_overflows = true;
+        Id::OTHER
     }
 
     fn pairs_overflowed(&self) -> u64 {
@@ -172,7 +220,8 @@ impl Ledger {
         if self.is_known(server, upstream) {
             return pair;
         }
-        if self.pairs >= MOST_PAIRS {
+        let new = if self.has_attempts(upstream) { OF_PAIR } else { OF_PAIR + OF_UPSTREAM };
+        if self.pairs >= MOST_PAIRS || !self.budget.take(new, server, upstream) {
             // A line whose server is `other` is counted where it got that name.
             self.pair_overflows |= server != Id::OTHER;
             return (Id::OTHER, Id::OTHER);
@@ -209,6 +258,14 @@ impl Sink for Ledger {
         // A line of an access log begins with this, and its pairs follow.
         self.pairs_overflowed = self.pairs_overflowed();
         self.pair_overflows = false;
+        let is_known = self.responses.get(server.index()).is_some_and(|codes| !codes.is_empty());
+        let server = if is_known { server } else { self.server_of(server) };
+        if let Some((_, count)) = self.codes_of(server).iter_mut().find(|(code, _)| *code == status) {
+            *count += 1;
+            return;
+        }
+        // There are a thousand codes, and every server could have them all.
+        let server = if self.budget.take(1, server, Id::NONE) { server } else { Id::OTHER };
         let codes = self.codes_of(server);
         match codes.iter_mut().find(|(code, _)| *code == status) {
             Some((_, count)) => *count += 1,
@@ -223,20 +280,25 @@ impl Sink for Ledger {
     }
 
     fn root(&mut self, verdict: &Verdict, root: RootCause, count: u64) {
-        *self.roots.entry((verdict.upstream, verdict.status, root)).or_default() += count;
+        let mut key = (verdict.upstream, verdict.status, root);
+        if !self.roots.contains_key(&key) && !self.budget.take(1, Id::NONE, key.0) {
+            key.0 = Id::OTHER;
+        }
+        *self.roots.entry(key).or_default() += count;
     }
 
     fn failure(&mut self, upstream: Id, cause: Cause, outcome: Outcome) {
-        self.start_attempts(upstream);
+        let upstream = self.upstream_of(upstream);
         *self.failures.entry((upstream, cause, outcome)).or_default() += 1;
     }
 
     fn exit(&mut self, fpm: Id, pool: Id, reason: ExitReason) {
-        self.start_exits(fpm, pool);
+        let (fpm, pool) = self.start_exits(fpm, pool);
         *self.exits.entry((fpm, pool, reason)).or_default() += 1;
     }
 
     fn seconds(&mut self, upstream: Id, phase: Phase, seconds: f64) {
+        let upstream = self.upstream_of(upstream);
         let at = upstream.index();
         if at >= self.seconds.len() {
             self.seconds.resize_with(at + 1, Default::default);

@@ -11,7 +11,7 @@ impl Ledger {
     /// Everything, under the names of the labels.
     pub fn view(&self, names: &Names) -> View {
         let sums = self.observed.iter().map(|((what, labels), sum)| (*what, labels.clone(), *sum));
-        View {
+        let mut view = View {
             responses: self.responses_of(names),
             errors: self.errors_of(names),
             roots: self.roots_of(names),
@@ -30,7 +30,9 @@ impl Ledger {
             durable: self.durable,
             rejected: self.rejected.iter().map(|(reason, count)| (reason.clone(), *count)).collect(),
             compat: self.compat,
-        }
+        };
+        self.budget.cut(&mut view);
+        view
     }
 
     fn responses_of(&self, names: &Names) -> Vec<Responses> {

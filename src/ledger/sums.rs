@@ -12,6 +12,10 @@ pub(super) fn add(sums: &mut Sums, gain: CounterDelta) {
     *sums.entry((gain.what, gain.labels)).or_default() += gain.by;
 }
 
+pub(super) fn has(sums: &Sums, gain: &CounterDelta) -> bool {
+    sums.contains_key(&(gain.what, gain.labels.clone()))
+}
+
 /// The family of what is summed.
 pub const fn family(what: Counted) -> &'static Family {
     match what {

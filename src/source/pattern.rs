@@ -154,7 +154,7 @@ impl Walk {
             match part {
                 // Links are not followed: they may lead back.
                 Part::Deep if entry.file_type().is_ok_and(|kind| kind.is_dir()) => {
-                    self.go(dir.join(&name), parts)
+                    self.go(dir.join(&name), parts);
                 }
                 Part::Deep => {}
                 _ => self.step(dir.join(&name), rest),

@@ -58,6 +58,17 @@ impl Histogram {
         self.sum += seconds;
     }
 
+    /// Adds what another one has.
+    pub fn add(&mut self, other: &Self) {
+        self.buckets.iter_mut().zip(other.buckets).for_each(|(sum, count)| *sum += count);
+        self.sum += other.sum;
+    }
+
+    /// How many series show it: buckets, sum and count.
+    pub const fn series() -> u64 {
+        BOUNDS.len() as u64 + 3
+    }
+
     pub fn count(&self) -> u64 {
         self.buckets.iter().sum()
     }

@@ -5,11 +5,13 @@
 
 mod histogram;
 mod history;
+mod size;
 
 use std::sync::Arc;
 
 pub use histogram::Histogram;
 pub use history::History;
+pub use size::{OF_LOG, OF_POOL, Size};
 
 use crate::sample::machine::{Counted, Machine};
 use crate::vocabulary::{Cause, ExitReason, Outcome, Phase, RootCause};

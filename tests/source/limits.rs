@@ -55,7 +55,7 @@ fn a_line_of_64_mib_is_counted_once_and_the_next_is_right() {
 #[test]
 fn a_line_without_end_lets_others_have_their_turn() {
     const LEN: u64 = 64 * 1024 * 1024;
-    let mut logs = LogDir::new();
+    let logs = LogDir::new();
     logs.append("log", vec![b'x'; LEN as usize]);
     let mut log = logs.follow("log", ReadFrom::Start);
     log.check(logs.now);
