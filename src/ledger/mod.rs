@@ -189,14 +189,15 @@ impl Ledger {
 
     /// What an upstream is counted as.
     fn upstream_of(&mut self, upstream: Id) -> Id {
-        if self.has_attempts(upstream) || upstream == Id::OTHER {
+        if self.has_attempts(upstream) {
             return upstream;
         }
-        if self.budget.take(OF_UPSTREAM, Id::NONE, upstream) {
+        if upstream == Id::OTHER || self.budget.take(OF_UPSTREAM, Id::NONE, upstream) {
             self.start_attempts(upstream);
             return upstream;
         }
         self.pair_overflows = true;
+        self.start_attempts(Id::OTHER);
         Id::OTHER
     }
 
