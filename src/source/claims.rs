@@ -4,10 +4,23 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound::{Included, Unbounded};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::file_owners::{FileOwner, is_rotated_name};
-use super::identity::FileId;
+use super::identity::{FileId, HeadPrint};
+use super::rotated_name::is_rotated_name;
+
+/// Who reads a file, or has read it.
+pub(super) struct FileOwner {
+    pub(super) owner: PathBuf,
+    pub(super) open: bool,
+    /// Bytes that were read when it was closed.
+    pub(super) read_to: u64,
+    /// A copy made by copytruncate: what is in it was, or will be, read elsewhere.
+    pub(super) copy: bool,
+    pub(super) head: HeadPrint,
+    /// The head before the last truncation: a copy has that one.
+    pub(super) old_head: Option<HeadPrint>,
+}
 
 /// All of them.
 #[derive(Default)]

@@ -4,15 +4,13 @@
 //! another inode with the same bytes after copytruncate. A closed file stays known too, with how far it was
 //! read, since it may match the pattern for weeks.
 
-use std::ffi::OsStr;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::claims::Claims;
+use super::claims::{Claims, FileOwner};
 use super::files::{LogFile, Stat};
 use super::identity::{FileId, HeadPrint, WINDOW, Window};
 
@@ -27,18 +25,6 @@ pub(super) enum Ownership {
     Wait,
     /// Its bytes are read through another path.
     Taken,
-}
-
-pub(super) struct FileOwner {
-    pub(super) owner: PathBuf,
-    open: bool,
-    /// Bytes that were read when it was closed.
-    read_to: u64,
-    /// A copy made by copytruncate: what is in it was, or will be, read elsewhere.
-    copy: bool,
-    head: HeadPrint,
-    /// The head before the last truncation: a copy has that one.
-    old_head: Option<HeadPrint>,
 }
 
 /// A claim in the form in which it is saved.
@@ -207,18 +193,4 @@ fn claim(claims: &mut Claims, path: &Path, id: FileId, head: Window) -> Ownershi
     let head = HeadPrint::of(&head);
     claims.insert(id, FileOwner { owner, open: true, read_to, copy: false, head, old_head: None });
     Ownership::Free(read_to)
-}
-
-/// Whether `path` is named like a rotated file of `live`: access.log.1, access.log-20261121.
-pub(super) fn is_rotated_name(live: &Path, path: &Path) -> bool {
-    let bytes = |path: &Path| path.as_os_str().len();
-    bytes(path) > bytes(live)
-        && path.as_os_str().as_bytes().starts_with(live.as_os_str().as_bytes())
-        && path.parent() == live.parent()
-}
-
-/// Whether the name says that the content is compressed, thus no log to follow.
-pub(super) fn is_compressed_name(path: &Path) -> bool {
-    const ENDINGS: [&[u8]; 6] = [b"gz", b"bz2", b"xz", b"zst", b"lz4", b"Z"];
-    path.extension().map(OsStr::as_bytes).is_some_and(|ending| ENDINGS.contains(&ending))
 }

@@ -30,6 +30,7 @@ mod pattern;
 pub mod pooled;
 mod resume;
 mod rotated;
+mod rotated_name;
 mod saved;
 mod set;
 mod status;

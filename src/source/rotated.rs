@@ -6,11 +6,11 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::file_owners::is_compressed_name;
 use super::files::{FileType, Files, LogFile, Stat};
 use super::generation::{FileCopy, Generation};
 use super::identity::{FileId, HeadMark};
 use super::known::{FileHead, KnownFiles, is_broken};
+use super::rotated_name::is_compressed_name;
 use super::{OpenError, gzip, open};
 
 /// Siblings looked at: more would make a directory of a thousand old logs cost a thousand opens.

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use super::file_owners::{FileOwners, SavedFileOwner, is_compressed_name};
+use super::file_owners::{FileOwners, SavedFileOwner};
 use super::files::{FileType, Files, Os};
 use super::identity::FileId;
 use super::pattern::{Pattern, is_pattern};
+use super::rotated_name::is_compressed_name;
 use super::saved::{CandidateFiles, SavedLog, from_millis, to_millis};
 use super::trouble::Trouble;
 use super::{Follower, OpenError, ReadFrom, open};
