@@ -24,12 +24,14 @@ pub struct TopologyBinder {
     upstreams: usize,
     /// The FPM logs that are followed.
     logs: Vec<PathBuf>,
+    /// It was said that no pool has a status page.
+    said: bool,
 }
 
 impl TopologyBinder {
     /// Nothing is taken yet.
     pub fn new(board: Arc<SamplerOutput>) -> Self {
-        Self { board, topology: Arc::default(), upstreams: 0, logs: Vec::new() }
+        Self { board, topology: Arc::default(), upstreams: 0, logs: Vec::new(), said: false }
     }
 
     /// Takes what is new. `logs`: the FPM logs that are followed.
@@ -49,11 +51,25 @@ impl TopologyBinder {
                 let fpm = attributor.names.fpms.id(fpm.name.as_bytes());
                 ledger.start_exits(fpm, attributor.names.pools.id(pool.name.as_bytes()));
             }
+            self.say_without_status(&topology, ledger.compat);
             self.topology = topology;
             attributor.names.end_configuration();
         }
         self.logs = logs;
         self.bind(changed, attributor);
+    }
+
+    /// Without any status page `--compat.phpfpm-metrics` shows nothing.
+    fn say_without_status(&mut self, topology: &Topology, compat: bool) {
+        let shown = topology.pools().filter(|(_, pool)| pool.shown);
+        let settings: Vec<_> = shown.filter_map(|(_, pool)| pool.settings.as_ref()).collect();
+        let none = !settings.is_empty() && settings.iter().all(|settings| settings.status_path.is_none());
+        if compat && none && !std::mem::replace(&mut self.said, true) {
+            tracing::warn!(
+                "--compat.phpfpm-metrics has nothing to show: no pool has a pm.status_path. Set pm.status_path = /status \
+                 in each pool and reload PHP-FPM"
+            );
+        }
     }
 
     /// Puts the latest sample where the next snapshot finds it, each pool under the address that nginx's logs name.

@@ -1,7 +1,7 @@
 //! Who listens where and who connects to whom: one immutable model of this machine's nginx and PHP-FPM.
 //!
 //! [`discovery`] finds their processes and reads their configurations, each as its owner reads it, and starts no program;
-//! [`build`] makes the [`Topology`] of all that was seen. Everything else reads that.
+//! `build` makes the [`Topology`] of all that was seen. Everything else reads that.
 
 mod build;
 mod configuration;

@@ -119,6 +119,19 @@ pub const FAMILIES: [Family; 13] = [
     ),
 ];
 
+/// What docs/metrics.md says of them.
+pub fn markdown() -> String {
+    let mut out = String::from(
+        "\n## With --compat.phpfpm-metrics\n\nThe names of hipages/php-fpm_exporter, for dashboards and autoscalers that were built on them, of every pool with a \
+         `pm.status_path`, with the labels `pool` and `scrape_uri`:\n\n| family | type | meaning |\n|---|---|---|\n",
+    );
+    for Family { name, kind, help, .. } in FAMILIES {
+        let kind = if kind == Counter { "counter" } else { "gauge" };
+        out.push_str(&format!("| `{name}` | {kind} | {help} |\n"));
+    }
+    out
+}
+
 /// `scrape_uri` as users of the original wrote it: `tcp://127.0.0.1:9000/status`, `unix:///run/x.sock;/status`.
 pub fn scrape_uri(address: &super::fastcgi::Address, path: &str) -> String {
     match address {
