@@ -19,6 +19,8 @@ pub mod root_cause;
 mod saved;
 mod shadow;
 
+use std::collections::HashMap;
+
 use crate::record::access::{Access, Times, Written};
 use crate::record::format::Followed;
 use crate::record::fpm;
@@ -100,6 +102,10 @@ pub struct Attributor {
     roots: Roots,
     /// Which pool an upstream is.
     pub peers: Peers,
+    /// The server whose responses all lines of an access log are, where the configuration says so.
+    pub servers_of_logs: HashMap<LogId, Id>,
+    /// That of the log whose lines are being read.
+    log_server: Id,
     kept: keepalive::PeerAnswers,
     now: Local,
     offset: i32,
@@ -116,11 +122,18 @@ impl Attributor {
             pending: Pending::default(),
             roots: Roots::default(),
             peers: Peers::default(),
+            servers_of_logs: HashMap::new(),
+            log_server: Id::NONE,
             kept: keepalive::PeerAnswers::default(),
             now: Local::MIN / 2,
             offset: options.offset,
             offset_known: false,
         }
+    }
+
+    /// The lines that follow are those of this access log.
+    pub fn reads(&mut self, log: Option<LogId>) {
+        self.log_server = log.and_then(|log| self.servers_of_logs.get(&log)).copied().unwrap_or(Id::NONE);
     }
 
     /// The clock, as [`Attributor::set_clock`] set it.
@@ -173,7 +186,11 @@ impl Attributor {
     #[inline]
     pub fn followed(&mut self, followed: &Followed<'_>, sink: &mut impl Sink) {
         // A server block without server_name logs `-`.
-        let server = if followed.server == b"-" { Id::NONE } else { self.names.servers.id(followed.server) };
+        let server = match followed.server {
+            b"-" => Id::NONE,
+            b"" => self.log_server,
+            name => self.names.servers.id(name),
+        };
         sink.response(server, followed.status);
         if self.options.timings {
             self.timings(&followed.times, server, sink);
@@ -214,7 +231,7 @@ impl Attributor {
     /// A line that is no failure and that no entry can belong to: only its server, status and upstream fields
     /// are read.
     pub fn plain(&mut self, access: &Access<'_>, sink: &mut impl Sink) {
-        let server = access.server().map_or(Id::NONE, |name| self.names.servers.id(&name));
+        let server = access.server().map_or(self.log_server, |name| self.names.servers.id(&name));
         sink.response(server, access.status());
         if self.options.timings {
             self.timings(&access.times(), server, sink);
@@ -254,7 +271,7 @@ impl Attributor {
         let server = match access.server() {
             Some(name) => self.names.servers.id(&name),
             // Successes have no entry that names a server, and all of a log's lines must count under one.
-            None if self.options.live => Id::NONE,
+            None if self.options.live => self.log_server,
             None => group.entries.first().map_or(Id::NONE, |(_, entry)| entry.server),
         };
         sink.response(server, keys.status);

@@ -3,6 +3,8 @@
 //!
 //! It holds no text of a request and no client's address, only hashes of them.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::names::SavedNames;
@@ -54,6 +56,8 @@ impl Attributor {
             pending: pending.restore(shift),
             roots,
             peers: Peers::default(),
+            servers_of_logs: HashMap::new(),
+            log_server: super::Id::NONE,
             kept: keepalive::PeerAnswers::default(),
             now,
             offset: if offset_known { offset } else { options.offset },

@@ -102,14 +102,23 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
     let (poller, answers) = poll_status_pages(board.clone());
     // Dropping `observing` ends the thread.
     let (observing, stop) = channel();
+    let (looked, first_look) = channel();
     let observer = std::thread::Builder::new()
         .name("observer".into())
-        .spawn(move || Sampler::new(settings, board, answers).run(&stop))
+        .spawn(move || {
+            let sampler = Sampler::new(settings, board, answers);
+            let _ = looked.send(());
+            sampler.run(&stop);
+        })
         .map_err(ServeError::Start)?;
     let ready = app.clone();
     let thread = std::thread::Builder::new()
         .name("engine".into())
-        .spawn(move || engine.run(&receive, || ready.set_ready()))
+        .spawn(move || {
+            // The first lines already are to have the names that the configuration gives them.
+            let _ = first_look.recv_timeout(FIRST_LOOK);
+            engine.run(&receive, || ready.set_ready());
+        })
         .map_err(ServeError::Start)?;
     // Who started us may have gone: that is no reason to end.
     let mut out = std::io::stdout();
@@ -128,6 +137,9 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
     let _ = observer.join();
     Ok(())
 }
+
+/// The first look at the machine is waited for so long before logs are read.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
 
 /// Lets this process have as many open files as it may (the soft limit becomes the hard one), and tells how many.
 fn raise_descriptors() -> u64 {

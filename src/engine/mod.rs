@@ -23,7 +23,7 @@ use clock::Clock;
 use inputs::Inputs;
 use persist::Persist;
 use stream::Buffers;
-use topology_binder::TopologyBinder;
+use topology_binder::{FollowedLogs, TopologyBinder};
 
 use crate::attribute::Attributor;
 use crate::ledger::{Ledger, State};
@@ -204,7 +204,8 @@ impl Engine {
         let start = clock.monotonic();
         let (mut behind, mut begun) = (false, None);
         attributor.set_clock(clock.local());
-        binder.hear(inputs.of(LogKind::Fpm), attributor, ledger);
+        let logs = FollowedLogs { access: inputs.of(LogKind::Access), fpm: inputs.of(LogKind::Fpm) };
+        binder.hear(logs, attributor, ledger);
         inputs.read(start, &mut self.buffers, attributor, ledger, &mut || {
             // From the first lines on: however many files had to be looked at before, some are read.
             let now = clock.monotonic();

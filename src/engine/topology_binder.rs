@@ -1,7 +1,7 @@
 //! Carries what the sampler saw to those who count and judge: increases to the ledger, evidence to the attribution,
 //! and, from the topology, which pool each upstream is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -16,14 +16,23 @@ use crate::sample::output::SamplerOutput;
 use crate::topology::lookup::{Destination, Destinations};
 use crate::topology::{Fpm, Pool, PoolKey, Topology};
 
+/// Logs that are followed, by their paths.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct FollowedLogs {
+    /// nginx's access logs.
+    pub access: Vec<PathBuf>,
+    /// PHP-FPM's logs.
+    pub fpm: Vec<PathBuf>,
+}
+
 /// What is taken from the board.
 pub struct TopologyBinder {
     board: Arc<SamplerOutput>,
     topology: Arc<Topology>,
     /// How many upstreams have their peer.
     upstreams: usize,
-    /// The FPM logs that are followed.
-    logs: Vec<PathBuf>,
+    /// The logs that are followed.
+    logs: FollowedLogs,
     /// It was said that no pool has a status page.
     said: bool,
 }
@@ -31,11 +40,11 @@ pub struct TopologyBinder {
 impl TopologyBinder {
     /// Nothing is taken yet.
     pub fn new(board: Arc<SamplerOutput>) -> Self {
-        Self { board, topology: Arc::default(), upstreams: 0, logs: Vec::new(), said: false }
+        Self { board, topology: Arc::default(), upstreams: 0, logs: FollowedLogs::default(), said: false }
     }
 
-    /// Takes what is new. `logs`: the FPM logs that are followed.
-    pub fn hear(&mut self, logs: Vec<PathBuf>, attributor: &mut Attributor, ledger: &mut Ledger) {
+    /// Takes what is new. `logs`: those that are followed.
+    pub fn hear(&mut self, logs: FollowedLogs, attributor: &mut Attributor, ledger: &mut Ledger) {
         let news = self.board.take();
         news.gains.into_iter().for_each(|gain| ledger.gain(gain));
         for (at, fact) in news.facts {
@@ -96,6 +105,7 @@ impl TopologyBinder {
         if changed {
             self.upstreams = 0;
             attributor.peers = self.machine(attributor);
+            attributor.servers_of_logs = self.servers_of_logs(attributor);
         }
         if attributor.names.upstreams.ids().count() == self.upstreams {
             return;
@@ -108,6 +118,15 @@ impl TopologyBinder {
             self.bind_one(id, &destinations, attributor);
         }
         attributor.names.end_configuration();
+    }
+
+    /// The access logs that the configuration says are of one server.
+    fn servers_of_logs(&self, attributor: &mut Attributor) -> HashMap<LogId, Id> {
+        let server = |path: &PathBuf| {
+            let name = self.topology.server_of_log(|log| is_same(path, log))?;
+            Some((log_id(path), attributor.names.servers.id(name.as_bytes())))
+        };
+        self.logs.access.iter().filter_map(server).collect()
     }
 
     /// What does not depend on an upstream.
@@ -177,7 +196,7 @@ impl TopologyBinder {
     /// The log of a master, if it is among those that are followed.
     fn log_of(&self, fpm: &Fpm) -> Option<LogId> {
         let log = fpm.log.as_deref()?;
-        self.logs.iter().find(|path| is_same(path, log)).map(|path| log_id(path))
+        self.logs.fpm.iter().find(|path| is_same(path, log)).map(|path| log_id(path))
     }
 }
 

@@ -154,18 +154,20 @@ impl Discovery {
         }
         let mut nginx = Vec::new();
         for (file, configuration) in &self.nginx.by_file {
-            if configuration.config.is_none() || configuration.complaint.is_some() {
+            let config = configuration.config.as_deref();
+            let whole = config.is_some_and(|config| config.problems.is_empty());
+            if !whole || configuration.complaint.is_some() {
                 not_seen.push(NotSeen::NginxConfig(file.1.clone()));
             }
             let pid = self.nginx.running.get(file).and_then(|pids| pids.first());
             let network = pid.and_then(|pid| read_network(&mut self.networks, &self.procfs, Some(*pid), now));
-            let config = configuration.config.as_deref();
             nginx.push(Nginx {
                 config: file.1.clone(),
                 network,
                 groups: config.map(nginx_configs::groups).unwrap_or_default(),
                 kept: config.map(nginx_configs::kept).unwrap_or_default(),
                 fastcgi: config.map(nginx_configs::fastcgi_targets).unwrap_or_default(),
+                access_logs: config.map(|config| config.access_logs.clone()).unwrap_or_default(),
             });
         }
         Seen {

@@ -1,12 +1,12 @@
 //! Who listens where and who connects to whom, at one moment: read-only, and handed on as one piece.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::fpm_conf;
 use super::fpm_instances::InstanceId;
+use super::{fpm_conf, nginx_conf};
 use crate::address::Listener;
 use crate::kernel::network::NetworkId;
 
@@ -62,6 +62,8 @@ pub struct Nginx {
     pub kept: Vec<(Listener, Duration)>,
     /// Where its FastCGI requests go.
     pub fastcgi: Vec<Listener>,
+    /// Its access logs, each with the servers that write it.
+    pub access_logs: Vec<nginx_conf::AccessLog>,
 }
 
 /// One PHP-FPM master with its pools, whether it runs or not.
@@ -129,5 +131,18 @@ impl Topology {
             Some((_, servers)) if groups.all(|(_, others)| others == servers) => servers,
             _ => &[],
         }
+    }
+
+    /// The server whose responses all lines of an access log are, if the configuration says so of every nginx that
+    /// writes it. `is_it`: whether a path of nginx's is that log. What was read only in part may hold another writer.
+    pub fn server_of_log(&self, is_it: impl Fn(&Path) -> bool) -> Option<&str> {
+        if self.not_seen.iter().any(|what| matches!(what, NotSeen::NginxConfig(_))) {
+            return None;
+        }
+        let logs = self.nginx.iter().flat_map(|nginx| &nginx.access_logs);
+        let mut servers =
+            logs.filter(|log| is_it(Path::new(&log.path))).map(nginx_conf::AccessLog::only_server);
+        let server = servers.next()??;
+        servers.all(|other| other == Some(server)).then_some(server)
     }
 }

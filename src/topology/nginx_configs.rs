@@ -62,7 +62,13 @@ impl NginxConfigs {
                     tracing::warn!("the upstream groups of {} are not known: {text}", path.display());
                 },
             );
-            changed |= outcome == Outcome::Changed;
+            if outcome == Outcome::Changed {
+                changed = true;
+                let config = self.by_file.get(file).and_then(|configuration| configuration.config.as_deref());
+                for problem in config.iter().flat_map(|config| &config.problems) {
+                    tracing::warn!("{}", problem.text);
+                }
+            }
         }
         let before = self.by_file.len();
         self.by_file.retain(|file, _| wanted.contains(file));

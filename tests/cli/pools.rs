@@ -64,3 +64,46 @@ fn a_pool_bears_the_address_that_nginx_s_logs_name() {
         assert_eq!(info(&serve), of_all("127.0.0.9:9000"));
     }
 }
+
+/// The log of one server, in a format that names none: successes and failures alike bear the name that the
+/// configuration has for it.
+#[test]
+fn a_log_that_one_server_writes_has_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let [shop, both, config] = ["shop.log", "both.log", "nginx.conf"].map(|name| dir.path().join(name));
+    fs::write(
+        &config,
+        format!(
+            "http {{ server {{ server_name shop.test www.shop.test; access_log {shop}; }}\n\
+             server {{ server_name a.test; access_log {both}; }} server {{ server_name b.test; access_log {both}; }} }}",
+            shop = shop.display(),
+            both = both.display(),
+        ),
+    )
+    .unwrap();
+    let line = |status| {
+        format!("1.2.3.4 - - [20/Nov/2026:12:00:00 +0000] \"GET / HTTP/1.1\" {status} 157 \"-\" \"curl\"\n")
+    };
+    for log in [&shop, &both] {
+        append(log, &(line(200) + &line(502)));
+    }
+    let serve = Serve::start(&[
+        "--access-log",
+        text(&shop),
+        "--access-log",
+        text(&both),
+        "--read-from",
+        "start",
+        "--nginx-config",
+        text(&config),
+    ]);
+    for code in ["200", "502"] {
+        for server in ["shop.test", ""] {
+            let labels = [format!("server=\"{server}\""), format!("code=\"{code}\"")];
+            let labels = [labels[0].as_str(), labels[1].as_str()];
+            serve.until(|serve| serve.sum("badgateway_http_responses_total", &labels) == 1.0);
+            let failed = if code == "502" { 1.0 } else { 0.0 };
+            assert_eq!(serve.sum("badgateway_http_errors_total", &labels), failed, "{server} {code}");
+        }
+    }
+}

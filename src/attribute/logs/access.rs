@@ -1,14 +1,17 @@
 //! An access log: finds its transport and format, and takes the short way for lines that are no failure.
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::time::Instant;
 
+use crate::attribute::root_cause::LogId;
 use crate::bytes::Text;
 use crate::record::access::Access;
 use crate::record::envelope::{Envelope, LogEnvelope};
 use crate::record::format::Format;
 use crate::record::stamp::Local;
 
+use super::fpm::log_id;
 use super::saved::SavedReader;
 use super::{Attributor, Id, Log, Sink, Tally, lines};
 
@@ -25,6 +28,8 @@ const LONGEST_HELD: usize = 4096;
 /// One access log.
 #[derive(Debug)]
 pub struct AccessLog {
+    /// Which log it is, if its server may be asked for.
+    id: Option<LogId>,
     formats: Vec<Format>,
     /// The format was given, so no other one is guessed.
     given: bool,
@@ -41,6 +46,7 @@ impl AccessLog {
     /// the line it explains.
     pub fn new(format: Option<Format>, unordered: bool) -> Self {
         Self {
+            id: None,
             given: format.is_some(),
             formats: format.into_iter().collect(),
             current: 0,
@@ -49,6 +55,12 @@ impl AccessLog {
             held: VecDeque::new(),
             tally: Tally::default(),
         }
+    }
+
+    /// The same, for the log at `path`: the configuration may say whose it is.
+    pub fn at(mut self, path: &Path) -> Self {
+        self.id = Some(log_id(path));
+        self
     }
 
     #[inline]
@@ -146,6 +158,7 @@ impl AccessLog {
 
     /// Judges lines that have waited long enough for their entry.
     pub fn release(&mut self, all: bool, attributor: &mut Attributor, sink: &mut impl Sink) {
+        attributor.reads(self.id);
         while let Some((until, _)) = self.held.front()
             && (all || *until <= attributor.now() || self.held.len() > MOST_HELD)
             && let Some((_, line)) = self.held.pop_front()
@@ -160,6 +173,7 @@ impl AccessLog {
 
 impl Log for AccessLog {
     fn block(&mut self, block: &[u8], attributor: &mut Attributor, sink: &mut impl Sink) {
+        attributor.reads(self.id);
         for line in lines(block) {
             self.line(line, attributor, sink);
         }

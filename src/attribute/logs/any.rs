@@ -33,7 +33,9 @@ impl AnyLog {
     /// For the log of this kind at `path`.
     pub fn new(kind: LogKind, path: &Path, settings: &Settings) -> Self {
         match kind {
-            LogKind::Access => Self::Access(AccessLog::new(settings.format.clone(), settings.unordered)),
+            LogKind::Access => {
+                Self::Access(AccessLog::new(settings.format.clone(), settings.unordered).at(path))
+            }
             LogKind::Error => Self::Error(ErrorLog::default()),
             LogKind::Fpm => Self::Fpm(FpmLog::new(path)),
         }

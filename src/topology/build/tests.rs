@@ -54,7 +54,8 @@ fn a_pool_that_is_only_configured_is_not_shown_until_something_wants_it() {
     let passes = |target| {
         let fastcgi = vec![Listener::from_upstream(target).unwrap()];
         let (groups, kept) = (Vec::new(), Vec::new());
-        let nginx = vec![Nginx { config: "/n".into(), network: None, groups, kept, fastcgi }];
+        let access_logs = Vec::new();
+        let nginx = vec![Nginx { config: "/n".into(), network: None, groups, kept, fastcgi, access_logs }];
         Seen { nginx, ..none.clone() }
     };
     for wanted in [&named, &enabled, &ran, &passes("127.0.0.1:9000")] {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[derive(thiserror::Error, Debug)]
 pub enum ConfigError {
     /// A file, or a directory that an include searches, cannot be read.
-    #[error("cannot read {}{included}: {source}. {}", path.display(), advice(source))]
+    #[error("cannot read {}{included}: {source}. {}", path.display(), advice(source, included.is_empty()))]
     Unreadable {
         /// The file, as nginx would name it.
         path: PathBuf,
@@ -36,8 +36,11 @@ pub enum ConfigError {
     },
 }
 
-fn advice(source: &io::Error) -> &'static str {
+fn advice(source: &io::Error, main: bool) -> &'static str {
     match source.kind() {
+        io::ErrorKind::NotFound if !main => {
+            "Create it or remove the include: until then nginx will neither start nor reload, and what it held is not known."
+        }
         io::ErrorKind::NotFound => "Name the file with --nginx-config if nginx was built to look elsewhere.",
         io::ErrorKind::PermissionDenied => {
             "Let badgateway's user read it; keys and passwords have files of their own."

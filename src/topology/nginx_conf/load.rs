@@ -2,6 +2,7 @@
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::{io, mem};
 
 use super::error::ConfigError;
@@ -14,9 +15,28 @@ const FILES: usize = 4_096;
 const BYTES: u64 = 16 << 20;
 const BYTES_IN_ALL: u64 = 64 << 20;
 
+/// Where a directive stands.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The file, as nginx would name it.
+    pub file: Arc<Path>,
+    /// The line, from 1.
+    pub line: usize,
+}
+
+/// A file that could not be read. What it holds is not known; all else is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where it is included.
+    pub place: Place,
+    /// What is wrong and what to do, as sentences.
+    pub text: String,
+}
+
 /// A directive, whether known or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Directive {
+    pub(super) place: Place,
     pub(super) name: String,
     pub(super) args: Vec<String>,
     /// What stands in its braces, includes resolved; empty without braces, and for Lua.
@@ -37,15 +57,24 @@ pub(super) struct Loaded {
     pub(super) main: Vec<Directive>,
     /// As paths of ours.
     pub(super) files: Vec<PathBuf>,
+    /// Includes that could not be read.
+    pub(super) problems: Vec<Problem>,
 }
 
 /// Reads `path` and all it includes.
 pub(super) fn load(path: &Path, root: &Path) -> Result<Loaded, ConfigError> {
-    let mut loader =
-        Loader { rooted: Rooted::new(root), main: path, count: 0, bytes: 0, depth: 0, files: Vec::new() };
+    let mut loader = Loader {
+        rooted: Rooted::new(root),
+        main: path,
+        count: 0,
+        bytes: 0,
+        depth: 0,
+        files: Vec::new(),
+        problems: Vec::new(),
+    };
     let mut main = Vec::new();
     loader.file(path, "", &mut main)?;
-    Ok(Loaded { main, files: loader.files })
+    Ok(Loaded { main, files: loader.files, problems: loader.problems })
 }
 
 struct Loader<'a> {
@@ -55,6 +84,7 @@ struct Loader<'a> {
     bytes: u64,
     depth: usize,
     files: Vec<PathBuf>,
+    problems: Vec<Problem>,
 }
 
 impl Loader<'_> {
@@ -75,13 +105,13 @@ impl Loader<'_> {
         if self.bytes > BYTES_IN_ALL {
             return Err(too_much("64 MiB"));
         }
-        self.body(path, &mut Tokens::new(&text), End::File, out)
+        self.body(&Arc::from(path), &mut Tokens::new(&text), End::File, out)
     }
 
     /// Directives up to `until`: the end of a block or of a file, which may not stand for one another.
     fn body(
         &mut self,
-        file: &Path,
+        file: &Arc<Path>,
         tokens: &mut Tokens<'_>,
         until: End,
         out: &mut Vec<Directive>,
@@ -105,14 +135,15 @@ impl Loader<'_> {
             }
             let name = mem::take(&mut words[0]);
             words.remove(0);
-            let mut directive = Directive { name, args: words, block: Vec::new() };
+            let place = Place { file: Arc::clone(file), line };
+            let mut directive = Directive { place, name, args: words, block: Vec::new() };
             match end {
                 End::Open if directive.name.ends_with("_by_lua_block") => {
                     tokens.skip_lua().map_err(|text| problem(line, text))?;
                 }
                 End::Open => self.body(file, tokens, End::Close, &mut directive.block)?,
                 _ if directive.name == "include" && directive.args.len() == 1 => {
-                    self.include(file, line, directive.arg(), out)?;
+                    self.include(&directive.place, directive.arg(), out)?;
                     continue;
                 }
                 _ => {}
@@ -121,19 +152,13 @@ impl Loader<'_> {
         }
     }
 
-    fn include(
-        &mut self,
-        file: &Path,
-        line: usize,
-        name: &str,
-        out: &mut Vec<Directive>,
-    ) -> Result<(), ConfigError> {
-        let from = format!(", included by {} line {line}", file.display());
+    fn include(&mut self, at: &Place, name: &str, out: &mut Vec<Directive>) -> Result<(), ConfigError> {
+        let from = format!(", included by {} line {}", at.file.display(), at.line);
         // Relative to the main file, wherever the include stands (`ngx_conf_full_name` with `conf_prefix`).
         let full = self.main.parent().unwrap_or(Path::new("/")).join(name);
         let pattern = full.as_os_str().as_bytes();
         if !pattern.iter().any(|byte| b"*?[".contains(byte)) {
-            return self.file(&full, &from, out);
+            return self.included(at, &full, &from, out);
         }
         let found = match self.rooted.glob(pattern) {
             Ok(found) => found,
@@ -145,10 +170,39 @@ impl Loader<'_> {
                 self.note(self.rooted.resolve(dir).unwrap_or_else(|_| dir.to_path_buf()));
                 return Ok(());
             }
-            Err(source) => return Err(ConfigError::Unreadable { path: full, included: from, source }),
+            Err(source) => {
+                self.miss(at, &full, &ConfigError::Unreadable { path: full.clone(), included: from, source });
+                return Ok(());
+            }
         };
         found.searched.into_iter().for_each(|dir| self.note(dir));
-        found.files.iter().try_for_each(|path| self.file(path, &from, out))
+        found.files.iter().try_for_each(|path| self.included(at, path, &from, out))
+    }
+
+    /// A file that cannot be read hides what it holds and no more: nginx that runs has read it, or what was there
+    /// before.
+    fn included(
+        &mut self,
+        at: &Place,
+        path: &Path,
+        from: &str,
+        out: &mut Vec<Directive>,
+    ) -> Result<(), ConfigError> {
+        let depth = self.depth;
+        match self.file(path, from, out) {
+            Err(error @ ConfigError::Unreadable { .. }) => {
+                self.depth = depth;
+                self.miss(at, path, &error);
+                Ok(())
+            }
+            read => read,
+        }
+    }
+
+    fn miss(&mut self, at: &Place, path: &Path, error: &ConfigError) {
+        // It may come later: watch for it.
+        self.note(self.rooted.resolve(path).unwrap_or_else(|_| path.to_path_buf()));
+        self.problems.push(Problem { place: at.clone(), text: error.to_string() });
     }
 
     fn note(&mut self, path: PathBuf) {

@@ -135,13 +135,33 @@ fn errors_name_file_line_and_what_to_do() {
         ("a\n\n'b;\n", "the quote that opens in line 3 has no end"),
         ("x_by_lua_block { '", "line 1: the Lua block has no end"),
         ("include nginx.conf;", "nest deeper than 64"),
-        ("\ninclude x.conf;", "cannot read /etc/nginx/x.conf, included by /etc/nginx/nginx.conf line 2"),
     ] {
         let error = one(text).unwrap_err().to_string();
         assert!(error.contains(words), "{text}: {error}");
     }
     assert!(tree(&[("x", "")]).unwrap_err().to_string().contains("--nginx-config"));
     assert!(one(&"a {".repeat(100_000)).unwrap_err().to_string().contains("nest deeper"));
+}
+
+#[test]
+fn an_include_that_cannot_be_read_hides_only_what_it_holds() {
+    let before =
+        "http { upstream a { server a:1; }\ninclude x.conf; include sites/*;\nupstream b { server b:1; } }";
+    let config =
+        tree(&[("etc/nginx/nginx.conf", before), ("etc/nginx/sites/s", "upstream s { server s:1; }")]);
+    let config = config.unwrap();
+    let names: Vec<_> = config.upstreams.iter().map(|upstream| upstream.name.as_str()).collect();
+    assert_eq!(names, ["a", "s", "b"]);
+    let [problem] = config.problems.as_slice() else { panic!("{:?}", config.problems) };
+    assert!(problem.text.contains("cannot read /etc/nginx/x.conf, included by /etc/nginx/nginx.conf line 2"));
+    assert_eq!((problem.place.line, problem.place.file.to_str()), (2, Some("/etc/nginx/nginx.conf")));
+    assert!(
+        config.files.iter().any(|file| file.ends_with("x.conf")),
+        "it may come later: {:?}",
+        config.files
+    );
+    // A file that nginx would refuse is another matter: it cannot be told what belongs to what.
+    assert!(tree(&[("etc/nginx/nginx.conf", "include x.conf;"), ("etc/nginx/x.conf", "a {")]).is_err());
 }
 
 /// Whatever a file holds: an answer, no panic, no endless include.
