@@ -40,7 +40,7 @@ impl Inputs {
         let is_stdin = |pattern: &PathBuf| pattern.as_os_str() == STDIN;
         // Through a pipe an entry can come later than the access line it explains.
         let unordered = args.of(LogKind::Error).iter().any(is_stdin);
-        let settings = Settings { format: args.format.clone(), unordered };
+        let settings = Settings { format: args.format.clone(), unordered, today: now.1 };
         let mut inputs = Vec::new();
         for kind in LogKind::ALL.into_iter().rev() {
             let set = saved.get_mut(&kind).map(|saved| std::mem::take(&mut saved.set));

@@ -81,11 +81,27 @@ pub fn line(text: &[u8]) -> Option<Line<'_>> {
     let close = memchr::memchr(b']', rest)?;
     let rest = rest[close + 1..].strip_prefix(b" ")?;
     let colon = memchr::memchr(b':', rest)?;
-    if !matches!(&rest[..colon], b"DEBUG" | b"NOTICE" | b"WARNING" | b"ERROR" | b"ALERT") {
+    if !is_level(&rest[..colon]) {
         return None;
     }
     let message = rest[colon + 1..].strip_prefix(b" ")?;
     Some(Line { at, event: event(skip_debug_origin(message)) })
+}
+
+/// Reads a line of `error_log = syslog` or journald, whose stamp stands in front of it: `[WARNING] [pool www] …` (`zlog.c`,
+/// `vzlog`).
+pub fn without_stamp(text: &[u8], at: Local) -> Option<Line<'_>> {
+    let rest = text.strip_prefix(b"[")?;
+    let close = memchr::memchr(b']', rest)?;
+    if !is_level(&rest[..close]) {
+        return None;
+    }
+    let message = rest[close + 1..].strip_prefix(b" ")?;
+    Some(Line { at, event: event(skip_debug_origin(message)) })
+}
+
+fn is_level(word: &[u8]) -> bool {
+    matches!(word, b"DEBUG" | b"NOTICE" | b"WARNING" | b"ERROR" | b"ALERT")
 }
 
 /// `log_level = debug` writes `pid N, function(), line N: ` in front of each message.
@@ -141,6 +157,26 @@ mod tests {
 
     fn of(text: &str) -> Option<Event<'_>> {
         line(text.as_bytes()).and_then(|l| l.event)
+    }
+
+    #[test]
+    fn with_syslog_the_level_stands_in_brackets() {
+        let exited = line_of(
+            "[WARNING] [pool www] child 7 exited on signal 11 (SIGSEGV) after 1.5 seconds from start",
+        );
+        assert_eq!(exited, Some(Event::Exited { pool: b"www", child: 7, how: Exit::Signal(11) }));
+        assert_eq!(line_of("[NOTICE] Terminating ..."), Some(Event::Stopping));
+        assert_eq!(
+            line_of("[NOTICE] pid 4, fpm_x(), line 1: ready to handle connections"),
+            Some(Event::Ready)
+        );
+        for other in ["WARNING: x", "[error] x", "[NOTICE]x", "x"] {
+            assert_eq!(without_stamp(other.as_bytes(), 5), None, "{other}");
+        }
+    }
+
+    fn line_of(text: &str) -> Option<Event<'_>> {
+        without_stamp(text.as_bytes(), 5).and_then(|line| line.event)
     }
 
     #[test]

@@ -20,6 +20,9 @@ use crate::kernel::{Reading, namespace};
 /// How long the addresses of a network namespace are taken for what they were.
 const ADDRESSES: Duration = Duration::from_secs(30);
 
+/// Most changes that are told one by one: a hoster's machine has hundreds of pools.
+const TOLD: usize = 10;
+
 /// Where an administrator's units are enabled, as links in directories of other units' names (systemd.unit(5)).
 const UNITS: &str = "/etc/systemd/system";
 
@@ -131,8 +134,12 @@ impl Discovery {
         if topology == *self.topology {
             return false;
         }
-        for change in diff::changes(&self.topology, &topology) {
+        let changes = diff::changes(&self.topology, &topology);
+        for change in changes.iter().take(TOLD) {
             tracing::info!("{change}");
+        }
+        if let Some(more @ 1..) = changes.len().checked_sub(TOLD) {
+            tracing::info!("and {more} more changes of that kind");
         }
         self.topology = Arc::new(topology);
         true

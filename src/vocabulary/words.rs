@@ -110,7 +110,7 @@ words! {
         "find the slow request (request_slowlog_timeout, slowlog) before raising fastcgi_read_timeout" }
     HeaderTooBig "header_too_big" { &[502], RootCause::BuffersTooSmall, "Nginx502HeaderTooBig",
         "the response header does not fit into nginx's buffer",
-        "set fastcgi_buffer_size (proxy_buffer_size) to 16k or 32k, and look for oversized cookies" }
+        "set fastcgi_buffer_size 32k and fastcgi_buffers 8 32k (proxy_buffer_size, proxy_buffers), and look for oversized cookies" }
     InvalidResponse "invalid_response" { &[502, 500], RootCause::Unknown, "Nginx502InvalidResponse",
         "the upstream's answer breaks its protocol: header, status, length or framing",
         "read the rejected header in error.log and correct it in the application" }
@@ -164,7 +164,7 @@ words! {
     PhpTimeLimit "php_time_limit" { &[500], "NginxPhpErrors", "a script ran longer than max_execution_time", "speed it up, or raise max_execution_time" }
     StaleKeepalive "stale_keepalive" { &[502], "Nginx502StaleKeepalive", "a kept connection had been closed by the upstream", "let the upstream keep connections longer than nginx does" }
     Application "application" { &[500, 502, 503, 504], "NginxApplicationErrors", "the application answered with an error", "read its log" }
-    BuffersTooSmall "buffers_too_small" { &[502], "Nginx502HeaderTooBig", "nginx's buffers are smaller than the header", "raise fastcgi_buffer_size / proxy_buffer_size" }
+    BuffersTooSmall "buffers_too_small" { &[502], "Nginx502HeaderTooBig", "nginx's buffers are smaller than the header", "fastcgi_buffer_size 32k and fastcgi_buffers 8 32k (proxy_buffer_size, proxy_buffers)" }
     Tls "tls" { &[502, 504], "Nginx502TlsFailure", "TLS between nginx and the upstream", "certificate, name, protocol versions" }
     Network "network" { &[502, 504], "Nginx502HostUnreachable", "the network between nginx and the upstream", "routes, firewall, DNS" }
     Nginx "nginx" { &[500, 502, 503, 504], "NginxConfigErrors", "nginx's own configuration or limits", "nginx -T" }
@@ -178,7 +178,7 @@ words! {
     Failed "failed" { "the client got an error" }
     Rescued "rescued" { "a retry, a fallback page or a stale copy saved it" }
     Truncated "truncated" { "the header was out already: the client got half an answer" }
-    Background "background" { "a mirror, a cache update or another subrequest: no client saw it" }
+    Background "background" { "outside of any response: a subrequest whose answer was not needed, a name resolved in the background, or a start or reload of nginx that failed" }
     Unmatched "unmatched" { "no access line for it was seen" }
 }
 

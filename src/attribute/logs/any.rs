@@ -14,6 +14,8 @@ use super::{AccessLog, Attributor, ErrorLog, FpmLog, Log, SavedReader, Sink, Tal
 pub struct Settings {
     /// The access logs' format, if it is given.
     pub format: Option<Format>,
+    /// The present, in Unix seconds.
+    pub today: Local,
     /// An entry of an error log may be read later than the line that it explains.
     pub unordered: bool,
 }
@@ -37,7 +39,7 @@ impl AnyLog {
                 Self::Access(AccessLog::new(settings.format.clone(), settings.unordered).at(path))
             }
             LogKind::Error => Self::Error(ErrorLog::default()),
-            LogKind::Fpm => Self::Fpm(FpmLog::new(path)),
+            LogKind::Fpm => Self::Fpm(FpmLog::new(path, settings.today)),
         }
     }
 }

@@ -6,9 +6,9 @@ use std::path::Path;
 use siphasher::sip::SipHasher13;
 
 use crate::attribute::root_cause::{self, LogId};
-use crate::record::envelope::LogEnvelope;
+use crate::record::envelope::{Envelope, LogEnvelope};
 use crate::record::fpm;
-use crate::record::stamp::Local;
+use crate::record::stamp::{self, Local};
 
 use super::{Attributor, Log, SavedReader, Sink, Tally, lines};
 
@@ -18,6 +18,8 @@ pub struct FpmLog {
     id: LogId,
     envelope: LogEnvelope,
     started: bool,
+    /// No line is later than this, by a day or so: syslog's stamps have no year.
+    latest: Local,
     tally: Tally,
 }
 
@@ -27,14 +29,36 @@ pub fn log_id(path: &Path) -> LogId {
 }
 
 impl FpmLog {
-    /// The log at `path`.
-    pub fn new(path: &Path) -> Self {
-        Self { id: log_id(path), envelope: LogEnvelope::default(), started: false, tally: Tally::default() }
+    /// The log at `path`; `today`: the present, in Unix seconds.
+    pub fn new(path: &Path, today: Local) -> Self {
+        Self {
+            id: log_id(path),
+            envelope: LogEnvelope::default(),
+            started: false,
+            latest: today,
+            tally: Tally::default(),
+        }
+    }
+
+    /// A line inside of its envelope, with the stamp of that if it has none itself.
+    fn read<'i>(
+        &self,
+        envelope: Envelope,
+        line: &[u8],
+        inner: &'i [u8],
+        offset: i32,
+    ) -> Option<fpm::Line<'i>> {
+        fpm::line(inner).or_else(|| {
+            let is_syslog = matches!(envelope, Envelope::Syslog | Envelope::Syslog5424);
+            let at = if is_syslog { stamp::syslog(line, self.latest, offset)? } else { return None };
+            fpm::without_stamp(inner, at)
+        })
     }
 
     fn line(&mut self, line: &[u8], attributor: &mut Attributor, sink: &mut impl Sink) {
+        self.latest = self.latest.max(attributor.now());
         for (envelope, inner) in self.envelope.open(line) {
-            if let Some(record) = fpm::line(&inner) {
+            if let Some(record) = self.read(envelope, line, &inner, attributor.offset()) {
                 self.envelope.found(envelope);
                 self.started = true;
                 self.tally.parsed += 1;
@@ -59,8 +83,9 @@ impl Log for FpmLog {
 
     fn flush(&mut self, _: &mut Attributor, _: &mut impl Sink) {}
 
-    fn time(&mut self, line: &[u8], _offset: i32) -> Option<Local> {
-        self.envelope.open(line).find_map(|(_, inner)| fpm::line(&inner).map(|record| record.at))
+    fn time(&mut self, line: &[u8], offset: i32) -> Option<Local> {
+        let mut inner = self.envelope.open(line);
+        inner.find_map(|(envelope, inner)| Some(self.read(envelope, line, &inner, offset)?.at))
     }
 
     /// Evidence is a little later than the response that it explains.

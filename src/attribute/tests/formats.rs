@@ -145,3 +145,58 @@ fn responses_of_a_log_that_names_no_server_have_one_server_in_all_families() {
         }
     }
 }
+
+/// What stands around a line, with `LINE` for it.
+const WRAPPERS: [&str; 17] = [
+    "LINE\r",
+    "<187>Nov 20 12:00:00 web1 nginx: LINE",
+    "<187>Nov 20 12:00:00 nginx: LINE",
+    "Nov 20 12:00:00 web1 nginx[31]: LINE",
+    "d\u{e9}c. 20 12:00:00 web1 nginx[31]: LINE",
+    "Thu 2026-11-20 12:00:00 CET web1 nginx[31]: LINE",
+    "2026-11-20T12:00:00.123456+01:00 web1 nginx[31]: LINE",
+    "<187>1 2026-11-20T12:00:00.003+00:00 web1 nginx 31 ERROR - LINE",
+    "<187>1 2026-11-20T12:00:00Z - nginx - - [a@1 b=\"c\"] \u{feff}LINE",
+    "2026-11-20T12:00:00.123456789Z stderr F LINE",
+    "nginx-1  | LINE",
+    "\u{1b}[36mnginx-1  |\u{1b}[0m LINE",
+    "nginx-1  | 2026-11-20T12:00:00.123456789Z LINE",
+    "web.1.x7abc@node-1    | LINE",
+    "[pod/shop-7d9c/nginx] LINE",
+    "[pod/shop-7d9c/nginx] 2026-11-20T12:00:00.123456789Z LINE",
+    "2026-11-20T12:00:00.123456789Z LINE",
+];
+
+#[test]
+fn a_wrapper_changes_no_verdict() {
+    let entries = [
+        refused(2, "1.2.3.4", "/a", "a:1"),
+        closed(3, "1.2.3.4", "/b?c=d", "b:2"),
+        refused(4, "5.6.7.8", "/retried", "a:1"),
+    ];
+    let plain = [
+        combined("1.2.3.4", 502, "/a"),
+        combined("1.2.3.4", 200, "/a"),
+        combined("1.2.3.4", 502, "/b?c=d"),
+        combined("5.6.7.8", 200, "/retried"),
+        combined("5.6.7.8", 502, "/unknown"),
+    ];
+    let exact = [
+        rich(2, "502", "/a", "a:1", "502", "-"),
+        rich(3, "502", "/b?c=d", "b:2", "502", "0.001"),
+        rich(4, "200", "/retried", "a:1, b:2", "502, 200", "-, 0.001"),
+    ];
+    for lines in [&plain[..], &exact[..]] {
+        let seen = |wrapper: &str| {
+            let mut world = World::new(false, false);
+            entries.iter().for_each(|entry| world.error(&wrapper.replace("LINE", entry)));
+            lines.iter().for_each(|line| world.access(&wrapper.replace("LINE", line)));
+            world.finish()
+        };
+        let expected = seen("LINE");
+        assert!(expected.errors.len() > 1, "{expected:?}");
+        for wrapper in WRAPPERS {
+            assert_eq!(seen(wrapper), expected, "{wrapper}");
+        }
+    }
+}

@@ -21,6 +21,7 @@ use crate::engine::zone;
 use crate::label::repaired;
 use crate::record::LogKind;
 use crate::source::{Buffer, Offline, OpenError, ReadError};
+use crate::topology::remembered;
 use progress::Progress;
 use report::{LogState, Report};
 
@@ -126,7 +127,11 @@ fn explain(logs: &LogArgs) -> Result<(Report, Attributor), ExplainError> {
         offset: zone::here(),
     });
     let mut report = Report::default();
-    let settings = Settings { format: logs.format.clone(), unordered: false };
+    let settings = Settings {
+        format: logs.format.clone(),
+        unordered: false,
+        today: i64::try_from(remembered::now()).unwrap_or_default(),
+    };
     let log = |(kind, offline): (LogKind, Offline)| {
         let reader = Reader::new(AnyLog::new(kind, offline.path(), &settings));
         (kind, Source { offline, progress: progress.clone(), shown: 0 }, reader)

@@ -20,6 +20,9 @@ pub fn render(report: &Report, attributor: &Attributor) -> String {
         meanings(report, &mut out);
     }
     attempts(report, attributor, &mut out);
+    if report.responses.is_empty() {
+        meanings_of_attempts(report, &mut out);
+    }
     exits(report, attributor, &mut out);
     unread(report, &mut out);
     out
@@ -181,6 +184,25 @@ fn attempts(report: &Report, attributor: &Attributor, out: &mut String) {
     let seen = |outcome: &Outcome| report.failures.keys().any(|(_, _, o)| o == outcome);
     for outcome in Outcome::ALL.iter().filter(|o| **o != Outcome::Failed && seen(o)) {
         let _ = writeln!(out, "  {}: {}.", outcome.word(), outcome.meaning());
+    }
+}
+
+/// Without an access log there are no responses to explain, but what the entries say is as well known.
+fn meanings_of_attempts(report: &Report, out: &mut String) {
+    let mut causes: BTreeMap<Cause, u64> = BTreeMap::new();
+    for ((cause, ..), count) in &report.failures {
+        *causes.entry(*cause).or_default() += count;
+    }
+    if causes.is_empty() {
+        return;
+    }
+    let mut causes: Vec<_> = causes.into_iter().collect();
+    causes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    out.push_str("\nWhat it means, and what to do first\n");
+    for (cause, count) in causes {
+        let (meaning, fix) = cause.advice(true);
+        let _ = writeln!(out, "\n  {} ({count})\n    {}.\n    Fix: {fix}.", cause.word(), capital(meaning));
+        more(cause.alert(), out);
     }
 }
 

@@ -20,9 +20,9 @@ pub const RECOMMENDED_JSON: &str = r#"escape=json {"time_iso8601":"$time_iso8601
 /// ingress-nginx's `upstreaminfo`.
 const INGRESS: &str = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" $request_length $request_time [$proxy_upstream_name] [$proxy_alternative_upstream_name] $upstream_addr $upstream_response_length $upstream_response_time $upstream_status $req_id"#;
 
-/// `combined` with anything behind it: better than nothing when the tail is not known. Only this format has
+/// `combined` with anything behind it, with or without a blank (nginx's admin guide has none): better than nothing when the tail is not known. Only this format has
 /// a value that may hold quotes.
-const COMBINED_AND_MORE: &str = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" $badgateway_rest"#;
+const COMBINED_AND_MORE: &str = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"$badgateway_rest"#;
 
 const TABLE: &[(&str, &str)] = &[
     ("combined", COMBINED),

@@ -110,6 +110,10 @@ fn unquote(text: &str) -> Option<String> {
                 (at, c) if c == quote => break at,
                 (_, '\\') => match chars.next()?.1 {
                     c @ ('\'' | '"' | '\\') => out.push(c),
+                    // `ngx_conf_read_token`
+                    't' => out.push('\t'),
+                    'r' => out.push('\r'),
+                    'n' => out.push('\n'),
                     c => out.extend(['\\', c]),
                 },
                 (_, c) => out.push(c),
@@ -177,6 +181,40 @@ fn variable(text: &str) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pasted_directive_has_the_control_characters_that_nginx_writes() {
+        for (text, line) in [
+            (
+                r#"log_format ltsv "host:$remote_addr\tstatus:$status\treq:$request";"#,
+                "host:1.2.3.4\tstatus:502\treq:GET / HTTP/1.1",
+            ),
+            (r#"log_format x '$remote_addr\t' "$status";"#, "1.2.3.4\t502"),
+            (r#"'"$request"\t$status\r'"#, "\"GET / HTTP/1.1\"\t502\r"),
+        ] {
+            let format = super::format(text).unwrap();
+            assert_eq!(
+                format.access(line.as_bytes()).map(|access| access.status()).ok(),
+                Some(502),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn combined_may_go_on_without_a_blank() {
+        let combined =
+            "1.2.3.4 - - [20/Nov/2026:15:00:00 +0000] \"GET /a HTTP/1.1\" 502 157 \"-\" \"curl/8\"";
+        for rest in ["rt=0.001 uct=\"-\"", " rt=0.001", "\"x\"", " \"a\" \"b\""] {
+            let line = format!("{combined}{rest}");
+            let format = Format::detect(line.as_bytes()).unwrap();
+            assert_eq!(
+                format.access(line.as_bytes()).map(|access| access.status()).ok(),
+                Some(502),
+                "{rest}"
+            );
+        }
+    }
 
     #[test]
     fn names_strings_and_pasted_directives() {

@@ -68,7 +68,7 @@ pub(super) fn derive(line: &[u8]) -> Option<Format> {
                 at += 1;
             }
             _ if value_next => {
-                let end = at + line[at..].iter().position(|b| matches!(b, b',' | b'}' | b']' | b' '))?;
+                let end = unquoted_end(line, at)?;
                 push(&mut parts, &mut seen, &line[literal_from..at], key, &line[at..end]);
                 literal_from = end;
                 value_next = false;
@@ -79,6 +79,21 @@ pub(super) fn derive(line: &[u8]) -> Option<Format> {
     }
     parts.push(Part::Literal(line[literal_from..].into()));
     assemble(parts, Escape::Json).ok()
+}
+
+/// Where a value without quotes ends. nginx joins several attempts with `, ` and internal redirects with ` : `, which makes
+/// such a value no JSON, but it can be told from the next key: that has a quote.
+fn unquoted_end(line: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    loop {
+        at += line[at..].iter().position(|b| matches!(b, b',' | b'}' | b']' | b' '))?;
+        let rest = &line[at..];
+        let joined = [&b", "[..], b" : "].into_iter().find(|join| rest.starts_with(join));
+        match joined.and_then(|join| Some((join.len(), *rest.get(join.len())?))) {
+            Some((length, next)) if next.is_ascii_alphanumeric() || next == b'-' => at += length,
+            _ => return Some(at),
+        }
+    }
 }
 
 fn push(
@@ -118,6 +133,20 @@ fn field(key: &[u8], value: &[u8]) -> Option<Field> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_without_quotes_is_one_value() {
+        for (value, next) in [("0.001", "1"), ("0.001, 0.002", "1"), ("0.001, - : 0.002", "1")] {
+            let line = format!(
+                "{{\"status\":502,\"upstream_response_time\":{value}, \"x\":{next},\"request\":\"GET / HTTP/1.1\"}}"
+            );
+            let format = derive(line.as_bytes()).unwrap_or_else(|| panic!("{line}"));
+            let access = format.access(line.as_bytes()).unwrap();
+            let times: Vec<_> =
+                access.each_attempt().map(|attempt| attempt.response.map(<[u8]>::to_vec)).collect();
+            assert_eq!((access.status(), times.len()), (502, value.split([',', ':']).count()), "{line}");
+        }
+    }
 
     #[test]
     fn keys_tell_the_fields() {
