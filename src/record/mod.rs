@@ -13,6 +13,7 @@ pub mod format;
 pub mod fpm;
 mod kind;
 pub mod list;
+pub mod parts;
 pub mod percent;
 pub mod request;
 pub mod scan;

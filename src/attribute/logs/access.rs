@@ -9,6 +9,7 @@ use crate::bytes::Text;
 use crate::record::access::Access;
 use crate::record::envelope::{Envelope, LogEnvelope};
 use crate::record::format::Format;
+use crate::record::parts::Parts;
 use crate::record::stamp::Local;
 
 use super::fpm::log_id;
@@ -35,6 +36,7 @@ pub struct AccessLog {
     given: bool,
     current: usize,
     envelope: LogEnvelope,
+    parts: Parts,
     /// The error log comes another way than this one, so its entries may come later.
     unordered: bool,
     held: VecDeque<(Local, Box<[u8]>)>,
@@ -51,6 +53,7 @@ impl AccessLog {
             formats: format.into_iter().collect(),
             current: 0,
             envelope: LogEnvelope::default(),
+            parts: Parts::default(),
             unordered,
             held: VecDeque::new(),
             tally: Tally::default(),
@@ -96,7 +99,8 @@ impl AccessLog {
     fn search(&mut self, line: &[u8], attributor: &mut Attributor, sink: &mut impl Sink) {
         let mut why = None;
         let known = self.envelope;
-        for (envelope, inner) in known.open(line) {
+        let Some(whole) = self.parts.whole(known.get(), line) else { return };
+        for (envelope, inner) in known.open(&whole) {
             match self.fit(&inner) {
                 Ok((current, access)) => {
                     self.envelope.found(envelope);
@@ -201,11 +205,12 @@ impl Log for AccessLog {
 
     fn save(&self, now: Local) -> SavedReader {
         let held = self.held.iter().map(|(until, line)| (until.saturating_sub(now), Text::from(&**line)));
-        SavedReader { held: held.collect(), ..SavedReader::of(&self.tally) }
+        SavedReader { held: held.collect(), parts: self.parts.clone(), ..SavedReader::of(&self.tally) }
     }
 
     fn resume(&mut self, saved: SavedReader, now: Local) {
         self.tally = saved.tally();
+        self.parts = saved.parts;
         let held = saved.held.into_iter();
         self.held = held.map(|(rest, line)| (now.saturating_add(rest), Vec::from(line).into())).collect();
     }

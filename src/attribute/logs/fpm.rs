@@ -8,6 +8,7 @@ use siphasher::sip::SipHasher13;
 use crate::attribute::root_cause::{self, LogId};
 use crate::record::envelope::{Envelope, LogEnvelope};
 use crate::record::fpm;
+use crate::record::parts::Parts;
 use crate::record::stamp::{self, Local};
 
 use super::{Attributor, Log, SavedReader, Sink, Tally, lines};
@@ -17,6 +18,7 @@ use super::{Attributor, Log, SavedReader, Sink, Tally, lines};
 pub struct FpmLog {
     id: LogId,
     envelope: LogEnvelope,
+    parts: Parts,
     started: bool,
     /// No line is later than this, by a day or so: syslog's stamps have no year.
     latest: Local,
@@ -34,6 +36,7 @@ impl FpmLog {
         Self {
             id: log_id(path),
             envelope: LogEnvelope::default(),
+            parts: Parts::default(),
             started: false,
             latest: today,
             tally: Tally::default(),
@@ -57,7 +60,8 @@ impl FpmLog {
 
     fn line(&mut self, line: &[u8], attributor: &mut Attributor, sink: &mut impl Sink) {
         self.latest = self.latest.max(attributor.now());
-        for (envelope, inner) in self.envelope.open(line) {
+        let Some(whole) = self.parts.whole(self.envelope.get(), line) else { return };
+        for (envelope, inner) in self.envelope.open(&whole) {
             if let Some(record) = self.read(envelope, line, &inner, attributor.offset()) {
                 self.envelope.found(envelope);
                 self.started = true;
@@ -98,11 +102,12 @@ impl Log for FpmLog {
     }
 
     fn save(&self, _now: Local) -> SavedReader {
-        SavedReader::of(&self.tally)
+        SavedReader { parts: self.parts.clone(), ..SavedReader::of(&self.tally) }
     }
 
     fn resume(&mut self, saved: SavedReader, _now: Local) {
         self.tally = saved.tally();
         self.started = self.tally.parsed > 0;
+        self.parts = saved.parts;
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bytes::Text;
 use crate::record::envelope::Envelope;
+use crate::record::parts::Parts;
 use crate::record::stamp::Local;
 
 use super::Tally;
@@ -37,6 +38,9 @@ pub struct SavedReader {
     /// Entries may have OpenResty's length.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) openresty: bool,
+    /// Lines of which a part is still to come.
+    #[serde(default, skip_serializing_if = "Parts::is_empty")]
+    pub(super) parts: Parts,
     /// Lines that wait, each with the seconds it still waits.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) held: Vec<(Local, Text)>,
