@@ -14,6 +14,7 @@ pub mod logs;
 mod lookup;
 pub mod message;
 pub mod names;
+pub mod paste;
 pub mod pending;
 pub mod root_cause;
 mod saved;

@@ -81,6 +81,11 @@ fn parse_format(text: &str) -> Result<format::Format, format::FormatError> {
 /// `explain`
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
+    /// One or more pasted lines, as they stand in a log, a chat or a ticket: what they mean. `-` reads them from standard
+    /// input. They may lack their date, their level or their end
+    #[arg(value_name = "LINE", conflicts_with_all = ["access", "error", "fpm"])]
+    pub pasted: Vec<String>,
+
     /// The logs; `.gz` is read too, and `-` is standard input.
     #[command(flatten)]
     pub logs: LogArgs,
@@ -89,8 +94,8 @@ pub struct ExplainArgs {
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub format: Output,
 
-    /// Print one JSON line for each entry of the error logs instead: its line number, cause, errno,
-    /// upstream and level
+    /// Print one JSON line for each entry of the error logs (or for each pasted line) instead: its line number, cause,
+    /// errno, upstream and level
     #[arg(long, conflicts_with = "format")]
     pub lines: bool,
 }

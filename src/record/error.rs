@@ -48,6 +48,11 @@ impl Level {
         ("debug", Level::Debug),
     ];
 
+    /// By nginx's name of it.
+    pub fn of(name: &[u8]) -> Option<Level> {
+        Self::NAMES.iter().find(|(known, _)| scan::same(known.as_bytes(), name)).map(|(_, level)| *level)
+    }
+
     /// As nginx writes it.
     pub fn name(self) -> &'static str {
         Self::NAMES.iter().find(|(_, level)| *level == self).map_or("", |(name, _)| name)
@@ -75,7 +80,7 @@ pub fn head(line: &[u8]) -> Option<Head<'_>> {
     let at = stamp::error_log(line)?;
     let rest = line.get(19..)?.strip_prefix(b" [")?;
     let (name, rest) = rest.split_at(scan::find(rest, 0, b']')?);
-    let level = Level::NAMES.iter().find(|(known, _)| scan::same(known.as_bytes(), name))?.1;
+    let level = Level::of(name)?;
     let rest = rest.strip_prefix(b"] ")?;
     let (pid, rest) = digits(rest)?;
     let (_tid, rest) = digits(rest.strip_prefix(b"#")?)?;
@@ -139,6 +144,12 @@ impl Action {
     /// The names of all actions that concern an upstream.
     pub fn on_upstream() -> impl Iterator<Item = &'static [u8]> {
         Self::NAMES.iter().map(|(name, _)| *name)
+    }
+
+    /// What a text begins with that concerns an upstream, at the end of a word.
+    pub fn begins(text: &[u8]) -> Option<Action> {
+        let whole = |name: &[u8]| !text.get(name.len()).is_some_and(u8::is_ascii_alphanumeric);
+        Self::NAMES.iter().find(|(name, _)| text.starts_with(name) && whole(name)).map(|(_, action)| *action)
     }
 
     fn of(text: &[u8]) -> Action {
@@ -322,8 +333,8 @@ pub(super) fn request(text: &[u8], cut: bool) -> (Request<'_>, &[u8]) {
     (Request { line: text, cut: true }, &[])
 }
 
-/// `cut`: the entry ends where nginx's limit is, and an address that ends there too is only half of one.
-fn upstream(value: &[u8], cut: bool) -> Option<Upstream<'_>> {
+/// The peer behind `upstream: "`. `cut`: the entry ends where nginx's limit is, and an address that ends there too is only half of one.
+pub fn upstream(value: &[u8], cut: bool) -> Option<Upstream<'_>> {
     let (schema, rest) = split(value, b"://")?;
     if schema.is_empty() || !schema.iter().all(u8::is_ascii_alphanumeric) {
         return None;

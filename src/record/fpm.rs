@@ -112,7 +112,8 @@ fn skip_debug_origin(message: &[u8]) -> &[u8] {
     }
 }
 
-fn event(message: &[u8]) -> Option<Event<'_>> {
+/// What a message tells, without stamp and level.
+pub fn event(message: &[u8]) -> Option<Event<'_>> {
     // Two letters tell nearly all lines apart before a regex runs.
     if message.starts_with(b"[pool ") {
         if let Some(found) = EXITED.captures(message) {

@@ -11,6 +11,7 @@ mod explain;
 mod hostile;
 mod kept;
 mod many_logs;
+mod paste;
 mod pools;
 mod runbooks;
 mod serve;

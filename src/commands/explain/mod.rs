@@ -1,7 +1,8 @@
-//! `badgateway explain`: a post-mortem of log files.
+//! `badgateway explain`: a post-mortem of log files, and what a pasted line means.
 
 mod json;
 mod lines;
+mod paste;
 mod progress;
 mod report;
 mod text;
@@ -32,8 +33,16 @@ const WINDOW: i64 = 3600;
 /// Why `explain` gave up.
 #[derive(Debug, thiserror::Error)]
 pub enum ExplainError {
-    #[error("no log is given: name at least one with --access-log, --error-log or --fpm-log")]
+    #[error(
+        "no log is given: name at least one with --access-log, --error-log or --fpm-log; or paste a line: badgateway explain 'LINE'"
+    )]
     NoLog,
+    #[error("no line was pasted")]
+    NoLine,
+    #[error("{0} is a file: name it with --access-log, --error-log or --fpm-log")]
+    IsFile(String),
+    #[error("cannot read standard input: {0}")]
+    Stdin(#[source] std::io::Error),
     #[error("--lines reads error logs: name one with --error-log")]
     NoErrorLog,
     #[error(transparent)]
@@ -74,6 +83,9 @@ impl Blocks for Source {
 /// When a log cannot be opened or read, or nothing can be written.
 pub fn run(args: &ExplainArgs) -> Result<(), ExplainError> {
     let logs = &args.logs;
+    if !args.pasted.is_empty() {
+        return print(&paste::run(&args.pasted, args.lines, args.format)?);
+    }
     if args.lines {
         if logs.error.is_empty() {
             return Err(ExplainError::NoErrorLog);
@@ -88,6 +100,10 @@ pub fn run(args: &ExplainArgs) -> Result<(), ExplainError> {
         Output::Json => json::render(&report, &attributor),
         Output::Text => text::render(&report, &attributor),
     };
+    print(&out)
+}
+
+fn print(out: &str) -> Result<(), ExplainError> {
     written(std::io::stdout().lock().write_all(out.as_bytes()).map_err(ExplainError::Write))
 }
 

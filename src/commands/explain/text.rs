@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use super::paste::meaning;
 use super::report::{Report, Row};
-use crate::attribute::{Attributor, Id};
+use crate::attribute::{Attributor, Id, paste};
 use crate::engine::zone;
 use crate::label::repaired;
 use crate::record::LogKind;
@@ -160,7 +161,7 @@ fn more(runbook: &str, out: &mut String) {
     let _ = writeln!(out, "    More: badgateway runbook {runbook}");
 }
 
-fn capital(text: &str) -> String {
+pub(super) fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
@@ -229,6 +230,12 @@ fn unread(report: &Report, out: &mut String) {
         if let Some(example) = &log.example {
             let _ = writeln!(out, "  The first one: {}.", repaired(example.why.as_bytes()));
             let _ = writeln!(out, "  {:?}", example.line);
+            let pasted = paste::read(example.line.as_bytes());
+            if log.kind == LogKind::Error && pasted.is_failure() {
+                // A log is read strictly, so that nobody can forge an entry; a person may be told what is meant.
+                out.push_str("  It is not counted. Read as a pasted line it means:\n");
+                meaning(&pasted).lines().for_each(|line| _ = writeln!(out, "    {line}"));
+            }
             if log.kind == LogKind::Access {
                 out.push_str("  If the log has another log_format, give its string with --log-format.\n");
             }
