@@ -152,6 +152,7 @@ const TABLE: &[(&str, Rule)] = &[
     ("pwrite() \"", Rule::File),
     ("pwritev() \"", Rule::File),
     ("write() \"", Rule::File),
+    ("writev() \"", Rule::File),
     ("mkdir() \"", Rule::File),
     ("rename() \"", Rule::File),
     ("pread() \"", Rule::File),

@@ -63,6 +63,14 @@ const OTHER_WORDS: &[(&[u8], &[u8])] = &[
     (b"upstream connect timed out", b"upstream timed out"),
     (b"upstream read timed out", b"upstream timed out"),
     (b"connect() to upstream failed", b"connect() failed"),
+    (
+        b"connection refused while connecting to upstream",
+        b"connect() failed (111: Connection refused) while connecting to upstream",
+    ),
+    (
+        b"Connection refused while connecting to upstream",
+        b"connect() failed (111: Connection refused) while connecting to upstream",
+    ),
 ];
 
 /// Reads a line.
@@ -154,16 +162,41 @@ fn message_of(body: &[u8]) -> &[u8] {
 
 /// Messages that only nginx writes, whatever stands around them.
 fn names_an_upstream(body: &[u8]) -> bool {
-    let heads =
-        [&b"upstream "[..], b"no live upstreams", b"host not found in upstream", b"no resolver defined"];
+    const HEADS: [&[u8]; 16] = [
+        b"upstream timed out",
+        b"upstream prematurely",
+        b"upstream sent too big header",
+        b"upstream sent no valid",
+        b"upstream sent invalid",
+        b"upstream sent duplicate header",
+        b"upstream sent unexpected FastCGI",
+        b"upstream sent unsupported FastCGI",
+        b"upstream SSL certificate",
+        b"no live upstreams",
+        b"host not found in upstream",
+        b"no resolver defined to resolve",
+        b"limiting requests, excess",
+        b"limiting connections by zone",
+        b"rewrite or internal redirection cycle",
+        b"kevent() reported that connect() failed (",
+    ];
     let is_connect = || {
         let message = message_of(body);
-        let rest = message.strip_prefix(b"connect() ");
-        rest.is_some_and(|rest| {
-            rest.starts_with(b"failed (") || rest.starts_with(b"to ") && holds_errno(rest)
+        message.strip_prefix(b"connect() ").is_some_and(|rest| {
+            rest.starts_with(b"failed (")
+                || rest.starts_with(b"failed while connecting to upstream")
+                || rest.starts_with(b"to ") && holds_errno(rest)
         })
     };
-    heads.iter().any(|head| body.starts_with(head)) || is_connect() || dns(body)
+    let begins = |head: &&[u8]| body.starts_with(head);
+    HEADS.iter().any(begins) || is_connect() || dns(body) || connections(body).is_some()
+}
+
+/// Where `512 worker_connections are not enough` begins.
+fn connections(text: &[u8]) -> Option<usize> {
+    let at = search::find(text, b" worker_connections are not enough")?;
+    let digits = text[..at].iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    (digits > 0).then_some(at - digits)
 }
 
 fn holds_errno(text: &[u8]) -> bool {
@@ -198,6 +231,11 @@ fn found(text: &[u8]) -> Option<(Vec<u8>, usize)> {
                 return Some(([own, behind].concat(), at));
             }
         }
+        if let Some(peer) = rest.strip_prefix(b"connect to ")
+            && names_an_upstream(&[b"connect() to ", peer].concat())
+        {
+            return Some(([b"connect() to ", peer].concat(), at));
+        }
         if message::rule(rest).is_some_and(|rule| is_believable(rule, rest)) {
             return Some((rest.to_vec(), at));
         }
@@ -208,15 +246,29 @@ fn found(text: &[u8]) -> Option<(Vec<u8>, usize)> {
 /// Some heads are words of every program.
 fn is_believable(rule: Rule, body: &[u8]) -> bool {
     match rule {
-        Rule::Connect => names_an_upstream(body) || body.starts_with(b"kevent()"),
+        Rule::Connect => names_an_upstream(body),
+        Rule::TimedOut => {
+            let behind = body.strip_prefix(b"upstream timed out").unwrap_or_default();
+            let errno =
+                behind.strip_prefix(b" (").map(|rest| rest.iter().take_while(|b| b.is_ascii_digit()).count());
+            match errno {
+                Some(digits) => {
+                    digits > 0 && behind.get(2 + digits) == Some(&b':') || behind.starts_with(b" (10060)")
+                }
+                None => behind.starts_with(b" while ") || !behind.starts_with(b" "),
+            }
+        }
         // `recv() failed (111: Connection refused) while resolving` is about a name.
         Rule::Read | Rule::Write => search::find(body, b" while resolving").is_none(),
         _ => true,
     }
 }
 
-/// Entries about a name that are not in the table, because in a log they are the business of another entry.
+/// Messages that begin with a name or a number, and entries about a name that in a log are the business of another one.
 fn resolving(text: &[u8]) -> Option<(Vec<u8>, usize)> {
+    if let Some(start) = connections(text) {
+        return Some((text[start..].to_vec(), start));
+    }
     if dns(text) {
         let at = search::find(text, b" could not be resolved (")?;
         let start = memchr::memrchr(b' ', &text[..at]).map_or(0, |space| space + 1);

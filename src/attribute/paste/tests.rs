@@ -84,6 +84,38 @@ fn whatever_stands_around_an_entry_its_cause_is_found() {
     }
 }
 
+/// Forms from articles, tickets and other programs.
+#[test]
+fn other_words_of_the_same_messages_are_known() {
+    for (line, cause) in [
+        ("connect() failed while connecting to upstream", Cause::ConnectFailed),
+        ("connection refused while connecting to upstream", Cause::ConnectionRefused),
+        ("nginx error connect to php-fpm.sock failed (13: Permission denied)", Cause::PermissionDenied),
+        ("connect() to unix:/run/php-fpm.sock failed (13: Permission denied)", Cause::PermissionDenied),
+        ("512 worker_connections are not enough while connecting to upstream", Cause::NginxResources),
+        ("2025-09-16 09:12:03 [alert] 768 worker_connections are not enough", Cause::NginxResources),
+        ("socket() failed (24: Too many open files) while connecting to upstream", Cause::NginxResources),
+        ("api-broken could not be resolved (3: Host not found)", Cause::DnsFailure),
+        ("upstream prematurely closed connection while reading response header", Cause::ClosedPrematurely),
+        ("nginx: upstream timed out (10060)", Cause::ResponseTimeout),
+        ("| `no live upstreams while connecting to upstream` | all are down |", Cause::NoLiveUpstreams),
+        (
+            "\"message\": \"upstream timed out (110: Connection timed out) while reading response header from upstream, client: 1.2.3.4, server: s, request: \\\"POST / HTTP/1.1\\\", upstream: \\\"http://127.0.0.1:80/\\\"\",",
+            Cause::ResponseTimeout,
+        ),
+        (
+            "2014/05/30 14:31:30 [crit] 1#0: *8 writev() \"/t/fastcgi_temp/9/66/1\" failed (28: No space left on device) while reading upstream, client: 1.2.3.4, server: ",
+            Cause::NginxResources,
+        ),
+        (
+            "upstream SSL certificate does not match \"s.local\" while SSL handshaking to upstream, upstream: \"https://10.244.0.132:8443/version\"",
+            Cause::TlsFailure,
+        ),
+    ] {
+        assert_eq!(read(line.as_bytes()).cause(), Some(cause), "{line}");
+    }
+}
+
 #[test]
 fn what_a_level_forbids_is_no_failure() {
     for level in ["debug", "info", "notice", "warn"] {
@@ -105,6 +137,14 @@ fn ordinary_lines_are_no_alarm() {
         "Jan  1 00:00:00 host sshd[1]: error: kex_exchange_identification: Connection closed by remote host",
         "mysql: [ERROR] could not be resolved",
         "socket() failed: Too many open files",
+        "Error: upstream timed out (Cloudflare 524)",
+        "504: upstream timed out (6s limit)",
+        "the upstream sent a 500, so we retried",
+        "fetch failed while connecting to upstream",
+        "unexpected EOF while reading upstream response",
+        "Timeout while reading upstream response",
+        "TRADING_DAY_TIMEZONE could not be resolved (KeyError) - falling back to UTC",
+        "fastcgi_read_timeout 60s; worker_connections 1024;",
         "[20-Nov-2026 15:00:18] NOTICE: ready to handle connections",
         "[20-Nov-2026 15:00:18] NOTICE: [pool www] child 8 exited with code 0 after 1.0 seconds from start",
         "2026/11/20 15:00:00 [error] 1#1: *1 open() \"/var/www/x\" failed (2: No such file or directory), client: 1.2.3.4, server: s",
