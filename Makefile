@@ -13,7 +13,7 @@ help:
 	@echo 'make soak    the tests of bad nights in their long form: kills, rotations, random sequences, CPU of the sampler (about 5 minutes after the build)'
 	@echo 'make lint    rustfmt and clippy, warnings denied'
 	@echo 'make fmt     rewrite the sources as rustfmt wants them'
-	@echo 'make docs    regenerate docs/metrics.md, the table of alerts and the page of the recorded machine'
+	@echo 'make docs    regenerate docs/metrics.md and docs/formats.md, the table of alerts and the page of the recorded machine'
 	@echo 'make bench   CPU and memory against wc and mtail (about 2 minutes, after a release build)'
 
 setup-demo:
@@ -49,7 +49,7 @@ fmt:
 	$(CARGO) fmt --all
 
 docs:
-	BADGATEWAY_WRITE_DOCS=1 $(CARGO) test --locked --test cli --test alerts -- the_metrics_page a_recorded the_table
+	BADGATEWAY_WRITE_DOCS=1 $(CARGO) test --locked --test cli --test alerts -- the_metrics_page a_recorded the_table the_formats_page
 
 bench:
 	$(CARGO) bench --locked --bench logs

@@ -53,7 +53,7 @@ pub struct LogArgs {
     pub fpm: Vec<PathBuf>,
 
     /// The access logs' log_format: a name or the format string. Without it the format is recognised
-    /// from the lines (combined, main, badgateway, ingress-nginx, and JSON whose keys are nginx's variables)
+    /// from the lines (docs/formats.md lists those with a name; JSON whose keys are nginx's variables, LTSV)
     #[arg(id = "access-format", long = "log-format", value_name = "NAME|STRING", value_parser = parse_format)]
     pub format: Option<format::Format>,
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use badgateway::record::format::{NAMES, RECOMMENDED, RECOMMENDED_JSON};
+use badgateway::record::format::{self, RECOMMENDED, RECOMMENDED_JSON};
 use badgateway::sample::status::compat;
 use badgateway::vocabulary::families;
 
@@ -34,8 +34,22 @@ fn the_readme_s_log_formats_are_the_ones_we_read() {
     assert_eq!(directive(&readme, "badgateway"), RECOMMENDED);
     let json = directive(&readme, "badgateway_json");
     assert_eq!(format!("escape=json {json}"), RECOMMENDED_JSON);
-    for name in NAMES {
-        assert!(readme.contains(&format!("`{name}`")), "README does not name the format {name}");
+    assert!(readme.contains("docs/formats.md"));
+}
+
+#[test]
+fn the_formats_page_is_the_table() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/formats.md");
+    if std::env::var_os("BADGATEWAY_WRITE_DOCS").is_some() {
+        std::fs::write(&path, format::markdown()).unwrap();
+    }
+    let page = read("docs/formats.md");
+    assert!(page == format::markdown(), "docs/formats.md is out of step: run `make docs`");
+    for name in format::names() {
+        assert!(
+            page.contains(&format!("| `{name}` |")) && page.contains(&format!("log_format {name} ")),
+            "{name}"
+        );
     }
 }
 

@@ -8,11 +8,11 @@ use crate::record::escape::Escape;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub enum FormatError {
-    #[error("the log format is empty: give a name ({names}) or the string of a log_format directive", names = builtin::NAMES.join(", "))]
+    #[error("the log format is empty: give a name ({names}) or the string of a log_format directive", names = named())]
     Empty,
     #[error(
         "no log format is called {0:?}: known are {names}; or give the string of your log_format directive, which holds at least $status",
-        names = builtin::NAMES.join(", ")
+        names = named()
     )]
     UnknownName(String),
     #[error("the log format has no $status, so no failed response could be seen: add $status to it")]
@@ -29,6 +29,10 @@ pub enum FormatError {
     TwoStatus,
     #[error("the log_format directive is not complete: after its name a quoted string must follow")]
     Directive,
+}
+
+fn named() -> String {
+    builtin::names().collect::<Vec<_>>().join(", ")
 }
 
 pub(super) fn format(text: &str) -> Result<Format, FormatError> {
@@ -51,14 +55,9 @@ pub(super) fn format(text: &str) -> Result<Format, FormatError> {
         _ => text,
     };
     let (escape, text) = escape(text)?;
-    let joined;
-    let text = if text.starts_with(['\'', '"']) {
-        joined = unquote(text).unwrap_or_else(|| text.to_owned());
-        &joined
-    } else {
-        text
-    };
-    assemble(parts(text)?, escape)
+    let quoted = if text.starts_with(['\'', '"']) { unquote(text) } else { None };
+    let text = quoted.unwrap_or_else(|| control_characters(text));
+    assemble(parts(&text)?, escape)
 }
 
 pub(super) fn assemble(parts: Vec<Part>, escape: Escape) -> Result<Format, FormatError> {
@@ -129,6 +128,11 @@ fn unquote(text: &str) -> Option<String> {
     Some(out)
 }
 
+/// The same control characters in a format that is given without quotes.
+fn control_characters(text: &str) -> String {
+    text.replace("\\t", "\t").replace("\\r", "\r").replace("\\n", "\n")
+}
+
 fn parts(text: &str) -> Result<Vec<Part>, FormatError> {
     let mut parts: Vec<Part> = Vec::new();
     let mut literal = String::new();
@@ -145,7 +149,14 @@ fn parts(text: &str) -> Result<Vec<Part>, FormatError> {
         if !literal.is_empty() {
             parts.push(Part::Literal(std::mem::take(&mut literal).into_bytes().into()));
         } else if let Some(first) = last_variable {
-            return Err(FormatError::Adjacent { column, first });
+            if needed(&first) || needed(name) {
+                return Err(FormatError::Adjacent { column, first });
+            }
+            // Neither is read, so both are one value.
+            parts.pop();
+            parts.push(Part::Variable { shape: Shape::Any, field: None });
+            (last_variable, rest) = (Some(name.to_owned()), tail);
+            continue;
         }
         parts.push(variable_part(name));
         last_variable = Some(name.to_owned());
@@ -155,6 +166,10 @@ fn parts(text: &str) -> Result<Vec<Part>, FormatError> {
         parts.push(Part::Literal(literal.into_bytes().into()));
     }
     Ok(parts)
+}
+
+fn needed(name: &str) -> bool {
+    Field::of_variable(name).is_some() || shape_of_other(name) == Shape::Rest
 }
 
 pub(super) fn variable_part(name: &str) -> Part {
@@ -225,6 +240,16 @@ mod tests {
         assert!(format.has(Field::UpstreamAddr));
         let access = format.access(br#"{"s":"502","a":"unix:/x"}"#).unwrap();
         assert_eq!(access.status(), 502);
+    }
+
+    #[test]
+    fn variables_side_by_side_are_one_value_where_neither_is_read() {
+        let format = Format::new("$scheme$host$http_x \"$request\" $status").unwrap();
+        let access = format.access(b"httpsexample.com- \"GET / HTTP/1.1\" 502").unwrap();
+        assert_eq!(access.status(), 502);
+        for adjacent in ["$host$request $status", "$status$host", "$scheme$host$upstream_addr $status"] {
+            assert!(matches!(Format::new(adjacent), Err(FormatError::Adjacent { .. })), "{adjacent}");
+        }
     }
 
     #[test]

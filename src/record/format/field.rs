@@ -82,6 +82,12 @@ impl Field {
         Self::TABLE[self as usize].1
     }
 
+    /// All, each with its name and shape.
+    #[cfg(test)]
+    pub(super) fn table() -> &'static [(Field, &'static str, Shape)] {
+        Self::TABLE
+    }
+
     pub(super) fn shape(self) -> Shape {
         Self::TABLE[self as usize].2
     }
@@ -100,6 +106,8 @@ pub(super) fn shape_of_other(name: &str) -> Shape {
         "bytes_sent",
         "connection_requests",
         "connection_time",
+        "host",
+        "http_host",
         "https",
         "pipe",
         "remote_port",

@@ -181,6 +181,7 @@ fn value_end(line: &[u8], at: usize, shape: Shape, next: Option<&[u8]>, look_fro
         let value = line.get(at..)?;
         return match shape {
             Shape::Status if !is_status(value) => None,
+            Shape::Word if value.contains(&b' ') => None,
             _ => Some(line.len()),
         };
     };

@@ -9,12 +9,13 @@ mod compile;
 pub(super) mod field;
 mod follow;
 mod json;
+mod ltsv;
 mod matcher;
 mod quick;
 
 use std::borrow::Cow;
 
-pub use builtin::{NAMES, RECOMMENDED, RECOMMENDED_JSON};
+pub use builtin::{RECOMMENDED, RECOMMENDED_JSON, markdown, names};
 pub use compile::FormatError;
 pub use field::Field;
 pub use follow::Followed;
@@ -57,24 +58,33 @@ impl Format {
         compile::format(text)
     }
 
-    /// Reads the format off an example: built-in formats and JSON logs whose keys are nginx's variable
-    /// names are recognised.
+    /// Reads the format off an example: built-in formats, JSON whose keys are nginx's variable names, and LTSV are
+    /// recognised.
     ///
     /// # Errors
-    /// The mismatch of the built-in format that came closest.
+    /// The mismatch of the built-in format that came closest, or what is wrong with the JSON.
     pub fn detect(line: &[u8]) -> Result<Format, Mismatch> {
-        if let Some(format) = json::derive(line) {
+        if let Some(format) = json::derive(line).or_else(|| ltsv::derive(line)) {
             return Ok(format);
+        }
+        if let Some(mismatch) = json::complaint(line) {
+            return Err(mismatch);
         }
         let mut closest = Mismatch { column: 0, wanted: String::new() };
         for format in builtin::detectable() {
             match format.matches(line, &mut Default::default()) {
-                Ok(()) => return Ok(format.clone()),
+                Ok(()) if !format.begins_with_host() || is_host(line) => return Ok(format.clone()),
+                Ok(()) => {}
                 Err(mismatch) if mismatch.column > closest.column => closest = mismatch,
                 Err(_) => {}
             }
         }
         Err(closest)
+    }
+
+    /// Whether a host stands in front, which any word could be taken for.
+    fn begins_with_host(&self) -> bool {
+        matches!(self.parts.first(), Some(Part::Variable { shape: Shape::Word, field: None }))
     }
 
     /// Whether lines of this format carry a field.
@@ -115,4 +125,15 @@ impl Format {
     pub fn decode<'a>(&self, value: &'a [u8]) -> Cow<'a, [u8]> {
         self.escape.decode(value)
     }
+}
+
+/// Whether a line begins with the name or address of a host, and not with a time stamp or what else a transport may have
+/// put there.
+fn is_host(line: &[u8]) -> bool {
+    let host = &line[..memchr::memchr(b' ', line).unwrap_or(line.len())];
+    let is_address =
+        host.starts_with(b"[") && host.iter().all(|b| b.is_ascii_hexdigit() || b"[]:.".contains(b));
+    let colons = memchr::memchr_iter(b':', host).count();
+    let is_name = colons < 2 && host.iter().all(|b| b.is_ascii_alphanumeric() || b"._-:".contains(b));
+    !host.is_empty() && (is_address || is_name)
 }
