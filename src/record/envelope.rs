@@ -1,4 +1,4 @@
-//! What log transports put around a line: syslog, journald, Docker and Kubernetes, and the line ends of Windows.
+//! What log transports put around a line: syslog, journald, container runtimes and hosters, and the line ends of Windows.
 //!
 //! The envelope is recognised once, from a log's first lines, and is then demanded of every line: a
 //! forged line that comes in another dress is not undressed.
@@ -9,98 +9,145 @@ use std::sync::LazyLock;
 use regex::bytes::Regex;
 use serde::{Deserialize, Serialize};
 
-/// A transport's way of wrapping lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Envelope {
-    /// nginx's own file: nothing in front.
-    Plain,
-    /// The same with CR LF at the ends of lines: nginx on Windows, or a file that was copied through it.
+/// How a transport's lines are opened.
+enum Way {
+    /// Nothing is around them.
+    Nothing,
+    /// A carriage return is behind them.
     CrLf,
-    /// `<190>Nov 20 15:13:54 host nginx: …`, and as files hold it, without `<PRI>`; journald's short
-    /// formats (`host nginx[12]: `) as well. The hostname may be missing (`nohostname`).
-    Syslog,
-    /// RFC 5424: `<190>1 2026-11-20T15:13:54.003+00:00 host nginx 31 ACCESS - …`, structured data and BOM included.
-    Syslog5424,
-    /// Kubernetes CRI and podman: `2026-11-20T15:26:10.389870674+00:00 stderr F …`.
-    Cri,
-    /// Docker's json-file: `{"log":"…\n","stream":"stderr","time":"…"}`.
-    DockerJson,
-    /// `docker compose logs`: `nginx-1  | …`, in colours and with `-t` or without.
-    Compose,
-    /// `kubectl logs --prefix`: `[pod/shop-7d/nginx] …`, with `--timestamps` or without.
-    Kubectl,
-    /// `docker logs -t`, `kubectl logs --timestamps`: `2026-11-20T15:26:10.389870674Z …`.
-    Stamped,
+    /// What this matches stands in front. A group `stream` tells whose line it is, where a transport mixes several.
+    Front(&'static str),
+    /// Docker's record.
+    Docker,
+    /// A JSON object has the line under one of these keys, and says by others whose line it is.
+    Json(&'static [&'static str]),
 }
 
-#[allow(clippy::expect_used, reason = "constant patterns; a unit test compiles them")]
-static SYSLOG: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        r"(?x-u)^(?:<\d{1,3}>)?(?:
-          # The month in the words of any language: Nov, déc., März, 11月.
-          [^\s\[<]{2,16}\ {1,2}\d{1,2}\ \d\d:\d\d:\d\d(?:\.\d+)?
+/// Each transport is a row: its name, how it is opened. In this order they are tried: those that ask for more before
+/// those that ask for less.
+macro_rules! envelopes {
+    ($($(#[$doc:meta])* $name:ident $way:expr,)*) => {
+        /// A transport's way of wrapping lines.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum Envelope { $($(#[$doc])* $name,)* }
+
+        impl Envelope {
+            /// All, in the order in which they are tried.
+            pub const ALL: &'static [Envelope] = &[$(Envelope::$name,)*];
+            const WAYS: &'static [Way] = &[$($way,)*];
+        }
+    };
+}
+
+/// An ISO 8601 stamp with a zone or without.
+macro_rules! iso {
+    () => {
+        r"\d{4}-\d\d-\d\d[T\ ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:\ ?(?:Z|UTC|[+-]\d\d:?\d\d))?"
+    };
+}
+
+/// Colours of a terminal.
+macro_rules! colour {
+    () => {
+        r"(?:\x1b\[[\d;]*m)*"
+    };
+}
+
+envelopes! {
+    /// The same as plain with CR LF at the ends of lines: nginx on Windows, or a file that was copied through it.
+    CrLf Way::CrLf,
+    /// nginx's own file: nothing in front.
+    Plain Way::Nothing,
+    /// Kubernetes CRI and podman: `2026-11-20T15:26:10.389870674+00:00 stderr F …`.
+    Cri Way::Front(
+        r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)\ (?P<stream>stdout|stderr)\ [FP]\ "
+    ),
+    /// Docker's json-file: `{"log":"…\n","stream":"stderr","time":"…"}`.
+    DockerJson Way::Docker,
+    /// `<190>Nov 20 15:13:54 host nginx: …`, and as files hold it, without `<PRI>`; journald's short formats
+    /// (`host nginx[12]: `) and OpenWrt's logread as well. The hostname may be missing (`nohostname`).
+    Syslog Way::Front(concat!(
+        r"^(?:<\d{1,3}>)?(?:
+          # The month in the words of any language, the year or none: Nov 20, déc. 09, März 9, 11月 20, Thu Nov 20 … 2026
+          (?:[^\s\[<|]{1,16}\ )?[^\s\[<|]{1,24}\ {1,2}\d{1,2}\ \d\d:\d\d:\d\d(?:\.\d+)?(?:\ \d{4})?
           # journald's short-full: Thu 2026-11-20 15:13:54 CET
-          |[^\s\[<]{1,16}\ \d{4}-\d\d-\d\d\ \d\d:\d\d:\d\d(?:\.\d+)?\ [\w+:-]{1,16}
-          |\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d))\ (?:[^\s:]+\ )?[\w./-]{1,48}(?:\[\d+\])?:\ ",
-    )
-    .expect("regex")
-});
+          |[^\s\[<|]{1,16}\ \d{4}-\d\d-\d\d\ \d\d:\d\d:\d\d(?:\.\d+)?\ [\w+:-]{1,16}
+          |", iso!(), r"
+          # short-unix, short-monotonic
+          |\d{9,11}\.\d{3,6}|\[\ *\d{1,9}\.\d{6}\])\ 
+          (?:\S*[^\s:]\ )?(?:[a-z0-9]{2,10}\.[a-z]{3,7}\ )?(?P<stream>[A-Za-z_./][\w./@+-]{0,100}(?:\[[^\]\s]{0,100}\])?):\ "
+    )),
+    /// RFC 5424: `<190>1 2026-11-20T15:13:54.003+00:00 host nginx 31 ACCESS - …`, structured data and BOM included; the
+    /// drains of Heroku, which have no structured data, too.
+    Syslog5424 Way::Front(concat!(
+        r"^(?:\d{1,6}\ )?<\d{1,3}>1\ (?:-|", iso!(), r")\ \S{1,255}\ (?P<stream>\S{1,48}\ \S{1,128})\ \S{1,32}
+          (?:\ (?:-|(?:\[[^\s=\x22\]]{1,32}(?:\ [^\s=\x22\]]{1,32}=\x22(?:[^\x22\\]|\\.)*\x22)*\])+))?(?:\ (?:\xef\xbb\xbf)?|$)"
+    )),
+    /// `docker compose logs`: `nginx-1  | …`, in colours and with `-t` or without; swarm's `web.1.x7@node`, foreman's
+    /// `15:00:00 web.1 | …` and pm2's `0|web  | …` as well.
+    Compose Way::Front(concat!(
+        r"^", colour!(), r"\ *(?:\d\d:\d\d:\d\d\ )?(?P<stream>(?:\d{1,4}\|)?\[?[A-Za-z0-9][\w./-]{0,62}\]?(?:@[\w.-]{1,62})?)", colour!(),
+        r"\ +(?:std(?:out|err)\ )?\|", colour!(), r"(?:\ |$)", colour!(), r"(?:", iso!(), r":?\ )?"
+    )),
+    /// `kubectl logs --prefix`: `[pod/shop-7d/nginx] …`, with `--timestamps` or without.
+    Kubectl Way::Front(concat!(r"^\[pod/(?P<stream>[\w.-]{1,253}/[\w.-]{1,63})\]\ (?:", iso!(), r"\ )?")),
+    /// `fly logs`: `2026-11-20T15:13:54Z app[3d8d9] ams [info]…`.
+    Fly Way::Front(concat!(r"^", iso!(), r"\ (?P<stream>[a-z]{1,16}\[[^\]\s]{1,40}\])\ \w{2,6}\ \[\w{2,8}\]\ ?")),
+    /// `railway logs`: `2026-11-20T15:13:54.759276947Z [err]  …`.
+    Railway Way::Front(concat!(r"^", iso!(), r"\ \[(?P<stream>\w{2,8})\]\ {1,2}")),
+    /// multilog and s6-log: `@4000000065…`.
+    Tai64n Way::Front(r"^@[0-9a-f]{24}\ "),
+    /// Records of journald (`-o json`), Google Cloud, CloudWatch, Fluentd, Filebeat and others.
+    Json Way::Json(&["MESSAGE", "textPayload", "message", "@message", "log", "msg", "line"]),
+    /// `docker logs -t`, `kubectl logs --timestamps`, s6-log: `2026-11-20T15:26:10.389870674Z …`.
+    Stamped Way::Front(concat!(r"^\[?", iso!(), r"\]?:?\ {1,2}")),
+    /// `aws logs tail`: `2026-11-20T15:13:54.123000+00:00 web/nginx/0af5 …`.
+    CloudWatch Way::Front(concat!(r"^", iso!(), r"\ (?P<stream>[^\s\x22]*[/-][^\s\x22]*)\ ")),
+    /// stern: `shop-7d9c5-x2x7z nginx …`.
+    Stern Way::Front(concat!(
+        r"^", colour!(), r"(?P<stream>(?:[a-z0-9][a-z0-9.-]*\ )?[a-z0-9][a-z0-9.]*-[a-z0-9.-]*[a-z0-9]", colour!(),
+        r"\ ", colour!(), r"[a-z0-9][a-z0-9-]*)", colour!(), r"\ "
+    )),
+}
+
+/// The patterns of all, compiled when the first log needs them.
 #[allow(clippy::expect_used, reason = "constant patterns; a unit test compiles them")]
-static CRI: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?-u)^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d) (?:stdout|stderr) [FP] ")
-        .expect("regex")
+static FRONTS: LazyLock<Vec<Option<Regex>>> = LazyLock::new(|| {
+    let front = |way: &Way| match way {
+        Way::Front(pattern) => Some(Regex::new(&format!("(?x-u){pattern}")).expect("regex")),
+        _ => None,
+    };
+    Envelope::WAYS.iter().map(front).collect()
 });
-#[allow(clippy::expect_used, reason = "constant patterns; a unit test compiles them")]
-static SYSLOG_5424: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        r#"(?x-u)^(?:\d{1,6}\ )?<\d{1,3}>1\ \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)
-          \ \S{1,255}\ \S{1,48}\ \S{1,128}\ \S{1,32}\ (?:-|(?:\[[^"\]]*(?:"(?:[^"\\]|\\.)*"[^"\]]*)*\])+)\ (?:\xef\xbb\xbf)?"#,
-    )
-    .expect("regex")
-});
-/// Docker's and Kubernetes' stamps are RFC 3339 with up to nine digits behind the second.
-const STAMP: &str = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)\ ";
-#[allow(clippy::expect_used, reason = "constant patterns; a unit test compiles them")]
-static COMPOSE: LazyLock<Regex> = LazyLock::new(|| {
-    let colour = r"(?:\x1b\[[\d;]*m)*";
-    let name = r"\ *[A-Za-z0-9][\w.-]{0,62}(?:@[\w.-]{1,62})?\s+\|";
-    Regex::new(&format!(r"(?-u)^{colour}{name}{colour} (?:{STAMP})?")).expect("regex")
-});
-#[allow(clippy::expect_used, reason = "constant patterns; a unit test compiles them")]
-static KUBECTL: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(&format!(r"(?-u)^\[pod/[\w.-]{{1,253}}/[\w.-]{{1,63}}\] (?:{STAMP})?")).expect("regex")
-});
-#[allow(clippy::expect_used, reason = "constant patterns; a unit test compiles them")]
-static STAMPED: LazyLock<Regex> = LazyLock::new(|| Regex::new(&format!(r"(?-u)^{STAMP}")).expect("regex"));
 
 impl Envelope {
-    /// All, in the order in which they are tried: those that ask for more before those that ask for less.
-    pub const ALL: [Envelope; 9] = [
-        Envelope::CrLf,
-        Envelope::Plain,
-        Envelope::Cri,
-        Envelope::DockerJson,
-        Envelope::Syslog,
-        Envelope::Syslog5424,
-        Envelope::Compose,
-        Envelope::Kubectl,
-        Envelope::Stamped,
-    ];
+    fn front(self) -> Option<&'static Regex> {
+        FRONTS[self as usize].as_ref()
+    }
 
     /// The line inside; `None` when the line does not come in this envelope.
     pub fn open(self, line: &[u8]) -> Option<Cow<'_, [u8]>> {
-        let after = |regex: &Regex| regex.find(line).map(|found| Cow::Borrowed(&line[found.end()..]));
-        match self {
-            Envelope::Plain => Some(Cow::Borrowed(line)),
+        match &Self::WAYS[self as usize] {
+            Way::Nothing => Some(Cow::Borrowed(line)),
             // A line without it is no other one: an editor may have mixed them.
-            Envelope::CrLf => Some(Cow::Borrowed(line.strip_suffix(b"\r").unwrap_or(line))),
-            Envelope::Syslog5424 => after(&SYSLOG_5424),
-            Envelope::Kubectl => after(&KUBECTL),
-            Envelope::Stamped => after(&STAMPED),
-            Envelope::Syslog => after(&SYSLOG),
-            Envelope::Cri => after(&CRI),
-            Envelope::Compose => after(&COMPOSE),
-            Envelope::DockerJson => docker_json(line),
+            Way::CrLf => Some(Cow::Borrowed(line.strip_suffix(b"\r").unwrap_or(line))),
+            Way::Front(_) => {
+                let (front, inner) = line.split_at(self.front()?.find(line)?.end());
+                // What coloured a name may end with the line.
+                let end = if front.contains(&b'\x1b') { inner.strip_suffix(b"\x1b[0m") } else { None };
+                Some(Cow::Borrowed(end.unwrap_or(inner)))
+            }
+            Way::Docker => docker_json(line),
+            Way::Json(keys) => json(line, keys),
+        }
+    }
+
+    /// Whose line it is, where the transport mixes the lines of several: an entry of one goes on in its own lines only.
+    pub fn stream(self, line: &[u8]) -> Option<Cow<'_, [u8]>> {
+        match &Self::WAYS[self as usize] {
+            Way::Nothing | Way::CrLf => None,
+            Way::Front(_) => Some(Cow::Borrowed(self.front()?.captures(line)?.name("stream")?.as_bytes())),
+            Way::Docker | Way::Json(_) => streams(line).map(Cow::Owned),
         }
     }
 
@@ -134,11 +181,13 @@ impl LogEnvelope {
 
     /// What the line is in each envelope that it may come in.
     pub fn open<'l>(self, line: &'l [u8]) -> impl Iterator<Item = (Envelope, Cow<'l, [u8]>)> {
+        // Editors of Windows mark the beginning of a file of UTF-8.
+        let line = if self.0.is_none() { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) } else { line };
         let is_possible = move |envelope: &Envelope| match self.0 {
             Some(known) => known == *envelope,
             None => *envelope != Envelope::CrLf || line.ends_with(b"\r"),
         };
-        let possible = Envelope::ALL.into_iter().filter(is_possible);
+        let possible = Envelope::ALL.iter().copied().filter(is_possible);
         possible.filter_map(|envelope| Some((envelope, envelope.open(line)?)))
     }
 
@@ -162,6 +211,36 @@ fn docker_json(line: &[u8]) -> Option<Cow<'_, [u8]>> {
         log.pop();
     }
     Some(Cow::Owned(log))
+}
+
+type Object = serde_json::Map<String, serde_json::Value>;
+
+fn object(line: &[u8]) -> Option<Object> {
+    let line = line.trim_ascii();
+    if line.first() != Some(&b'{') {
+        return None;
+    }
+    serde_json::from_slice(line).ok()
+}
+
+/// The text under the first of the keys that is there, also one object deeper (`jsonPayload.message`).
+fn json<'l>(line: &[u8], keys: &[&str]) -> Option<Cow<'l, [u8]>> {
+    let object = object(line)?;
+    let text = |object: &Object| {
+        let mut texts = keys.iter().filter_map(|key| object.get(*key)?.as_str().map(str::to_owned));
+        texts.next()
+    };
+    let text = text(&object).or_else(|| text(object.get("jsonPayload")?.as_object()?))?;
+    Some(Cow::Owned(text.strip_suffix('\n').unwrap_or(&text).as_bytes().to_vec()))
+}
+
+/// What the records of different streams differ in.
+fn streams(line: &[u8]) -> Option<Vec<u8>> {
+    const KEYS: [&str; 6] =
+        ["stream", "logName", "SYSLOG_IDENTIFIER", "_PID", "container_name", "logStreamName"];
+    let object = object(line)?;
+    let values = KEYS.iter().filter_map(|key| object.get(*key)?.as_str());
+    Some(values.collect::<Vec<_>>().join(" ").into_bytes())
 }
 
 #[cfg(test)]
@@ -204,6 +283,46 @@ mod tests {
             (Envelope::Kubectl, format!("[pod/shop-7d9c/nginx] 2026-11-20T15:13:54.123456789Z {line}")),
             (Envelope::Stamped, format!("2026-11-20T15:13:54.123456789Z {line}")),
             (Envelope::Stamped, format!("2026-11-20T15:13:54+01:00 {line}")),
+            (Envelope::Stamped, format!("2026-11-20 15:13:54.123456789  {line}")),
+            (Envelope::Stamped, format!("[2026-11-20 15:13:54,123] {line}")),
+            (Envelope::Syslog, format!("Thu Nov 20 15:13:54 2026 daemon.err nginx[31]: {line}")),
+            (Envelope::Syslog, format!("Nov 20 15:13:54 router daemon.err nginx[31]: {line}")),
+            (Envelope::Syslog, format!("Thg 11 20 15:13:54 vm nginx[12]: {line}")),
+            (Envelope::Syslog, format!("Nov 20 15:13:54 fe80::1 docker/web[a1b2c3]: {line}")),
+            (Envelope::Syslog, format!("1795187634.123456 vm nginx[12]: {line}")),
+            (Envelope::Syslog, format!("[ 1234.567890] vm nginx[12]: {line}")),
+            (Envelope::Syslog, format!("2026-11-20T15:13:54.123456+00:00 app[web.1]: {line}")),
+            (
+                Envelope::Syslog5424,
+                format!("83 <158>1 2026-11-20T15:13:54.123456+00:00 host app web.1 - {line}"),
+            ),
+            (Envelope::Compose, format!("15:13:54 nginx.1    | {line}")),
+            (Envelope::Compose, format!("0|nginx    | {line}")),
+            (Envelope::Compose, format!("0|nginx  | 2026-11-20T15:13:54: {line}")),
+            (Envelope::Compose, format!("[nginx] | {line}")),
+            (Envelope::Compose, format!("nginx stderr | {line}")),
+            (Envelope::Fly, format!("2026-11-20T15:13:54Z app[3d8d9e] ams [info]{line}")),
+            (Envelope::Railway, format!("2026-11-20T15:13:54.759276947Z [err]  {line}")),
+            (Envelope::Tai64n, format!("@400000006560f2d0123456ab {line}")),
+            (Envelope::CloudWatch, format!("2026-11-20T15:13:54.123000+00:00 web/nginx/0af5 {line}")),
+            (Envelope::Stern, format!("shop-7d9c5b7f4-x2x7z nginx {line}")),
+            (
+                Envelope::Stern,
+                format!("\u{1b}[38;5;1mshop-7d9c5b7f4-x2x7z\u{1b}[0m \u{1b}[38;5;2mnginx\u{1b}[0m {line}"),
+            ),
+            (
+                Envelope::Json,
+                format!("{{\"__REALTIME_TIMESTAMP\":\"1\",\"MESSAGE\":\"{line}\",\"_PID\":\"31\"}}"),
+            ),
+            (
+                Envelope::Json,
+                format!("{{\"insertId\":\"x\",\"textPayload\":\"{line}\\n\",\"timestamp\":\"x\"}}"),
+            ),
+            (
+                Envelope::Json,
+                format!("{{\"timestamp\":1795187634123,\"message\":\"{line}\",\"ingestionTime\":1}}"),
+            ),
+            (Envelope::Json, format!("{{\"jsonPayload\": {{\"message\": \"{line}\"}}, \"x\": [1]}}")),
         ] {
             assert_eq!(
                 envelope.open(text.as_bytes()).as_deref(),
@@ -218,10 +337,49 @@ mod tests {
         assert_eq!(Envelope::Syslog.open(b"2026/11/20 15:13:54 [crit] 1#1: x"), None);
         assert_eq!(Envelope::Cri.open(b"Nov 20 15:13:54 vm nginx: x"), None);
         assert_eq!(Envelope::DockerJson.open(b"{\"log\":"), None);
-        for envelope in [Envelope::Syslog5424, Envelope::Compose, Envelope::Kubectl, Envelope::Stamped] {
+        for envelope in Envelope::ALL.iter().copied().filter(|envelope| envelope.reorders()) {
             assert_eq!(envelope.open(b"2026/11/20 15:13:54 [crit] 1#1: x"), None, "{envelope:?}");
             let line = b"1.2.3.4 - - [20/Nov/2026:15:13:54 +0000] \"GET / HTTP/1.1\" 502 157 \"-\" \"c\"";
             assert_eq!(envelope.open(line), None, "{envelope:?}");
+        }
+    }
+
+    #[test]
+    fn whose_line_it_is_is_told_where_several_are_mixed() {
+        let stream = |envelope: Envelope, line: &str| {
+            envelope.stream(line.as_bytes()).map(|stream| String::from_utf8_lossy(&stream).into_owned())
+        };
+        for (envelope, line, expected) in [
+            (Envelope::Cri, "2026-11-20T15:26:10.3Z stderr F x", "stderr"),
+            (Envelope::DockerJson, "{\"log\":\"x\",\"stream\":\"stdout\",\"time\":\"\"}", "stdout"),
+            (Envelope::Syslog, "Nov 20 15:13:54 vm nginx[12]: x", "nginx[12]"),
+            (Envelope::Syslog5424, "<187>1 2026-11-20T15:13:54Z h nginx 31 - - x", "nginx 31"),
+            (Envelope::Compose, "php-1    | x", "php-1"),
+            (Envelope::Kubectl, "[pod/shop-7d9c/nginx] x", "shop-7d9c/nginx"),
+        ] {
+            assert_eq!(stream(envelope, line).as_deref(), Some(expected), "{line}");
+        }
+        assert_eq!(stream(Envelope::Plain, "x"), None);
+    }
+
+    #[test]
+    fn the_mark_of_a_file_of_utf_8_is_skipped() {
+        let opened = LogEnvelope::default().open(b"\xef\xbb\xbf2026/11/20 x").next();
+        assert_eq!(opened, Some((Envelope::Plain, Cow::Borrowed(&b"2026/11/20 x"[..]))));
+    }
+
+    #[test]
+    fn no_line_panics() {
+        for line in
+            ["Nov 20 15:13:54 vm nginx[12]: x", "{\"message\": \"x\"}", "nginx-1  | 2026-11-20T15:13:54Z x"]
+        {
+            crate::mutate::each(line.as_bytes(), |line| {
+                for envelope in Envelope::ALL {
+                    let inner = envelope.open(line);
+                    inner.iter().for_each(|inner| _ = envelope.keeps_apart(line, inner));
+                    let _ = envelope.stream(line);
+                }
+            });
         }
     }
 

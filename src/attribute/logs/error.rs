@@ -27,6 +27,8 @@ pub struct ErrorLog {
     envelope: LogEnvelope,
     /// Each line of the transport was one entry so far.
     apart: bool,
+    /// Whose line began the open entry, where the transport mixes several streams.
+    stream: Option<Box<[u8]>>,
     number: u64,
     tally: Tally,
     given: Given,
@@ -40,6 +42,7 @@ impl Default for ErrorLog {
             entries: Entries::new(closed::is_closed),
             envelope: LogEnvelope::default(),
             apart: true,
+            stream: None,
             number: 0,
             tally: Tally::default(),
             given: Given::default(),
@@ -102,6 +105,14 @@ impl ErrorLog {
                     Some(inner) if *apart && envelope.keeps_apart(line, &inner) => {
                         self.entries.whole(number, &inner, &mut take)
                     }
+                    // An entry of one stream does not go on in a line of another, as an access log's on stdout.
+                    Some(inner)
+                        if open.is_some()
+                            && error::head(&inner).is_none()
+                            && is_foreign(envelope, line, self.stream.as_deref()) =>
+                    {
+                        Part::Unknown
+                    }
                     Some(inner) => self.entries.line(number, &inner, &mut take),
                     None => {
                         *apart = false;
@@ -110,6 +121,11 @@ impl ErrorLog {
                 },
                 None => find_envelope(&mut self.envelope, &mut self.entries, number, line, &mut take),
             };
+            if let Some(envelope) = self.envelope.get().filter(|envelope| envelope.reorders())
+                && self.entries.open().is_some_and(|began| Some(began) != open)
+            {
+                self.stream = envelope.stream(line).map(|stream| stream.as_ref().into());
+            }
             if !self.given.0.is_empty() && (part == Part::Continuation || self.entries.open() != open) {
                 self.given.withdraw(attributor);
             }
@@ -137,6 +153,11 @@ impl ErrorLog {
         self.given.withdraw(attributor);
         self.since = None;
     }
+}
+
+/// Whether a line comes from another stream than the open entry does, as far as the transport tells.
+fn is_foreign(envelope: Envelope, line: &[u8], of_entry: Option<&[u8]>) -> bool {
+    of_entry.is_some_and(|of_entry| envelope.stream(line).is_some_and(|stream| *stream != *of_entry))
 }
 
 fn find_envelope(

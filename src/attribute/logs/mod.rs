@@ -48,7 +48,8 @@ impl Tally {
             if line.len() > Self::SHOWN {
                 text.push('…');
             }
-            self.example = Some(Example { line: text, why: why() });
+            let why = if is_utf_16(line) { UTF_16.to_owned() } else { why() };
+            self.example = Some(Example { line: text, why });
         }
     }
 
@@ -62,6 +63,15 @@ impl Tally {
     pub fn is_suspicious(&self) -> bool {
         (self.unparsed >= 3 && self.parsed == 0) || (self.unparsed >= 10 && self.unparsed > self.parsed)
     }
+}
+
+/// What is said of a file that Windows' tools have written.
+const UTF_16: &str = "it is UTF-16: convert it with `iconv -f UTF-16 -t UTF-8 FILE > NEW`";
+
+/// Whether a line begins with the mark of UTF-16 or is every other byte a NUL.
+fn is_utf_16(line: &[u8]) -> bool {
+    let nuls = memchr::memchr_iter(0, line).count();
+    line.starts_with(b"\xff\xfe") || line.starts_with(b"\xfe\xff") || nuls >= 8 && nuls * 5 >= line.len() * 2
 }
 
 /// What reads the lines of one log.
@@ -134,6 +144,19 @@ const STAMP_TRIES: usize = 8;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn utf_16_is_told_with_the_command_that_converts_it() {
+        let text = "2026/11/20 15:08:28 [error] 12#12: x\r\n";
+        for bytes in
+            [text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>(), b"\xff\xfe2\0".to_vec()]
+        {
+            let mut tally = Tally::default();
+            tally.reject(&bytes, || "x".to_owned());
+            assert!(tally.example.unwrap().why.contains("iconv -f UTF-16"));
+        }
+        assert!(!is_utf_16(text.as_bytes()) && !is_utf_16(b"\0\0\0\x01") && !is_utf_16(b""));
+    }
 
     #[test]
     fn blocks_fall_into_lines_both_ways() {

@@ -39,7 +39,30 @@ enum Line {
     Pause,
 }
 
+/// Transports that cut an entry at each line feed, so that a forged line comes in the same dress as an honest one.
+const CUTTING: [&str; 7] = [
+    "LINE\r",
+    "Nov 20 12:00:00 web1 nginx[31]: LINE",
+    "<187>1 2026-11-20T12:00:00.003+00:00 web1 nginx 31 ERROR - LINE",
+    "2026-11-20T12:00:00.123456789Z stderr F LINE",
+    "nginx-1  | 2026-11-20T12:00:00.123456789Z LINE",
+    "[pod/shop-7d9c/nginx] LINE",
+    "2026-11-20T12:00:00.123456789Z LINE",
+];
+
+/// What becomes of the lines; it must be the same in each wrapper of the error log.
 fn run(lines: &[Line], live: bool) -> Outcomes {
+    let plain = run_in("LINE", lines, live);
+    for wrapper in CUTTING {
+        assert_eq!(run_in(wrapper, lines, live), plain, "{wrapper}: {lines:?}");
+    }
+    plain
+}
+
+fn run_in(wrapper: &str, lines: &[Line], live: bool) -> Outcomes {
+    let wrapped = |entry: &str| -> String {
+        entry.split('\n').map(|line| wrapper.replace("LINE", line) + "\n").collect()
+    };
     let options =
         Options { live, access_log: true, window: 90, error_log: true, fpm: false, timings: live, offset: 0 };
     let mut attributor = Attributor::new(options);
@@ -51,7 +74,7 @@ fn run(lines: &[Line], live: bool) -> Outcomes {
     if !live {
         ordered().for_each(|line| {
             if let Line::Error(line) = line {
-                error.block(format!("{line}\n").as_bytes(), &mut attributor, &mut seen);
+                error.block(wrapped(line).as_bytes(), &mut attributor, &mut seen);
             }
         });
         error.at_end(true, &mut attributor, &mut seen);
@@ -63,7 +86,7 @@ fn run(lines: &[Line], live: bool) -> Outcomes {
                 access.block(format!("{line}\n").as_bytes(), &mut attributor, &mut seen);
             }
             Line::Error(line) if live => {
-                error.block(format!("{line}\n").as_bytes(), &mut attributor, &mut seen);
+                error.block(wrapped(line).as_bytes(), &mut attributor, &mut seen);
             }
             Line::Pause if live => {
                 for _ in 0..2 {

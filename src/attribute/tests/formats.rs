@@ -147,7 +147,7 @@ fn responses_of_a_log_that_names_no_server_have_one_server_in_all_families() {
 }
 
 /// What stands around a line, with `LINE` for it.
-const WRAPPERS: [&str; 17] = [
+const WRAPPERS: [&str; 27] = [
     "LINE\r",
     "<187>Nov 20 12:00:00 web1 nginx: LINE",
     "<187>Nov 20 12:00:00 nginx: LINE",
@@ -165,6 +165,16 @@ const WRAPPERS: [&str; 17] = [
     "[pod/shop-7d9c/nginx] LINE",
     "[pod/shop-7d9c/nginx] 2026-11-20T12:00:00.123456789Z LINE",
     "2026-11-20T12:00:00.123456789Z LINE",
+    "2026-11-20 12:00:00.123456789  LINE",
+    "Thu Nov 20 12:00:00 2026 daemon.err nginx[31]: LINE",
+    "83 <158>1 2026-11-20T12:00:00.123456+00:00 host app web.1 - LINE",
+    "12:00:00 nginx.1    | LINE",
+    "0|nginx    | LINE",
+    "2026-11-20T12:00:00Z app[3d8d9e] ams [info]LINE",
+    "2026-11-20T12:00:00.759276947Z [err]  LINE",
+    "@400000006560f2d0123456ab LINE",
+    "2026-11-20T12:00:00.123000+00:00 web/nginx/0af5 LINE",
+    "shop-7d9c5b7f4-x2x7z nginx LINE",
 ];
 
 #[test]
@@ -198,5 +208,44 @@ fn a_wrapper_changes_no_verdict() {
         for wrapper in WRAPPERS {
             assert_eq!(seen(wrapper), expected, "{wrapper}");
         }
+    }
+}
+
+/// A container's log has its access lines between those of its error log.
+#[test]
+fn an_entry_does_not_go_on_in_the_line_of_another_stream() {
+    let stderr =
+        "FastCGI sent in stderr: \"PHP message: PHP Fatal error:  Allowed memory size of 1 bytes exhausted";
+    let entry = |n: u64| {
+        let head = format!("2026/11/20 12:00:00 [error] 7#7: *{n} {stderr}");
+        let tail = format!(
+            "  thrown\" while reading response header from upstream, client: 1.2.3.4, server: s, request: \"GET /{n} HTTP/1.1\", upstream: \"fastcgi://a:1\", host: \"h\""
+        );
+        [head, tail]
+    };
+    for (error, access) in [
+        ("2026-11-20T12:00:00.1Z stderr F LINE", "2026-11-20T12:00:00.1Z stdout F LINE"),
+        ("nginx-1  | LINE", "other-1  | LINE"),
+    ] {
+        let mut mixed = World::new(false, false);
+        let mut apart = World::new(false, false);
+        for n in 2..5 {
+            let [head, tail] = entry(n);
+            let honest = combined("1.2.3.4", 200, "/x");
+            for line in
+                [error.replace("LINE", &head), access.replace("LINE", &honest), error.replace("LINE", &tail)]
+            {
+                mixed.error(&line);
+            }
+            mixed.error(&access.replace("LINE", &honest));
+            apart.error(&head);
+            apart.error(&tail);
+        }
+        for n in 2..5 {
+            let line = combined("1.2.3.4", 500, &format!("/{n}"));
+            mixed.access(&line);
+            apart.access(&line);
+        }
+        assert_eq!(mixed.finish(), apart.finish(), "{error}");
     }
 }

@@ -1,0 +1,182 @@
+//! The logs of real failures, wrapped as each transport wraps them: no verdict changes.
+
+#![allow(clippy::disallowed_methods, reason = "the real binary is run on the real logs")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use badgateway::record::format::{Field, Format};
+use serde_json::Value;
+
+/// What stands around a line, with `LINE` for it and `NAME` for the program that wrote it. In JSON the line is escaped.
+const WRAPPERS: &[&str] = &[
+    "LINE\r",
+    "<187>Nov 20 15:00:00 web1 NAME[31]: LINE",
+    "Nov 20 15:00:00 web1 NAME[31]: LINE",
+    "août 20 15:00:00 web1 NAME[31]: LINE",
+    "Thu 2026-11-20 15:00:00 CET web1 NAME[31]: LINE",
+    "2026-11-20T15:00:00.123456+00:00 web1 NAME[31]: LINE",
+    "Thu Nov 20 15:00:00 2026 daemon.err NAME[31]: LINE",
+    "<187>1 2026-11-20T15:00:00.003+00:00 web1 NAME 31 - - LINE",
+    "83 <158>1 2026-11-20T15:00:00.123456+00:00 host app web.1 - LINE",
+    "2026-11-20T15:00:00.123456789Z stderr F LINE",
+    "{\"log\":\"LINE\\n\",\"stream\":\"stderr\",\"time\":\"2026-11-20T15:00:00.1Z\"}",
+    "NAME-1  | LINE",
+    "\u{1b}[36mNAME-1  |\u{1b}[0m LINE",
+    "NAME-1  | 2026-11-20T15:00:00.123456789Z LINE",
+    "web_NAME.1.x7abc@node-1    | LINE",
+    "15:00:00 NAME.1    | LINE",
+    "0|NAME    | LINE",
+    "[pod/shop-7d9c/NAME] LINE",
+    "[pod/shop-7d9c/NAME] 2026-11-20T15:00:00.123456789Z LINE",
+    "shop-7d9c5b7f4-x2x7z NAME LINE",
+    "2026-11-20T15:00:00.123456789Z LINE",
+    "2026-11-20 15:00:00.123456789  LINE",
+    "@400000006560f2d0123456ab LINE",
+    "2026-11-20T15:00:00Z app[3d8d9e] ams [info]LINE",
+    "2026-11-20T15:00:00.759276947Z [err]  LINE",
+    "2026-11-20T15:00:00.123000+00:00 web/NAME/0af5 LINE",
+    "{\"insertId\":\"x\",\"textPayload\":\"LINE\",\"timestamp\":\"2026-11-20T15:00:00Z\"}",
+    "{\"__REALTIME_TIMESTAMP\":\"1795187634123456\",\"MESSAGE\":\"LINE\",\"_PID\":\"31\"}",
+    "{\"timestamp\":1795187634123,\"message\":\"LINE\",\"ingestionTime\":1795187634999}",
+];
+
+/// Cases of each kind: connect, reset, timeout, TLS, PHP's words over several lines, forged lines, a storm, retries.
+const CASES: &[&str] = &[
+    "fpm_restart_under_load",
+    "worker_sigsegv",
+    "php_uncaught",
+    "php_memory_limit",
+    "php_warnings_multiline",
+    "spoof_newline_first",
+    "fcgi_stderrinject502",
+    "retry_timeout_then_refused",
+    "tls_verify_self",
+    "backlog_full_unix",
+    "fpm_request_terminate_timeout",
+    "long_uri_truncated",
+];
+
+fn corpus() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/nginx-1.22.1")
+}
+
+fn wrapped(text: &str, wrapper: &str, name: &str) -> String {
+    let escaped = |line: &str| {
+        let json = serde_json::to_string(line).unwrap();
+        json[1..json.len() - 1].to_owned()
+    };
+    let is_json = wrapper.starts_with('{');
+    let wrap = |line: &str| {
+        let line = if is_json { escaped(line) } else { line.to_owned() };
+        wrapper.replace("NAME", name).replace("LINE", &line) + "\n"
+    };
+    text.split_terminator('\n').map(wrap).collect()
+}
+
+/// The same lines in the recommended text format.
+fn as_text(json: &str) -> String {
+    let mut out = String::new();
+    for line in json.lines() {
+        let format = Format::detect(line.as_bytes()).unwrap();
+        let access = format.access(line.as_bytes()).unwrap();
+        let of = |field: Field| {
+            let value =
+                access.field(field).map(|value| format.decode(value).into_owned()).unwrap_or_default();
+            let escaped = value.iter().map(|b| match b {
+                b'"' | b'\\' | 0..=0x1f | 0x7f.. => format!("\\x{b:02X}"),
+                _ => char::from(*b).to_string(),
+            });
+            let text: String = escaped.collect();
+            if text.is_empty() { "-".to_owned() } else { text }
+        };
+        let millis = access.millis().unwrap();
+        let moment = jiff::Timestamp::from_second(millis.div_euclid(1000)).unwrap();
+        let time = moment.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string();
+        let client = if access.client().is_some() { of(Field::RemoteAddr) } else { "127.0.0.1".to_owned() };
+        out.push_str(&format!(
+            "{client} - - [{time}] \"{}\" {} 0 \"-\" \"-\" server=\"{}\" pid={} connection={} msec={} request_time={} upstream_addr=\"{}\" upstream_status=\"{}\" upstream_connect_time=\"{}\" upstream_header_time=\"{}\" upstream_response_time=\"{}\" upstream_bytes_received=\"{}\" upstream_cache_status=\"{}\"\n",
+            of(Field::Request), of(Field::Status), of(Field::ServerName), of(Field::Pid), of(Field::Connection),
+            of(Field::Msec), of(Field::RequestTime), of(Field::UpstreamAddr), of(Field::UpstreamStatus),
+            of(Field::UpstreamConnectTime), of(Field::UpstreamHeaderTime), of(Field::UpstreamResponseTime),
+            of(Field::UpstreamBytesReceived), of(Field::UpstreamCacheStatus),
+        ));
+    }
+    out
+}
+
+fn explain(dir: &Path) -> Value {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_badgateway"));
+    command.args(["explain", "--format", "json"]).env("TZ", "UTC");
+    for (flag, file) in [("--access-log", "access"), ("--error-log", "error"), ("--fpm-log", "fpm")] {
+        command.arg(flag).arg(dir.join(file));
+    }
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// The verdict on the three logs in a wrapper.
+fn verdict(logs: [&str; 3], wrapper: &str) -> Value {
+    let dir = tempfile::tempdir().unwrap();
+    for ((text, file), name) in logs.iter().zip(["access", "error", "fpm"]).zip(["nginx", "nginx", "php-fpm"])
+    {
+        fs::write(dir.path().join(file), wrapped(text, wrapper, name)).unwrap();
+    }
+    explain(dir.path())
+}
+
+fn read(case: &Path, file: &str) -> Option<String> {
+    String::from_utf8(fs::read(case.join(file)).ok()?).ok()
+}
+
+/// How many verdicts were compared.
+fn compare(case: &Path, wrappers: &[&str], faults: &mut Vec<String>) -> usize {
+    let Some(rich) = read(case, "access.log") else { return 0 };
+    let (Some(error), Some(fpm)) = (read(case, "error.default.log"), read(case, "fpm.log")) else { return 0 };
+    let combined = read(case, "access.combined.log").unwrap_or_default();
+    let mut compared = 0;
+    for (format, access) in [("json", &rich), ("combined", &combined), ("text", &as_text(&rich))] {
+        let logs = [access.as_str(), error.as_str(), fpm.as_str()];
+        let expected = verdict(logs, "LINE");
+        for wrapper in wrappers {
+            let got = verdict(logs, wrapper);
+            if got != expected {
+                faults.push(format!("{} {format} {wrapper}:\n{got:#}\nnot\n{expected:#}", case.display()));
+            }
+            compared += 1;
+        }
+    }
+    compared
+}
+
+#[test]
+fn no_wrapper_changes_a_verdict() {
+    let mut faults = Vec::new();
+    let compared: usize = CASES.iter().map(|case| compare(&corpus().join(case), WRAPPERS, &mut faults)).sum();
+    assert!(
+        faults.is_empty(),
+        "{} of {compared}:\n{}",
+        faults.len(),
+        faults[..faults.len().min(3)].join("\n")
+    );
+    assert_eq!(compared, CASES.len() * WRAPPERS.len() * 3);
+}
+
+#[test]
+fn in_the_most_frequent_wrappers_every_case_keeps_its_verdict() {
+    let wrappers = [WRAPPERS[2], WRAPPERS[9], WRAPPERS[13]];
+    let mut faults = Vec::new();
+    let cases = fs::read_dir(corpus()).unwrap().map(|entry| entry.unwrap().path());
+    let compared: usize =
+        cases.filter(|case| case.is_dir()).map(|case| compare(&case, &wrappers, &mut faults)).sum();
+    assert!(
+        faults.is_empty(),
+        "{} of {compared}:\n{}",
+        faults.len(),
+        faults[..faults.len().min(3)].join("\n")
+    );
+    assert!(compared > 700, "{compared}");
+}
