@@ -9,6 +9,8 @@ use std::sync::LazyLock;
 use regex::bytes::Regex;
 use serde::{Deserialize, Serialize};
 
+use super::stamp::{self, Zoned};
+
 /// How a transport's lines are opened.
 enum Way {
     /// Nothing is around them.
@@ -148,6 +150,18 @@ impl Envelope {
             Way::Nothing | Way::CrLf => None,
             Way::Front(_) => Some(Cow::Borrowed(self.front()?.captures(line)?.name("stream")?.as_bytes())),
             Way::Docker | Way::Json(_) => streams(line).map(Cow::Owned),
+        }
+    }
+
+    /// When the transport took the line, where it says so with a zone.
+    pub fn taken(self, line: &[u8]) -> Option<Zoned> {
+        match &Self::WAYS[self as usize] {
+            Way::Front(_) => stamp::zoned(&line[..self.front()?.find(line)?.end()]),
+            Way::Docker => {
+                let at = memchr::memmem::rfind(line, b"\"time\":\"")?;
+                stamp::time_iso8601(&line[at + 8..])
+            }
+            Way::Nothing | Way::CrLf | Way::Json(_) => None,
         }
     }
 

@@ -74,6 +74,15 @@ static TERMINATING: LazyLock<Regex> = LazyLock::new(|| {
     .expect("regex")
 });
 
+/// PHP 5.3.3 to 5.3.5 does not name the request.
+#[allow(clippy::expect_used, reason = "constant patterns; a unit test compiles them")]
+static TERMINATING_OLD: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?s-u)^\[pool ([^\]]+)\] child (\d+), script '[^']*' execution timed out \([\d.]+ sec\), terminating",
+    )
+    .expect("regex")
+});
+
 /// Reads a line. `None`: no FPM log line (a continuation, or another log).
 pub fn line(text: &[u8]) -> Option<Line<'_>> {
     let rest = text.strip_prefix(b"[")?;
@@ -98,6 +107,21 @@ pub fn without_stamp(text: &[u8], at: Local) -> Option<Line<'_>> {
     }
     let message = rest[close + 1..].strip_prefix(b" ")?;
     Some(Line { at, event: event(skip_debug_origin(message)) })
+}
+
+/// Reads a line of PHP 5.3.3 to 5.3.5, whose stamp is syslog's: `Nov 20 15:00:00.123456 [WARNING] [pool www] …`.
+pub fn old(text: &[u8], latest: Local) -> Option<Line<'_>> {
+    let rest = text.get(15..)?.strip_prefix(b".")?;
+    let (_micros, rest) = rest.split_at_checked(6)?;
+    without_stamp(rest.strip_prefix(b" ")?, stamp::syslog(text, latest, 0)?)
+}
+
+/// Whether it is a line of PHP-FPM's own access log, which a container has among those of its log: `%R - %u %t "%m %r" %s`.
+pub fn is_access(text: &[u8]) -> bool {
+    let mut words = text.splitn(2, |b| *b == b' ');
+    let (Some(_), Some(rest)) = (words.next(), words.next()) else { return false };
+    let at = rest.strip_prefix(b"- ").and_then(|rest| Some(&rest[memchr::memchr(b' ', rest)? + 1..]));
+    at.is_some_and(|at| stamp::time_local(at.strip_prefix(b"[").unwrap_or(at)).is_some())
 }
 
 fn is_level(word: &[u8]) -> bool {
@@ -130,6 +154,10 @@ pub fn event(message: &[u8]) -> Option<Event<'_>> {
             return Some(Event::Disallowed);
         }
         let Some(found) = TERMINATING.captures(message) else {
+            if let Some(found) = TERMINATING_OLD.captures(message) {
+                let child = stamp::number(found.get(2)?.as_bytes())?;
+                return Some(Event::Terminating { pool: found.get(1)?.as_bytes(), child, request: b"" });
+            }
             let said = memchr::memmem::find(message, b" said into std").is_some();
             return (!said).then_some(Event::Working);
         };
@@ -200,6 +228,33 @@ mod tests {
             ),
             Some(Event::Exited { pool: b"a b", child: 8, how: Exit::Code(0) })
         );
+    }
+
+    #[test]
+    fn old_versions_have_syslog_s_stamp_and_name_no_request() {
+        let latest = stamp::error_log(b"2026/12/01 00:00:00").unwrap();
+        let line = b"Nov 20 15:00:09.123456 [WARNING] [pool www] child 7, script '/p/x.php' execution timed out (2.1 sec), terminating";
+        let read = old(line, latest).unwrap();
+        assert_eq!(read.at, stamp::error_log(b"2026/11/20 15:00:09").unwrap());
+        assert_eq!(read.event, Some(Event::Terminating { pool: b"www", child: 7, request: b"" }));
+        for other in [
+            &b"Nov 20 15:00:09 [WARNING] x"[..],
+            b"Nov 20 15:00:09.123456 [error] x",
+            b"",
+            b"Nov 20 15:00:09.1",
+        ] {
+            assert_eq!(old(other, latest), None);
+        }
+        crate::mutate::each(line, |line| _ = (old(line, latest), is_access(line)));
+    }
+
+    #[test]
+    fn its_own_access_log_is_known() {
+        assert!(is_access(b"127.0.0.1 -  20/Nov/2026:15:00:00 +0000 \"GET /index.php\" 200"));
+        assert!(is_access(b"- - - [20/Nov/2026:15:00:00 +0000] \"GET /index.php\" 200"));
+        for other in [&b"PHP Warning:  x"[..], b"", b"a - b", b"[20-Nov-2026 15:00:00] NOTICE: x"] {
+            assert!(!is_access(other));
+        }
     }
 
     #[test]

@@ -4,6 +4,10 @@
 //! wrote it*, in seconds since 1970 read as if it were UTC ([`Local`]); access lines bring their zone
 //! with them (`$time_local`, `$time_iso8601`) or are shifted by it (`$msec`).
 
+mod transport;
+
+pub use transport::{syslog, zoned};
+
 /// Local wall-clock seconds since 1970-01-01 00:00:00, as if the local zone were UTC.
 pub type Local = i64;
 
@@ -64,27 +68,6 @@ pub fn fpm_log(text: &[u8]) -> Option<Local> {
     seconds(four(&text[7..11])?, month(&text[3..6])?, two(text[0], text[1])?, &text[12..])
 }
 
-/// The stamp at the beginning of a syslog or journald line, in a zone `offset` seconds east of UTC. RFC 3164 has no year:
-/// the line is no older than a year, and no later than a day after `latest`.
-pub fn syslog(line: &[u8], latest: Local, offset: i32) -> Option<Local> {
-    let rest = match line.strip_prefix(b"<") {
-        Some(rest) => &rest[memchr::memchr(b'>', rest)? + 1..],
-        None => line,
-    };
-    let rest = rest.strip_prefix(b"1 ").unwrap_or(rest);
-    if let Some(zoned) = time_iso8601(rest) {
-        return Some(zoned.local - i64::from(zoned.offset) + i64::from(offset));
-    }
-    let text = rest.get(..15)?;
-    let day = two(if text[4] == b' ' { b'0' } else { text[4] }, text[5])?;
-    let month = month(&text[..3])?;
-    let year = 1970 + latest.div_euclid(31_556_952);
-    [year + 1, year, year - 1]
-        .into_iter()
-        .filter_map(|year| seconds(year, month, day, &text[7..]))
-        .find(|at| *at <= latest + 86_400)
-}
-
 /// A moment together with the zone it was written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Zoned {
@@ -92,6 +75,13 @@ pub struct Zoned {
     pub local: Local,
     /// Seconds east of UTC.
     pub offset: i32,
+}
+
+impl Zoned {
+    /// Local seconds in a zone `offset` seconds east of UTC.
+    pub fn at(self, offset: i32) -> Local {
+        self.local - i64::from(self.offset) + i64::from(offset)
+    }
 }
 
 fn zone(sign: u8, hours: i64, minutes: i64) -> Option<i32> {
@@ -179,20 +169,6 @@ pub fn number(text: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_syslog_stamp_without_a_year_is_of_the_last_one() {
-        let latest = error_log(b"2026/01/10 00:00:00").unwrap();
-        let at = |text: &str| syslog(text.as_bytes(), latest, 3600);
-        let expect = |text: &str| error_log(text.as_bytes());
-        assert_eq!(at("<30>Dec 31 23:59:59 h php-fpm[1]: x"), expect("2025/12/31 23:59:59"));
-        assert_eq!(at("Jan  9 01:02:03 h php-fpm[1]: x"), expect("2026/01/09 01:02:03"));
-        assert_eq!(at("Jan 10 20:00:00 h php-fpm: x"), expect("2026/01/10 20:00:00"), "later on that day");
-        assert_eq!(at("<30>1 2026-01-09T01:02:03.5Z h php-fpm 1 - - x"), expect("2026/01/09 02:02:03"));
-        for wrong in ["", "<30", "Nox 10 20:00:00 h", "Jan 1x 20:00:00 h", "Jan 10"] {
-            assert_eq!(at(wrong), None, "{wrong}");
-        }
-    }
 
     #[test]
     fn all_stamps_of_one_moment_agree() {

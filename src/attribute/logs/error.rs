@@ -8,7 +8,7 @@ use crate::attribute::message::Meaning;
 use crate::bytes::Text;
 use crate::record::entries::{Entries, Entry, Part, Unfinished};
 use crate::record::envelope::{Envelope, LogEnvelope};
-use crate::record::error;
+use crate::record::error::{self, Level};
 use crate::record::stamp::{self, Local};
 
 use super::saved::SavedReader;
@@ -131,6 +131,9 @@ impl ErrorLog {
             }
             match part {
                 Part::Entry | Part::Continuation => self.tally.parsed += 1,
+                // What the binary says at its start stands on standard error, and so in a container's log. An `[emerg]` of
+                // these is in the error log, too.
+                Part::Unknown if is_start(self.envelope, line) => self.tally.parsed += 1,
                 Part::Unknown => self
                     .tally
                     .reject(line, || "it should begin like `2026/11/20 15:08:28 [error] 12#12: `".to_owned()),
@@ -153,6 +156,15 @@ impl ErrorLog {
         self.given.withdraw(attributor);
         self.since = None;
     }
+}
+
+/// Whether it is a line like `nginx: [emerg] host not found in upstream "b" in /etc/nginx/nginx.conf:9`.
+fn is_start(envelope: LogEnvelope, line: &[u8]) -> bool {
+    envelope.open(line).any(|(_, inner)| {
+        let level =
+            inner.strip_prefix(b"nginx: [").and_then(|rest| Some(&rest[..memchr::memchr(b']', rest)?]));
+        level.is_some_and(|level| Level::of(level).is_some())
+    })
 }
 
 /// Whether a line comes from another stream than the open entry does, as far as the transport tells.

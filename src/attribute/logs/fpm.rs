@@ -51,11 +51,15 @@ impl FpmLog {
         inner: &'i [u8],
         offset: i32,
     ) -> Option<fpm::Line<'i>> {
-        fpm::line(inner).or_else(|| {
-            let is_syslog = matches!(envelope, Envelope::Syslog | Envelope::Syslog5424);
-            let at = if is_syslog { stamp::syslog(line, self.latest, offset)? } else { return None };
-            fpm::without_stamp(inner, at)
-        })
+        if let Some(read) = fpm::line(inner) {
+            // Only a container's runtime tells in which zone it was: PHP-FPM's log says nothing of it.
+            let at = envelope.taken(line).map_or(read.at, |taken| in_zone(read.at, taken.at(offset)));
+            return Some(fpm::Line { at, ..read });
+        }
+        if !matches!(envelope, Envelope::Syslog | Envelope::Syslog5424) {
+            return fpm::old(inner, self.latest);
+        }
+        fpm::without_stamp(inner, stamp::syslog(line, self.latest, offset)?)
     }
 
     fn line(&mut self, line: &[u8], attributor: &mut Attributor, sink: &mut impl Sink) {
@@ -69,13 +73,20 @@ impl FpmLog {
                 return attributor.fpm(&record, self.id, sink);
             }
         }
-        // What workers print may span lines.
-        if self.started {
+        // What workers print may span lines, and a container has its access log among them.
+        if self.started || self.envelope.open(&whole).any(|(_, inner)| fpm::is_access(&inner)) {
             self.tally.parsed += 1;
         } else {
             self.tally.reject(line, || "it should begin like `[20-Nov-2026 15:08:28] NOTICE: `".to_owned());
         }
     }
+}
+
+/// A stamp of another zone than nginx's, moved into it: `really` is when the line was taken, a moment later. Zones differ by
+/// quarters of an hour.
+fn in_zone(at: Local, really: Local) -> Local {
+    const QUARTER: Local = 900;
+    at + (really - at + QUARTER / 2).div_euclid(QUARTER) * QUARTER
 }
 
 impl Log for FpmLog {
@@ -109,5 +120,25 @@ impl Log for FpmLog {
         self.tally = saved.tally();
         self.started = self.tally.parsed > 0;
         self.parts = saved.parts;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_zone_is_nginx_s_where_the_transport_tells() {
+        let mut log = FpmLog::new(Path::new("x"), 0);
+        let noon = stamp::error_log(b"2026/11/20 12:00:00").unwrap();
+        let own = "[20-Nov-2026 12:00:00] NOTICE: ready to handle connections";
+        let mut time = |line: &str| log.time(line.as_bytes(), 3600);
+        assert_eq!(time(own), Some(noon), "nothing tells of a zone");
+        assert_eq!(time(&format!("2026-11-20T12:00:01.9Z stderr F {own}")), Some(noon + 3600));
+        assert_eq!(time(&format!("php-1  | 2026-11-20T11:00:01Z {own}")), Some(noon));
+        assert_eq!(time(&format!("2026-11-20T17:30:01+05:30 {own}")), Some(noon + 3600));
+        let docker =
+            format!("{{\"log\":\"{own}\\n\",\"stream\":\"stderr\",\"time\":\"2026-11-20T12:00:00.1Z\"}}");
+        assert_eq!(time(&docker), Some(noon + 3600));
     }
 }

@@ -249,3 +249,47 @@ fn an_entry_does_not_go_on_in_the_line_of_another_stream() {
         assert_eq!(mixed.finish(), apart.finish(), "{error}");
     }
 }
+
+/// OpenResty's tracebacks, njs' exceptions and PHP's stacks belong to their entry: they count as read and leave it its cause.
+#[test]
+fn entries_of_several_lines_are_read_whole() {
+    let tail = |n: u64| {
+        format!(
+            ", client: 1.2.3.4, server: s, request: \"GET /{n} HTTP/1.1\", upstream: \"fastcgi://a:1\", host: \"h\""
+        )
+    };
+    let head = |n: u64| format!("2026/11/20 12:00:00 [error] 7#7: *{n} ");
+    let several = [
+        format!(
+            "{}lua entry thread aborted: runtime error: /srv/a.lua:7: x\nstack traceback:\ncoroutine 0:\n\t/srv/a.lua: in function 'f'\n\t/srv/b.lua:1: in main chunk{}",
+            head(2),
+            tail(2)
+        ),
+        format!(
+            "{}js exception: TypeError: cannot get property \"x\" of undefined\n    at main (/etc/nginx/main.js:12)\n    at native{}",
+            head(3),
+            tail(3)
+        ),
+        format!(
+            "{}FastCGI sent in stderr: \"PHP message: PHP Fatal error:  Uncaught Exception: x in /srv/a.php:1\nStack trace:\n#0 {{main}}\n  thrown in /srv/a.php on line 1\" while reading response header from upstream{}",
+            head(4),
+            tail(4)
+        ),
+    ];
+    for wrapper in ["LINE", "2026-11-20T12:00:00.1Z stderr F LINE", "nginx-1  | LINE"] {
+        let mut world = World::new(false, false);
+        let mut lines = 0;
+        for entry in &several {
+            world.error(&wrapper.replace("LINE", &refused(9, "1.2.3.4", "/a", "a:1")));
+            for line in entry.split('\n') {
+                world.error(&wrapper.replace("LINE", line));
+                lines += 1;
+            }
+        }
+        assert_eq!((world.error.tally().parsed, world.error.tally().unparsed), (lines + 3, 0), "{wrapper}");
+        world.access(&combined("1.2.3.4", 502, "/a"));
+        world.access(&combined("1.2.3.4", 500, "/4"));
+        let seen = world.finish();
+        assert_eq!(seen.errors.get("502 connection_refused"), Some(&1), "{wrapper}: {seen:?}");
+    }
+}
