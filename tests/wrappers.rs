@@ -71,7 +71,9 @@ fn wrapped(text: &str, wrapper: &str, name: &str) -> String {
     let is_json = wrapper.starts_with('{');
     let wrap = |line: &str| {
         let line = if is_json { escaped(line) } else { line.to_owned() };
-        wrapper.replace("NAME", name).replace("LINE", &line) + "\n"
+        // A transport takes a line when it is written. PHP-FPM's say when that was.
+        let clock = line.strip_prefix("[20-Nov-2026 ").map_or("15:00:00", |rest| &rest[..8]);
+        wrapper.replace("15:00:00", clock).replace("NAME", name).replace("LINE", &line) + "\n"
     };
     text.split_terminator('\n').map(wrap).collect()
 }

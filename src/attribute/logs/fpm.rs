@@ -82,11 +82,13 @@ impl FpmLog {
     }
 }
 
-/// A stamp of another zone than nginx's, moved into it: `really` is when the line was taken, a moment later. Zones differ by
-/// quarters of an hour.
-fn in_zone(at: Local, really: Local) -> Local {
+/// A stamp of another zone than nginx's, moved into it. `taken`: when the transport took the line, a moment later. Zones
+/// differ by quarters of an hour; any other distance is no zone's.
+fn in_zone(at: Local, taken: Local) -> Local {
     const QUARTER: Local = 900;
-    at + (really - at + QUARTER / 2).div_euclid(QUARTER) * QUARTER
+    const MOMENT: Local = 60;
+    let zone = (taken - at + QUARTER / 2).div_euclid(QUARTER) * QUARTER;
+    if (taken - at - zone).abs() <= MOMENT { at + zone } else { at }
 }
 
 impl Log for FpmLog {
@@ -140,5 +142,6 @@ mod tests {
         let docker =
             format!("{{\"log\":\"{own}\\n\",\"stream\":\"stderr\",\"time\":\"2026-11-20T12:00:00.1Z\"}}");
         assert_eq!(time(&docker), Some(noon + 3600));
+        assert_eq!(time(&format!("2026-11-20T12:08:00Z {own}")), Some(noon), "late, and in no other zone");
     }
 }

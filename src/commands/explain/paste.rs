@@ -6,7 +6,6 @@ use std::io::Read;
 use serde::Serialize;
 
 use super::ExplainError;
-use super::text::capital;
 use crate::attribute::paste::{self, Entry, Paste};
 use crate::config::flags::Output;
 use crate::label::repaired;
@@ -128,6 +127,11 @@ fn error(entry: &Entry) -> String {
 
 fn root_cause(lead: &str, root: RootCause, out: &mut String) {
     let _ = writeln!(out, "{lead}: {} ({}). Fix: {}.", root.word(), root.meaning(), root.fix());
+}
+
+pub(super) fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 fn shortened(text: &[u8]) -> String {

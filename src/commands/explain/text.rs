@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::paste::meaning;
+use super::paste::{capital, meaning};
 use super::report::{Report, Row};
 use crate::attribute::{Attributor, Id, paste};
 use crate::engine::zone;
@@ -159,11 +159,6 @@ fn entries(report: &Report, cause: Cause) -> u64 {
 
 fn more(runbook: &str, out: &mut String) {
     let _ = writeln!(out, "    More: badgateway runbook {runbook}");
-}
-
-pub(super) fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// Failed attempts that did not fail a response: retries, truncated answers, entries without a line.

@@ -100,6 +100,9 @@ pub(super) fn detectable() -> &'static [Format] {
     &FORMATS
 }
 
+/// How many of these are frequent: the recommended one, `combined`, `main` and ingress-nginx.
+pub(super) const FREQUENT: usize = 4;
+
 /// What an exact join wants, and what else is missed: variables in one cell of the docs.
 const WANTED: &[&[Field]] = &[
     &[Field::Pid],

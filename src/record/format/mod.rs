@@ -71,11 +71,14 @@ impl Format {
             return Err(mismatch);
         }
         let mut closest = Mismatch { column: 0, wanted: String::new() };
-        for format in builtin::detectable() {
+        for (at, format) in builtin::detectable().iter().enumerate() {
             match format.matches(line, &mut Default::default()) {
                 Ok(()) if !format.begins_with_host() || is_host(line) => return Ok(format.clone()),
                 Ok(()) => {}
-                Err(mismatch) if mismatch.column > closest.column => closest = mismatch,
+                // Where a rare format breaks tells nobody anything.
+                Err(mismatch) if at < builtin::FREQUENT && mismatch.column > closest.column => {
+                    closest = mismatch;
+                }
                 Err(_) => {}
             }
         }
