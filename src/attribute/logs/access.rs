@@ -8,6 +8,7 @@ use crate::attribute::root_cause::LogId;
 use crate::bytes::Text;
 use crate::record::access::Access;
 use crate::record::envelope::{Envelope, LogEnvelope};
+use crate::record::error;
 use crate::record::format::Format;
 use crate::record::parts::Parts;
 use crate::record::stamp::Local;
@@ -132,6 +133,10 @@ impl AccessLog {
         }
         if self.given || self.formats.len() >= MOST_FORMATS {
             return Err(closest.map_or_else(String::new, describe));
+        }
+        if error::head(line).is_some() {
+            // A container's log has those, too; none of the formats need to be tried.
+            return Err("it is an entry of an error log".to_owned());
         }
         let format = Format::detect(line).map_err(|mismatch| {
             format!("it fits no format known by name; the nearest breaks: {}", describe(mismatch))
