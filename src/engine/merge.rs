@@ -3,7 +3,8 @@
 //! An access line can only be judged when its entries have been read, and a log that is read far ahead of the others
 //! would fill the join with entries that wait. So of all logs the one whose next line is the oldest is read on, as far
 //! as the next line of any other: error and PHP-FPM logs a little further than access logs, since evidence may stand
-//! behind the response that it explains. How lines are cut into files does not matter.
+//! behind the response that it explains. How lines are cut into files does not matter; of two that begin in the same
+//! second, the one that is given first goes first.
 //!
 //! Of live access logs only what was there before the others were read is taken, so that nginx's entries for it are in.
 
@@ -37,6 +38,8 @@ impl Streams<'_> {
         for stream in &mut self.0 {
             errors.extend(stream.fill(buffers, attributor, sink).err());
         }
+        // Two files of one log may meet in one second: the one that begins earlier goes on first.
+        self.0.sort_by_key(Stream::begins);
         loop {
             if let Some((at, strict, wanted)) = self.next(attributor) {
                 let stream = &mut self.0[at];

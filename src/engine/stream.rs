@@ -279,6 +279,11 @@ impl<'a> Stream<'a> {
         read.map(|_| ())
     }
 
+    /// The time of the next line; [`Local::MAX`]: it has none.
+    pub(super) fn begins(&self) -> Local {
+        self.held.as_ref().map_or(Local::MAX, |held| held.first)
+    }
+
     /// Whether more of a line without end is to be passed over.
     pub(super) fn is_passing(&self) -> bool {
         self.passing

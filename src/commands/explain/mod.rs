@@ -115,16 +115,22 @@ fn written(result: Result<(), ExplainError>) -> Result<(), ExplainError> {
     }
 }
 
-/// A file that is named twice, or by a link as well, is read once.
+/// A file that is named twice, or by a link as well, is read once. Those that were written last come last: of two parts of
+/// a log that meet in one second, nginx wrote to the older one first.
 fn open(paths: &[PathBuf]) -> Result<Vec<Offline>, OpenError> {
     let mut seen = HashSet::new();
+    let mut paths: Vec<_> = paths.iter().map(PathBuf::as_path).collect();
+    // Standard input and what cannot be looked at stay behind the others.
+    paths.sort_by_key(|path| {
+        let modified = std::fs::metadata(path).and_then(|meta| meta.modified());
+        (modified.is_err(), modified.ok())
+    });
     let mut is_new = |path: &Path| match std::fs::metadata(path) {
         Ok(meta) if meta.is_file() => seen.insert((meta.dev(), meta.ino())),
         // What cannot be looked at cannot be opened either, and that says why.
         _ => true,
     };
-    let paths = paths.iter().map(PathBuf::as_path).filter(|path| is_new(path));
-    paths.map(Offline::open).collect()
+    paths.into_iter().filter(|path| is_new(path)).map(Offline::open).collect()
 }
 
 fn explain(logs: &LogArgs) -> Result<(Report, Attributor), ExplainError> {
