@@ -57,6 +57,8 @@ pub struct Interner {
     /// Names that only entries have, and how many there may be.
     unconfirmed: HashSet<Id>,
     most_unconfirmed: usize,
+    /// Names that the configuration or the machine has: they need no room among those that only entries have.
+    expected: HashSet<Box<[u8]>>,
     /// Names seen lately, by a cheap hash: a host's lines share a few servers and upstreams.
     recent: [Recent; RECENT],
 }
@@ -103,6 +105,7 @@ impl Interner {
             overflows: false,
             unconfirmed,
             most_unconfirmed,
+            expected: HashSet::new(),
             recent,
         }
     }
@@ -142,6 +145,9 @@ impl Interner {
         if scan::same(name, &self.recent[at].text) {
             return self.recent[at].id;
         }
+        if self.expected.contains(name) {
+            return self.id(name);
+        }
         if let Some(id) = self.known(name) {
             if id != Id::OTHER {
                 let confirmed = !self.unconfirmed.contains(&id);
@@ -158,6 +164,12 @@ impl Interner {
             self.unconfirmed.insert(id);
         }
         id
+    }
+
+    /// The configuration and the machine have these names, and no others. None becomes a name by that alone: most are
+    /// never in a log.
+    pub fn expect<'n>(&mut self, names: impl IntoIterator<Item = &'n [u8]>) {
+        self.expected = names.into_iter().map(Box::from).collect();
     }
 
     /// The id of a name that is one already.

@@ -61,6 +61,9 @@ impl TopologyBinder {
                 ledger.start_exits(fpm, attributor.names.pools.id(pool.name.as_bytes()));
             }
             self.say_without_status(&topology, ledger.compat);
+            let upstreams = topology.upstream_names();
+            attributor.names.upstreams.expect(upstreams.iter().map(String::as_bytes));
+            attributor.names.servers.expect(topology.server_names().map(str::as_bytes));
             self.topology = topology;
             attributor.names.end_configuration();
         }

@@ -1,5 +1,6 @@
 //! Who listens where and who connects to whom, at one moment: read-only, and handed on as one piece.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -144,5 +145,22 @@ impl Topology {
             logs.filter(|log| is_it(Path::new(&log.path))).map(nginx_conf::AccessLog::only_server);
         let server = servers.next()??;
         servers.all(|other| other == Some(server)).then_some(server)
+    }
+
+    /// What nginx's logs may call an upstream: the groups and addresses of nginx's configuration, the pools of this machine.
+    pub fn upstream_names(&self) -> BTreeSet<String> {
+        let groups = || self.nginx.iter().flat_map(|nginx| &nginx.groups);
+        let servers = groups().flat_map(|(_, servers)| servers);
+        let kept = self.nginx.iter().flat_map(|nginx| &nginx.kept).map(|(server, _)| server);
+        let fastcgi = self.nginx.iter().flat_map(|nginx| &nginx.fastcgi);
+        let pools = self.pools().map(|(_, pool)| &pool.listener);
+        let addresses = servers.chain(kept).chain(fastcgi).chain(pools).map(Listener::upstream);
+        groups().map(|(name, _)| name.clone()).chain(addresses).collect()
+    }
+
+    /// What nginx's logs may call a server.
+    pub fn server_names(&self) -> impl Iterator<Item = &str> {
+        let logs = self.nginx.iter().flat_map(|nginx| &nginx.access_logs);
+        logs.flat_map(|log| &log.servers).map(|server| server.name.as_str())
     }
 }

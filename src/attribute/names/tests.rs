@@ -1,5 +1,7 @@
 //! Names: capped, repaired, cut.
 
+use std::collections::HashSet;
+
 use super::*;
 
 #[test]
@@ -66,4 +68,20 @@ fn long_names_take_no_more_than_a_label() {
     let mut old = Interner::restore(CAP, old);
     assert_eq!(old.id("y".repeat(9000).as_bytes()), Id(2), "a state that has it whole");
     assert!(old.text(Id(2)).len() <= LONGEST);
+}
+
+#[test]
+fn what_the_configuration_has_needs_no_room_and_is_no_name_before_a_log_has_it() {
+    let mut names = Names::default().for_series().upstreams;
+    let all: Vec<_> = (0..100).map(|n| format!("10.0.0.{n}:80")).collect();
+    names.expect(all.iter().map(String::as_bytes));
+    assert_eq!(names.ids().count(), 2);
+    let ids: HashSet<Id> = all.iter().map(|name| names.of_entry(name.as_bytes())).collect();
+    assert_eq!((ids.len(), names.overflowed()), (100, 0));
+    assert!(!ids.contains(&Id::OTHER));
+    // They are no longer in the configuration: names stay names, and count as none of those that only entries have.
+    names.expect([]);
+    let others: Vec<_> = (0..40).map(|n| names.of_entry(format!("10.0.1.{n}:80").as_bytes())).collect();
+    assert_eq!(others.iter().filter(|id| **id != Id::OTHER).count(), 32);
+    assert!(all.iter().all(|name| names.of_entry(name.as_bytes()) != Id::OTHER));
 }
