@@ -68,7 +68,7 @@ fn main() -> ExitCode {
     offline::row(&Logs::access("access, combined", dir, Format::Combined, lines), dir, &effort, &mut goals);
     offline::row(&Logs::error("error", dir, errors), dir, &effort, &mut goals);
     offline::row(&Logs::pair("access and error", dir, lines), dir, &effort, &mut goals);
-    storm::run(dir, if quick { 4 } else { 10 }, &mut goals);
+    storm::run(dir, if quick { 2 } else { 10 }, quick, &mut goals);
     live::run(dir, live, &mut goals);
     scrape::run(dir, if quick { &[1, 100] } else { &[1, 100, 1000] }, &mut goals);
 
