@@ -1,7 +1,10 @@
 //! One log in the order of time: its next lines are held until it is their turn.
 
+use std::time::SystemTime;
+
 use memchr::{memchr, memrchr};
 
+use super::zone;
 use crate::attribute::logs::{AnyLog, Log};
 use crate::attribute::{Attributor, Sink};
 use crate::record::stamp::Local;
@@ -37,6 +40,11 @@ pub trait Blocks {
     fn ends_for_good(&self) -> bool {
         false
     }
+
+    /// When the last line that was read was written, where that is known.
+    fn written(&self) -> Option<SystemTime> {
+        None
+    }
 }
 
 impl Blocks for Offline {
@@ -69,6 +77,10 @@ impl Blocks for Live<'_> {
     fn give_back(&mut self, buffer: &Buffer) {
         self.follower.give_back(buffer);
     }
+
+    fn written(&self) -> Option<SystemTime> {
+        self.follower.written()
+    }
 }
 
 impl Blocks for Stdin {
@@ -92,6 +104,10 @@ impl<B: Blocks + ?Sized> Blocks for &mut B {
 
     fn ends_for_good(&self) -> bool {
         (**self).ends_for_good()
+    }
+
+    fn written(&self) -> Option<SystemTime> {
+        (**self).written()
     }
 }
 
@@ -269,6 +285,9 @@ impl<'a> Stream<'a> {
             return Ok(());
         }
         if let Ok(true) = read {
+            if let Some(at) = self.source.written() {
+                self.reader.log.written(buffer.lines(), zone::local(at, attributor.offset()));
+            }
             self.hold(buffer, attributor.offset());
             return Ok(());
         }

@@ -4,14 +4,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::zone;
 use crate::address::Listener;
 use crate::attribute::logs::log_id;
 use crate::attribute::root_cause::{LogId, Peer, Peers, PoolPeer};
 use crate::attribute::{Attributor, Id};
 use crate::ledger::Ledger;
-use crate::record::stamp::Local;
 use crate::sample::output::SamplerOutput;
 use crate::topology::lookup::{Destination, Destinations};
 use crate::topology::{Fpm, Pool, PoolKey, Topology};
@@ -48,7 +47,7 @@ impl TopologyBinder {
         let news = self.board.take();
         news.gains.into_iter().for_each(|gain| ledger.gain(gain));
         for (at, fact) in news.facts {
-            attributor.observe(local(at, attributor.offset()), fact);
+            attributor.observe(zone::local(at, attributor.offset()), fact);
         }
         if let Some(pools) = news.remembered {
             ledger.remember(pools);
@@ -215,12 +214,6 @@ fn refuses(allowed: &[String], upstream: &Listener) -> bool {
     host.is_loopback()
         && !allowed.is_empty()
         && !allowed.iter().any(|client| client == "any" || client.parse() == Ok(*host))
-}
-
-/// In the local time of the logs.
-fn local(at: SystemTime, offset: i32) -> Local {
-    let seconds = at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    i64::try_from(seconds).unwrap_or_default() + i64::from(offset)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The machine's time zone, and times as people and programs read them.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 
@@ -8,6 +10,12 @@ use crate::record::stamp::Local;
 /// Seconds east of UTC at this machine, now.
 pub fn here() -> i32 {
     TimeZone::system().to_offset(Timestamp::now()).seconds()
+}
+
+/// A moment in the time `offset` seconds east of UTC.
+pub fn local(at: SystemTime, offset: i32) -> Local {
+    let seconds = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    Local::try_from(seconds).unwrap_or_default() + Local::from(offset)
 }
 
 /// RFC 3339 in the logs' own zone.

@@ -39,7 +39,7 @@ pub struct Follower {
     /// Oldest first; the file at the path, if it is open, is the last one.
     pub(super) generations: Vec<Generation>,
     /// Which of them the last block came from.
-    last_read: usize,
+    pub(super) last_read: usize,
     pub(super) claims: FileOwners,
     /// Rotated files beside the log that are not to be read; `None` until the first look.
     pub(super) known: Option<KnownFiles>,

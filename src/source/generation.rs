@@ -79,7 +79,7 @@ pub(super) struct Generation {
     /// No more is expected: once read to its end it is dropped.
     pub(super) expired: bool,
     /// A gzip: its length is an estimate until its end is met, and it cannot change.
-    sealed: bool,
+    pub(super) sealed: bool,
     /// The end of a gzip was met.
     ended: bool,
     /// It was empty and was written to: others may have to be read before it.
@@ -90,7 +90,7 @@ pub(super) struct Generation {
     /// Since when it is known to have been truncated, and whether there is a copy is not.
     pub(super) truncated_since: Option<Instant>,
     /// Last write when its size was taken.
-    modified: Option<SystemTime>,
+    pub(super) modified: Option<SystemTime>,
 }
 
 impl Generation {

@@ -37,6 +37,7 @@ mod status;
 mod stdin;
 mod trouble;
 mod wake;
+mod written;
 
 pub use buffer::{Buffer, Skipped};
 pub use error::{OpenError, ReadError};
@@ -49,6 +50,7 @@ pub use set::{FollowSet, SavedSet};
 pub use status::{Position, ReadFrom, Status};
 pub use stdin::Stdin;
 pub use wake::Waker;
+pub use written::end_of;
 
 /// Bytes asked of one `read()`: above 64 KiB the throughput is flat, and it fits the L2 cache.
 pub const BLOCK: usize = 128 * 1024;

@@ -15,5 +15,6 @@ mod paste;
 mod pools;
 mod runbooks;
 mod serve;
+mod zones;
 
 use badgateway_harness::serve as support;

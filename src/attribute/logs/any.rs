@@ -72,6 +72,10 @@ impl Log for AnyLog {
         of!(self, log => log.idle(now, attributor, sink));
     }
 
+    fn written(&mut self, block: &[u8], at: Local) {
+        of!(self, log => log.written(block, at));
+    }
+
     fn time(&mut self, line: &[u8], offset: i32) -> Option<Local> {
         of!(self, log => log.time(line, offset))
     }

@@ -20,6 +20,8 @@ pub struct FpmLog {
     envelope: LogEnvelope,
     parts: Parts,
     started: bool,
+    /// Seconds by which its zone is behind nginx's.
+    zone: Local,
     /// No line is later than this, by a day or so: syslog's stamps have no year.
     latest: Local,
     tally: Tally,
@@ -38,6 +40,7 @@ impl FpmLog {
             envelope: LogEnvelope::default(),
             parts: Parts::default(),
             started: false,
+            zone: 0,
             latest: today,
             tally: Tally::default(),
         }
@@ -52,8 +55,9 @@ impl FpmLog {
         offset: i32,
     ) -> Option<fpm::Line<'i>> {
         if let Some(read) = fpm::line(inner) {
-            // Only a container's runtime tells in which zone it was: PHP-FPM's log says nothing of it.
-            let at = envelope.taken(line).map_or(read.at, |taken| in_zone(read.at, taken.at(offset)));
+            // PHP-FPM's log says nothing of its zone: a container's runtime tells it, or the time at which a file was written.
+            let taken = envelope.taken(line);
+            let at = taken.map_or(read.at + self.zone, |taken| in_zone(read.at, taken.at(offset), MOMENT));
             return Some(fpm::Line { at, ..read });
         }
         if !matches!(envelope, Envelope::Syslog | Envelope::Syslog5424) {
@@ -82,13 +86,19 @@ impl FpmLog {
     }
 }
 
-/// A stamp of another zone than nginx's, moved into it. `taken`: when the transport took the line, a moment later. Zones
-/// differ by quarters of an hour; any other distance is no zone's.
-fn in_zone(at: Local, taken: Local) -> Local {
+/// How much later than its stamp a container's runtime takes a line, in seconds.
+const MOMENT: Local = 60;
+
+/// And how much later it is in the file.
+const INSTANT: Local = 2;
+
+/// A stamp of another zone than nginx's, moved into it. `taken`: when the line was taken, at most `moment` later. Zones
+/// differ by quarters of an hour, and by 26 hours at most; any other distance is no zone's.
+fn in_zone(at: Local, taken: Local, moment: Local) -> Local {
     const QUARTER: Local = 900;
-    const MOMENT: Local = 60;
+    const MOST: Local = 26 * 3600;
     let zone = (taken - at + QUARTER / 2).div_euclid(QUARTER) * QUARTER;
-    if (taken - at - zone).abs() <= MOMENT { at + zone } else { at }
+    if zone.abs() <= MOST && (taken - at - zone).abs() <= moment { at + zone } else { at }
 }
 
 impl Log for FpmLog {
@@ -99,6 +109,16 @@ impl Log for FpmLog {
     }
 
     fn flush(&mut self, _: &mut Attributor, _: &mut impl Sink) {}
+
+    fn written(&mut self, block: &[u8], at: Local) {
+        let Some(last) = super::lines_from_end(block).next() else { return };
+        // What a worker prints has no stamp, and is later than the line before it.
+        let stamp = self.envelope.open(last).find_map(|(_, inner)| Some(fpm::line(&inner)?.at));
+        if let Some(stamp) = stamp.filter(|stamp| in_zone(*stamp, at, INSTANT).abs_diff(at) <= INSTANT as u64)
+        {
+            self.zone = in_zone(stamp, at, INSTANT) - stamp;
+        }
+    }
 
     fn time(&mut self, line: &[u8], offset: i32) -> Option<Local> {
         let mut inner = self.envelope.open(line);
@@ -143,5 +163,28 @@ mod tests {
             format!("{{\"log\":\"{own}\\n\",\"stream\":\"stderr\",\"time\":\"2026-11-20T12:00:00.1Z\"}}");
         assert_eq!(time(&docker), Some(noon + 3600));
         assert_eq!(time(&format!("2026-11-20T12:08:00Z {own}")), Some(noon), "late, and in no other zone");
+    }
+
+    #[test]
+    fn another_zone_is_nginx_s_where_the_file_was_written_as_its_last_line_says() {
+        let mut log = FpmLog::new(Path::new("x"), 0);
+        let noon = stamp::error_log(b"2026/11/20 12:00:00").unwrap();
+        let own = "[20-Nov-2026 12:00:00] NOTICE: ready to handle connections\n";
+        let mut zone = |text: &str, written: Local| {
+            log.written(text.as_bytes(), written);
+            log.time(own.trim_end().as_bytes(), 0).unwrap() - noon
+        };
+        assert_eq!(zone(own, noon + 1), 0);
+        assert_eq!(zone(own, noon + 7201), 7200);
+        assert_eq!(zone(own, noon + 7300), 7200, "no zone's distance: the one that is known stays");
+        assert_eq!(zone(own, noon + 90 * 3600), 7200, "so far from each other no two zones are");
+        assert_eq!(zone(&format!("{own}what a worker prints\n"), noon), 7200, "it may come at any time");
+        assert_eq!(
+            zone(&format!("what a worker prints\n{own}"), noon - 20_699),
+            -20_700,
+            "five hours and three quarters"
+        );
+        assert_eq!(zone(own, noon), 0, "the zone was set right");
+        assert_eq!(zone("", noon + 3600), 0);
     }
 }

@@ -84,6 +84,8 @@ pub trait Log {
     fn at_end(&mut self, _for_good: bool, _attributor: &mut Attributor, _sink: &mut impl Sink) {}
     /// The log is followed, and what was there at `now` was read as far as it may be.
     fn idle(&mut self, _now: Instant, _attributor: &mut Attributor, _sink: &mut impl Sink) {}
+    /// The last line of a block, which is taken next, was written at the local time `at`.
+    fn written(&mut self, _block: &[u8], _at: Local) {}
     /// Local time of a line that can be read. [`Local::MAX`]: its format has none, so nothing can be read later.
     fn time(&mut self, line: &[u8], offset: i32) -> Option<Local>;
     /// The time of what was taken and is not given yet, because lines behind it may belong to it.

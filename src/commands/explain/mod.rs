@@ -21,7 +21,7 @@ use crate::engine::stream::{Blocks, Buffers, Reader, Stream};
 use crate::engine::zone;
 use crate::label::repaired;
 use crate::record::LogKind;
-use crate::source::{Buffer, Offline, OpenError, ReadError};
+use crate::source::{self, Buffer, Offline, OpenError, ReadError};
 use crate::topology::remembered;
 use progress::Progress;
 use report::{LogState, Report};
@@ -155,7 +155,13 @@ fn explain(logs: &LogArgs) -> Result<(Report, Attributor), ExplainError> {
         today: i64::try_from(remembered::now()).unwrap_or_default(),
     };
     let log = |(kind, offline): (LogKind, Offline)| {
-        let reader = Reader::new(AnyLog::new(kind, offline.path(), &settings));
+        let mut log = AnyLog::new(kind, offline.path(), &settings);
+        if kind == LogKind::Fpm
+            && let Some((end, at)) = source::end_of(offline.path())
+        {
+            log.written(&end, zone::local(at, zone::here()));
+        }
+        let reader = Reader::new(log);
         (kind, Source { offline, progress: progress.clone(), shown: 0 }, reader)
     };
     let mut logs: Vec<_> = opened.into_iter().map(log).collect();
