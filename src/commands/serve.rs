@@ -29,6 +29,7 @@ use crate::source::files::{Files, Os};
 use crate::source::pooled::Pooled;
 use crate::source::{OpenError, ReadFrom, Waker};
 use crate::topology::discovery::Wanted;
+use crate::topology::loader::ConfigLimits;
 use crate::web::{self, App, ServerError};
 
 /// Why `serve` could not start or go on.
@@ -96,6 +97,11 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
             fpm: args.fpm_config.clone(),
             nginx: args.nginx_config.clone(),
             remembered: engine.remembered(),
+            limits: ConfigLimits {
+                file: args.limit_config_file_bytes,
+                bytes: args.limit_config_bytes,
+                ..ConfigLimits::default()
+            },
         },
         trusted: args.trust_uid.clone(),
     };

@@ -185,6 +185,14 @@ pub struct ServeArgs {
     #[arg(long = "limit.bytes", value_name = "BYTES", default_value = "32MiB", value_parser = parse_bytes)]
     pub limit_bytes: u64,
 
+    /// Most bytes of one file of nginx's or PHP-FPM's configuration. What is longer is not read, and the own log says so
+    #[arg(long = "limit.config-file-bytes", value_name = "BYTES", default_value = "1MiB", value_parser = parse_bytes)]
+    pub limit_config_file_bytes: u64,
+
+    /// Most bytes of one nginx's or PHP-FPM's configuration with all it includes. What is beyond is not read
+    #[arg(long = "limit.config-bytes", value_name = "BYTES", default_value = "8MiB", value_parser = parse_bytes)]
+    pub limit_config_bytes: u64,
+
     /// A user, as a number, whose nginx and PHP-FPM masters are believed, such as that of an unprivileged nginx in a pod;
     /// may be given several times. Root's and our own are believed
     #[arg(long = "discover.trust-uid", value_name = "UID")]

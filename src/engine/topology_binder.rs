@@ -62,7 +62,8 @@ impl TopologyBinder {
             self.say_without_status(&topology, ledger.compat);
             let upstreams = topology.upstream_names();
             attributor.names.upstreams.expect(upstreams.iter().map(String::as_bytes));
-            attributor.names.servers.expect(topology.server_names().map(str::as_bytes));
+            let servers = topology.server_names();
+            attributor.names.servers.expect(servers.iter().map(String::as_bytes));
             self.topology = topology;
             attributor.names.end_configuration();
         }

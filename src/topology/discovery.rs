@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::build::{self, Seen, SeenFpm};
 use super::fpm_configs::{FpmConfigs, LastReading};
 use super::fpm_instances::InstanceId;
+use super::loader::ConfigLimits;
 use super::model::{FpmProcess, Network, Nginx, NotSeen, PoolKey, Topology};
 use super::nginx_configs::{self, NginxConfigs};
 use super::remembered::{self, Memory, Remembered};
@@ -35,6 +36,8 @@ pub struct Wanted {
     pub nginx: Vec<PathBuf>,
     /// Pools that were seen running before the last restart.
     pub remembered: Vec<Remembered>,
+    /// How much of a configuration is read.
+    pub limits: ConfigLimits,
 }
 
 /// What the process table and the sockets show at one moment.
@@ -71,8 +74,12 @@ impl Discovery {
     pub fn new(procfs: &Path, wanted: Wanted) -> Self {
         Self {
             procfs: procfs.to_owned(),
-            fpm: FpmConfigs::new(wanted.fpm, namespace::inode(procfs, None, "mnt").ok()),
-            nginx: NginxConfigs::new(wanted.nginx),
+            fpm: FpmConfigs::new(
+                wanted.fpm,
+                namespace::inode(procfs, None, "mnt").ok(),
+                wanted.limits.clone(),
+            ),
+            nginx: NginxConfigs::new(wanted.nginx, wanted.limits),
             remembered: Memory::new(wanted.remembered, remembered::now()),
             networks: HashMap::new(),
             state: State::default(),
@@ -152,7 +159,7 @@ impl Discovery {
         }
         let mut fpm = Vec::new();
         for (id, of) in &self.fpm.by_id {
-            if of.shown && of.file.config.is_none() {
+            if of.shown && of.file.config.as_ref().is_none_or(|config| config.is_partial()) {
                 not_seen.push(NotSeen::FpmConfig(id.path.clone()));
             }
             let (process, cgroup) = self.state.running.get(id).cloned().unzip();
@@ -161,8 +168,9 @@ impl Discovery {
         }
         let mut nginx = Vec::new();
         for (file, configuration) in &self.nginx.by_file {
-            let config = configuration.config.as_deref();
-            let whole = config.is_some_and(|config| config.problems.is_empty());
+            let conf = configuration.config.clone();
+            let config = conf.as_deref();
+            let whole = config.is_some_and(|config| !config.is_partial());
             if !whole || configuration.complaint.is_some() {
                 not_seen.push(NotSeen::NginxConfig(file.1.clone()));
             }
@@ -174,7 +182,8 @@ impl Discovery {
                 groups: config.map(nginx_configs::groups).unwrap_or_default(),
                 kept: config.map(nginx_configs::kept).unwrap_or_default(),
                 fastcgi: config.map(nginx_configs::fastcgi_targets).unwrap_or_default(),
-                access_logs: config.map(|config| config.access_logs.clone()).unwrap_or_default(),
+                log_files: config.map(|config| config.http.log_files()).unwrap_or_default(),
+                conf,
             });
         }
         Seen {

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 use super::configuration::{Configuration, Outcome};
-use super::fpm_conf::{self, FpmConfig};
+use super::fpm_conf::{self, FpmConfig, Surroundings};
 use super::fpm_instances::{FpmInstances, InstanceId, Moves};
+use super::loader::ConfigLimits;
 use crate::kernel::namespace;
 use crate::kernel::processes::Master;
 use crate::source::paths_of;
@@ -38,9 +39,17 @@ pub(super) struct FpmConfiguration {
     pub(super) shown: bool,
 }
 
+impl FpmConfiguration {
+    /// Whether all of it could be read the last time.
+    pub(super) fn is_whole(&self) -> bool {
+        self.file.complaint.is_none() && self.file.config.as_ref().is_some_and(|config| !config.is_partial())
+    }
+}
+
 /// All configurations.
 pub(super) struct FpmConfigs {
     given: Vec<PathBuf>,
+    limits: ConfigLimits,
     pub(super) instances: FpmInstances,
     pub(super) by_id: BTreeMap<InstanceId, FpmConfiguration>,
     /// When all was read without a complaint last.
@@ -51,9 +60,10 @@ pub(super) struct FpmConfigs {
 
 impl FpmConfigs {
     /// `own`: the inode of our mount namespace.
-    pub(super) fn new(given: Vec<PathBuf>, own: Option<u64>) -> Self {
+    pub(super) fn new(given: Vec<PathBuf>, own: Option<u64>, limits: ConfigLimits) -> Self {
         Self {
             given,
+            limits,
             instances: FpmInstances::new(own),
             by_id: BTreeMap::new(),
             succeeded: None,
@@ -112,7 +122,7 @@ impl FpmConfigs {
     pub(super) fn last_reading(&self) -> Option<LastReading> {
         let mut shown = self.by_id.values().filter(|of| of.shown).peekable();
         shown.peek()?;
-        let successful = shown.all(|of| of.file.complaint.is_none());
+        let successful = shown.all(FpmConfiguration::is_whole);
         Some(LastReading { successful, succeeded: self.succeeded })
     }
 
@@ -123,7 +133,7 @@ impl FpmConfigs {
         let before = of.file.config.clone();
         let outcome = of.file.look(
             root,
-            || fpm_conf::read(&id.path, root),
+            || fpm_conf::read_in(&id.path, &Surroundings::guess(&id.path, root), &self.limits),
             |config| &config.files,
             |text| {
                 if shown {
@@ -134,10 +144,11 @@ impl FpmConfigs {
         let counts = newly_shown || of.shown && outcome != Outcome::Same;
         self.readings += u64::from(counts);
         if shown && (newly_shown || outcome == Outcome::Changed) {
-            let known = before.as_deref().filter(|_| !newly_shown).map_or(&[][..], |config| &config.warnings);
-            let warnings = of.file.config.iter().flat_map(|config| &config.warnings);
-            for warning in warnings.filter(|warning| !known.contains(warning)) {
-                tracing::warn!("{warning}");
+            let known = before.filter(|_| !newly_shown);
+            let known: Vec<_> = known.iter().flat_map(|config| config.complaints()).collect();
+            let complaints = of.file.config.iter().flat_map(|config| config.complaints());
+            for complaint in complaints.filter(|complaint| !known.contains(complaint)) {
+                tracing::warn!("{complaint}");
             }
         }
         newly_shown || outcome == Outcome::Changed

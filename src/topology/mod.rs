@@ -4,12 +4,14 @@
 //! `build` makes the [`Topology`] of all that was seen. Everything else reads that.
 
 mod build;
+pub mod config_error;
 mod configuration;
 pub mod diff;
 pub mod discovery;
 pub mod fpm_conf;
 pub mod fpm_configs;
 pub mod fpm_instances;
+pub mod loader;
 pub mod lookup;
 mod model;
 mod names;
@@ -17,6 +19,7 @@ pub mod nginx_conf;
 mod nginx_configs;
 pub mod remembered;
 pub(crate) mod rooted;
+pub mod units;
 
 pub use build::group_of;
 pub use fpm_configs::LastReading;

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::fpm_conf;
 use super::fpm_instances::InstanceId;
-use super::{fpm_conf, nginx_conf};
+use super::nginx_conf::{self, NginxConfig};
 use crate::address::Listener;
 use crate::kernel::network::NetworkId;
 
@@ -64,7 +65,10 @@ pub struct Nginx {
     /// Where its FastCGI requests go.
     pub fastcgi: Vec<Listener>,
     /// Its access logs, each with the servers that write it.
-    pub access_logs: Vec<nginx_conf::AccessLog>,
+    pub log_files: Vec<nginx_conf::LogFile>,
+    /// All that its configuration says, each with file and line: servers, logs with format and level, where requests go.
+    /// `None`: it could not be read.
+    pub conf: Option<Arc<NginxConfig>>,
 }
 
 /// One PHP-FPM master with its pools, whether it runs or not.
@@ -140,27 +144,24 @@ impl Topology {
         if self.not_seen.iter().any(|what| matches!(what, NotSeen::NginxConfig(_))) {
             return None;
         }
-        let logs = self.nginx.iter().flat_map(|nginx| &nginx.access_logs);
-        let mut servers =
-            logs.filter(|log| is_it(Path::new(&log.path))).map(nginx_conf::AccessLog::only_server);
+        let logs = self.nginx.iter().flat_map(|nginx| &nginx.log_files);
+        let mut servers = logs.filter(|log| is_it(&log.path)).map(nginx_conf::LogFile::only_server);
         let server = servers.next()??;
         servers.all(|other| other == Some(server)).then_some(server)
     }
 
     /// What nginx's logs may call an upstream: the groups and addresses of nginx's configuration, the pools of this machine.
     pub fn upstream_names(&self) -> BTreeSet<String> {
-        let groups = || self.nginx.iter().flat_map(|nginx| &nginx.groups);
-        let servers = groups().flat_map(|(_, servers)| servers);
-        let kept = self.nginx.iter().flat_map(|nginx| &nginx.kept).map(|(server, _)| server);
-        let fastcgi = self.nginx.iter().flat_map(|nginx| &nginx.fastcgi);
-        let pools = self.pools().map(|(_, pool)| &pool.listener);
-        let addresses = servers.chain(kept).chain(fastcgi).chain(pools).map(Listener::upstream);
-        groups().map(|(name, _)| name.clone()).chain(addresses).collect()
+        let configurations = self.nginx.iter().filter_map(|nginx| nginx.conf.as_deref());
+        let nginx = configurations.flat_map(|config| {
+            config.http.upstream_names().chain(config.stream.upstream_names()).map(str::to_owned)
+        });
+        nginx.chain(self.pools().map(|(_, pool)| pool.listener.upstream())).collect()
     }
 
     /// What nginx's logs may call a server.
-    pub fn server_names(&self) -> impl Iterator<Item = &str> {
-        let logs = self.nginx.iter().flat_map(|nginx| &nginx.access_logs);
-        logs.flat_map(|log| &log.servers).map(|server| server.name.as_str())
+    pub fn server_names(&self) -> BTreeSet<String> {
+        let configurations = self.nginx.iter().filter_map(|nginx| nginx.conf.as_deref());
+        configurations.flat_map(|config| &config.http.servers).filter_map(nginx_conf::Server::name).collect()
     }
 }

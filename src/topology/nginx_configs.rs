@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use super::configuration::{Configuration, Outcome};
 use super::fpm_configs::root_of;
-use super::nginx_conf::{self, NginxConfig};
+use super::loader::ConfigLimits;
+use super::nginx_conf::{self, Command, NginxConfig};
 use crate::address::Listener;
 use crate::kernel::processes::NginxMaster;
 
@@ -25,6 +26,7 @@ pub(super) type MainFile = (PathBuf, PathBuf);
 /// All configurations.
 pub(super) struct NginxConfigs {
     given: Vec<PathBuf>,
+    limits: ConfigLimits,
     masters: Vec<NginxMaster>,
     pub(super) by_file: BTreeMap<MainFile, Configuration<NginxConfig>>,
     /// The masters that run with each.
@@ -32,8 +34,8 @@ pub(super) struct NginxConfigs {
 }
 
 impl NginxConfigs {
-    pub(super) fn new(given: Vec<PathBuf>) -> Self {
-        Self { given, masters: Vec::new(), by_file: BTreeMap::new(), running: BTreeMap::new() }
+    pub(super) fn new(given: Vec<PathBuf>, limits: ConfigLimits) -> Self {
+        Self { given, limits, masters: Vec::new(), by_file: BTreeMap::new(), running: BTreeMap::new() }
     }
 
     /// Whether other masters run than when it was last looked.
@@ -56,7 +58,7 @@ impl NginxConfigs {
             let (root, path) = file;
             let outcome = self.by_file.entry(file.clone()).or_default().look(
                 root,
-                || nginx_conf::read(path, root),
+                || nginx_conf::read_as(&Command::guess(path), root, &self.limits),
                 |config| &config.files,
                 |text| {
                     tracing::warn!("the upstream groups of {} are not known: {text}", path.display());
@@ -85,12 +87,13 @@ pub(super) fn kept(config: &NginxConfig) -> Vec<(Listener, Duration)> {
 
 /// Where FastCGI requests go.
 pub(super) fn fastcgi_targets(config: &NginxConfig) -> Vec<Listener> {
-    config.fastcgi.iter().filter_map(|target| Listener::from_upstream(target).ok()).collect()
+    config.fastcgi_targets().iter().filter_map(|target| Listener::from_upstream(target).ok()).collect()
 }
 
-/// Groups with all their servers, those left out that have a host name.
+/// Groups with all their servers, those left out that have a host name, or of which a part could not be read.
 pub(super) fn groups(config: &NginxConfig) -> Vec<(String, Vec<Listener>)> {
-    let groups = config.upstreams.iter().filter_map(|upstream| {
+    let whole = config.http.upstreams.iter().filter(|upstream| !upstream.partial);
+    let groups = whole.filter_map(|upstream| {
         let servers = upstream.servers.iter().map(|server| Listener::from_upstream(server).ok());
         Some((upstream.name.clone(), servers.collect::<Option<Vec<_>>>()?))
     });
@@ -179,7 +182,7 @@ mod tests {
     fn a_file_that_breaks_leaves_what_was_known() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("nginx.conf");
-        let mut configs = NginxConfigs::new(vec![file.clone()]);
+        let mut configs = NginxConfigs::new(vec![file.clone()], ConfigLimits::default());
         let known = |configs: &NginxConfigs| {
             let configuration = configs.by_file.values().next().unwrap();
             let kept = configuration.config.as_deref().map(kept).unwrap_or_default();

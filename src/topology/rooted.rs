@@ -69,7 +69,7 @@ impl Rooted {
         }
         let mut bytes = Vec::new();
         if file.take(limit + 1).read_to_end(&mut bytes)? as u64 > limit {
-            let text = format!("it is longer than {limit} bytes, which no such file is");
+            let text = format!("it is longer than {limit} bytes");
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
         }
         Ok((real, bytes))

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use badgateway::topology::fpm_conf::{Place, read_in};
+use badgateway::topology::fpm_conf::{Surroundings, read_in};
+use badgateway::topology::loader::ConfigLimits;
 use badgateway_harness::programs::php_fpm;
 
 use crate::dump::{ours, theirs};
@@ -81,11 +82,11 @@ impl Site {
         let dir = self.0.path();
         let file = dir.join("main");
         fs::write(&file, text).unwrap();
-        let mut place = Place::guess(&file, Path::new("/"));
-        (place.prefix, place.state) = (dir.to_path_buf(), dir.to_path_buf());
-        place.env.insert(b"BADGATEWAY_TEST".to_vec(), b"from env".to_vec());
+        let mut around = Surroundings::guess(&file, Path::new("/"));
+        (around.prefix, around.state) = (dir.to_path_buf(), dir.to_path_buf());
+        around.env.insert(b"BADGATEWAY_TEST".to_vec(), b"from env".to_vec());
         let shown = String::from_utf8_lossy(text);
-        match (theirs(program, dir, &file), read_in(&file, &place)) {
+        match (theirs(program, dir, &file), read_in(&file, &around, &ConfigLimits::default())) {
             (Ok(theirs), Ok(config)) => {
                 assert_eq!(theirs, ours(&config), "{shown}");
                 true
@@ -95,7 +96,7 @@ impl Site {
             (Err(said), Ok(config)) => {
                 let unread = said.contains("failed to load configuration file");
                 assert!(
-                    !unread || !config.warnings.is_empty(),
+                    !unread || config.complaints().next().is_some(),
                     "PHP-FPM does not read this: {said}\n{shown}"
                 );
                 false

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use badgateway::topology::fpm_conf::{FpmConfig, Place, read_in};
+use badgateway::topology::fpm_conf::{FpmConfig, Surroundings, read_in};
+use badgateway::topology::loader::ConfigLimits;
 
 use badgateway_harness::{proc::kill, programs::php_fpm, wait_for};
 
@@ -44,9 +45,9 @@ impl Master {
     /// Its configuration as we read it.
     pub(crate) fn config(&self) -> FpmConfig {
         let file = self.dir().join("fpm.conf");
-        let mut place = Place::guess(&file, Path::new("/"));
-        place.prefix = self.dir().to_path_buf();
-        read_in(&file, &place).unwrap()
+        let mut around = Surroundings::guess(&file, Path::new("/"));
+        around.prefix = self.dir().to_path_buf();
+        read_in(&file, &around, &ConfigLimits::default()).unwrap()
     }
 
     pub(crate) fn dir(&self) -> &Path {

@@ -54,8 +54,9 @@ fn a_pool_that_is_only_configured_is_not_shown_until_something_wants_it() {
     let passes = |target| {
         let fastcgi = vec![Listener::from_upstream(target).unwrap()];
         let (groups, kept) = (Vec::new(), Vec::new());
-        let access_logs = Vec::new();
-        let nginx = vec![Nginx { config: "/n".into(), network: None, groups, kept, fastcgi, access_logs }];
+        let log_files = Vec::new();
+        let nginx =
+            vec![Nginx { config: "/n".into(), network: None, groups, kept, fastcgi, log_files, conf: None }];
         Seen { nginx, ..none.clone() }
     };
     for wanted in [&named, &enabled, &ran, &passes("127.0.0.1:9000")] {

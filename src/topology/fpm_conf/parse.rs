@@ -6,6 +6,7 @@
 use std::iter::Peekable;
 
 use super::scan::{Scanner, Token};
+use crate::topology::units::atoi;
 
 /// How deep parentheses and operators may nest; PHP's parser gives up as well, only later.
 const DEPTH: usize = 100;
@@ -177,21 +178,6 @@ impl Parser<'_> {
         self.open -= 1;
         Ok((self.lookup)(&name).unwrap_or(fallback))
     }
-}
-
-/// The leading number of a text, 0 without one: what C's atoi(3) gives with a 64-bit long.
-pub(super) fn atoi(text: &[u8]) -> i32 {
-    let text = text.trim_ascii_start();
-    let (negative, digits) = match text {
-        [b'-', rest @ ..] => (true, rest),
-        [b'+', rest @ ..] => (false, rest),
-        _ => (false, text),
-    };
-    let value = digits
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit())
-        .fold(0_i64, |value, byte| value.saturating_mul(10).saturating_add(i64::from(byte - b'0')));
-    (if negative { -value } else { value }) as i32
 }
 
 fn unexpected(token: Option<&Token>) -> Unexpected {

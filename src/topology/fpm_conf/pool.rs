@@ -1,13 +1,15 @@
 //! One pool, with defaults and full paths (`fpm_conf_process_all_pools` in main/fpm_conf.c).
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::error::ConfigError;
-use super::place::Place;
 use super::section::Section;
 use super::settings::boolean;
+use super::surroundings::Surroundings;
 use super::{number, time};
+use crate::topology::config_error::{ConfigError, Place, Program};
+use crate::topology::units::atoi;
 
 /// How a pool gets its workers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,17 +76,27 @@ pub struct Pool {
     pub ping_path: Option<String>,
     /// Whether what workers write to stderr goes to the log.
     pub catch_workers_output: bool,
+    /// Whether such a line says whose it is (PHP 7.3).
+    pub decorate_workers_output: bool,
+    /// What relative paths of the pool are relative to, as written.
+    pub prefix: Option<String>,
+    /// Where the pool logs its requests.
+    pub access_log: Option<PathBuf>,
+    /// In which format; `None`: PHP-FPM's own.
+    pub access_format: Option<String>,
     /// Where the section was first opened.
-    pub file: PathBuf,
-    /// Its line there.
-    pub line: usize,
+    pub place: Place,
+    /// Where each directive stands that counts, by its name.
+    places: BTreeMap<&'static str, Place>,
 }
 
 impl Pool {
-    pub(super) fn build(section: &Section, place: &Place) -> Result<Self, ConfigError> {
+    pub(super) fn build(section: &Section, around: &Surroundings) -> Result<Self, ConfigError> {
+        let place =
+            section.place.clone().unwrap_or_else(|| Place { file: around.root.as_path().into(), line: 1 });
         let refuse = |what: &str| ConfigError::Line {
-            file: section.file.clone(),
-            line: section.line,
+            program: Program::Fpm,
+            place: place.clone(),
             problem: format!("the pool [{}] {what}.", section.name),
         };
         let prefix = section.get("prefix");
@@ -106,8 +118,8 @@ impl Pool {
         }
         Ok(Self {
             name: section.name.clone(),
-            listen: address(&listen, place, prefix),
-            backlog: section.get("listen.backlog").map(|value| super::parse::atoi(value.as_bytes()).into()),
+            listen: address(&listen, around, prefix),
+            backlog: section.get("listen.backlog").map(|value| atoi(value.as_bytes()).into()),
             owner: section.text("listen.owner"),
             group: section.text("listen.group"),
             mode: section.text("listen.mode").map_or(0o660, |mode| octal(&mode)),
@@ -125,15 +137,24 @@ impl Pool {
             max_requests: number(section, "pm.max_requests"),
             request_terminate_timeout: time(section, "request_terminate_timeout"),
             request_slowlog_timeout: time(section, "request_slowlog_timeout"),
-            slowlog: section.text("slowlog").map(|log| place.under_prefix(&log, prefix).into()),
+            slowlog: section.text("slowlog").map(|log| around.under_prefix(&log, prefix).into()),
             status_path,
             // The status pool is given the address, but not the prefix of this one.
-            status_listen: status_listen.map(|listen| address(&listen, place, None)),
+            status_listen: status_listen.map(|listen| address(&listen, around, None)),
             ping_path: section.text("ping.path"),
             catch_workers_output: section.get("catch_workers_output").and_then(boolean).unwrap_or(false),
-            file: section.file.clone(),
-            line: section.line,
+            decorate_workers_output: section.get("decorate_workers_output").and_then(boolean).unwrap_or(true),
+            prefix: prefix.map(str::to_owned),
+            access_log: section.text("access.log").map(|log| around.under_prefix(&log, prefix).into()),
+            access_format: section.text("access.format"),
+            places: section.places(),
+            place,
         })
+    }
+
+    /// Where a directive stands: `pm.max_children`. `None`: it is not set.
+    pub fn place_of(&self, directive: &str) -> Option<&Place> {
+        self.places.get(directive)
     }
 
     /// Whether the pool listens on a port rather than on a unix socket.
@@ -147,8 +168,8 @@ fn is_tcp(listen: &str) -> bool {
     listen.contains(':') || listen.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn address(listen: &str, place: &Place, prefix: Option<&str>) -> String {
-    if is_tcp(listen) { listen.to_owned() } else { place.under_prefix(listen, prefix) }
+fn address(listen: &str, around: &Surroundings, prefix: Option<&str>) -> String {
+    if is_tcp(listen) { listen.to_owned() } else { around.under_prefix(listen, prefix) }
 }
 
 /// strtoul(3) with base 8: as many octal digits as there are.

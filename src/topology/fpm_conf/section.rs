@@ -1,29 +1,33 @@
 //! Sections as statements fill them (`fpm_conf_ini_parser_section`, `_entry`, `_array` in main/fpm_conf.c).
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, HashMap};
 
 use super::parse::Statement;
 use super::settings::{ARRAYS, GLOBAL, Kind, POOL, check, find};
+use crate::topology::config_error::Place;
 
 /// One section: what its directives say, checked, `$pool` replaced. The last one of a name wins.
 #[derive(Debug, Default)]
 pub(super) struct Section {
     pub(super) name: String,
-    /// Where it was first opened.
-    pub(super) file: PathBuf,
-    pub(super) line: usize,
-    values: HashMap<&'static str, String>,
+    /// Where it was first opened; `None`: `[global]`, which need not be.
+    pub(super) place: Option<Place>,
+    values: BTreeMap<&'static str, (String, Place)>,
 }
 
 impl Section {
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.values.get(name).map(String::as_str)
+        self.values.get(name).map(|(value, _)| value.as_str())
     }
 
     /// The same, but nothing for an empty value.
     pub(super) fn text(&self, name: &str) -> Option<String> {
         self.get(name).filter(|value| !value.is_empty()).map(str::to_owned)
+    }
+
+    /// Where each directive stands that counts.
+    pub(super) fn places(&self) -> BTreeMap<&'static str, Place> {
+        self.values.iter().map(|(name, (_, place))| (*name, place.clone())).collect()
     }
 }
 
@@ -32,9 +36,21 @@ impl Section {
 pub(super) struct Sections {
     pub(super) global: Section,
     pub(super) pools: Vec<Section>,
-    /// None: `[global]`, which is also what stands before the first section. It is one state for all files: after an
-    /// include, lines belong to the section that the included file opened last.
-    current: Option<usize>,
+    /// By their names, which have no case.
+    by_name: HashMap<String, usize>,
+    /// It is one state for all files: after an include, lines belong to the section that the included file opened last.
+    current: Current,
+}
+
+/// Whose the next lines are.
+#[derive(Clone, Copy, Debug, Default)]
+enum Current {
+    /// `[global]`, which is also what stands before the first section.
+    #[default]
+    Global,
+    Pool(usize),
+    /// That of a file that could not be read.
+    Unknown,
 }
 
 /// What is left to do after a statement.
@@ -46,10 +62,10 @@ pub(super) struct Done {
 
 impl Sections {
     /// Takes one statement in, or says as a sentence why PHP-FPM would not.
-    pub(super) fn apply(&mut self, statement: Statement, file: &Path, line: usize) -> Result<Done, String> {
+    pub(super) fn apply(&mut self, statement: Statement, at: &Place) -> Result<Done, String> {
         match statement {
             Statement::Section(name) => {
-                self.open(text(&name), file, line);
+                self.open(text(&name), at);
                 Ok(Done::default())
             }
             Statement::Entry(name, None) => Err(format!(
@@ -59,39 +75,53 @@ impl Sections {
             Statement::Entry(name, Some(pattern)) if name == b"include" => {
                 Ok(Done { include: Some(pattern), warning: None })
             }
-            Statement::Entry(name, Some(value)) => self.entry(&text(&name), text(&value)),
+            _ if matches!(self.current, Current::Unknown) => Ok(Done::default()),
+            Statement::Entry(name, Some(value)) => self.entry(&text(&name), text(&value), at),
             Statement::Array(name, key, value) => self.array(&text(&name), &text(&key), text(&value)),
         }
     }
 
-    fn open(&mut self, name: String, file: &Path, line: usize) {
-        if name.eq_ignore_ascii_case("global") {
-            self.current = None;
-            return;
-        }
-        let known = self.pools.iter().position(|pool| pool.name.eq_ignore_ascii_case(&name));
-        self.current = Some(known.unwrap_or_else(|| {
-            self.pools.push(Section { name, file: file.to_path_buf(), line, values: HashMap::new() });
-            self.pools.len() - 1
-        }));
+    /// The next lines belong to a section that is not known.
+    pub(super) fn leave(&mut self) {
+        self.current = Current::Unknown;
     }
 
-    fn entry(&mut self, name: &str, value: String) -> Result<Done, String> {
-        let table: &'static [(&'static str, Kind)] = if self.current.is_some() { &POOL } else { &GLOBAL };
+    fn open(&mut self, name: String, at: &Place) {
+        if name.eq_ignore_ascii_case("global") {
+            self.current = Current::Global;
+            return;
+        }
+        let pool = *self.by_name.entry(name.to_ascii_lowercase()).or_insert_with(|| {
+            self.pools.push(Section { name, place: Some(at.clone()), values: BTreeMap::new() });
+            self.pools.len() - 1
+        });
+        self.current = Current::Pool(pool);
+    }
+
+    /// The pool that is open.
+    fn pool(&self) -> Option<&Section> {
+        match self.current {
+            Current::Pool(at) => self.pools.get(at),
+            Current::Global | Current::Unknown => None,
+        }
+    }
+
+    fn entry(&mut self, name: &str, value: String, at: &Place) -> Result<Done, String> {
+        let table: &'static [(&'static str, Kind)] = if self.pool().is_some() { &POOL } else { &GLOBAL };
         let Some((name, kind)) = find(table, name) else { return Ok(self.unknown(name)) };
         check(kind, &value).map_err(|complaint| format!("{name} = {value:?} {complaint}."))?;
         let value = if kind == Kind::Text { self.expand(value)? } else { value };
         let section = match self.current {
-            Some(at) => &mut self.pools[at],
-            None => &mut self.global,
+            Current::Pool(at) => self.pools.get_mut(at),
+            Current::Global | Current::Unknown => None,
         };
-        section.values.insert(name, value);
+        section.unwrap_or(&mut self.global).values.insert(name, (value, at.clone()));
         Ok(Done::default())
     }
 
     /// Keys in brackets set PHP, not the pool; they are checked and passed over.
     fn array(&mut self, name: &str, key: &str, value: String) -> Result<Done, String> {
-        if self.current.is_none() {
+        if self.pool().is_none() {
             return Err(format!("{name}[{key}] belongs into the section of a pool, not into [global]."));
         }
         let Some((_, boolean)) = ARRAYS.iter().find(|(known, _)| *known == name) else {
@@ -113,14 +143,14 @@ impl Sections {
 
     /// A newer PHP-FPM may know it; if the one at hand did not, it would not run.
     fn unknown(&self, name: &str) -> Done {
-        let section = self.current.map_or("global", |at| &self.pools[at].name);
+        let section = self.pool().map_or("global", |pool| &pool.name);
         let warning = format!("PHP-FPM up to 8.4 knows no '{name}' in [{section}] and would not start.");
         Done { include: None, warning: Some(warning) }
     }
 
     /// `fpm_conf_expand_pool_name`.
     fn expand(&self, value: String) -> Result<String, String> {
-        match self.current.map(|at| &self.pools[at].name) {
+        match self.pool().map(|pool| &pool.name) {
             _ if !value.contains("$pool") => Ok(value),
             None => Err("$pool has no meaning in [global].".to_owned()),
             // PHP-FPM would replace it for ever.

@@ -1,7 +1,7 @@
 //! The directives that PHP-FPM knows and how it reads their values (`ini_fpm_global_options`,
 //! `ini_fpm_pool_options` and the `fpm_conf_set_*` functions in main/fpm_conf.c of PHP 8.2 to 8.4).
 
-use super::parse::atoi;
+use crate::topology::units::{atoi, fpm_seconds};
 
 /// How a value is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +108,7 @@ pub(super) fn check(kind: Kind, value: &str) -> Result<(), &'static str> {
     let (good, complaint) = match kind {
         Text | Any => (true, ""),
         Integer => (integer(value), "is not a whole number"),
-        Time => (seconds(value).is_some(), "is not a time such as 30, 30s, 5m, 1h or 1d"),
+        Time => (fpm_seconds(value).is_some(), "is not a time such as 30, 30s, 5m, 1h or 1d"),
         Boolean => (boolean(value).is_some(), "is neither yes nor no"),
         Level => (
             one_of(&["debug", "notice", "warning", "warn", "error", "alert"]),
@@ -131,19 +131,4 @@ pub(super) fn boolean(value: &str) -> Option<bool> {
         "" | "0" | "no" | "none" | "false" | "off" => Some(false),
         _ => None,
     }
-}
-
-/// A time in seconds (`fpm_conf_set_time`): a number and `s`, `m`, `h` or `d`, in lower case; only the last character
-/// is looked at, whatever stands before it counts as far as it is a number.
-pub(super) fn seconds(value: &str) -> Option<i32> {
-    let (last, before) = value.as_bytes().split_last()?;
-    let (number, unit) = match last {
-        b's' => (before, 1),
-        b'm' => (before, 60),
-        b'h' => (before, 60 * 60),
-        b'd' => (before, 24 * 60 * 60),
-        b'0'..=b'9' => (value.as_bytes(), 1),
-        _ => return None,
-    };
-    Some(atoi(number).wrapping_mul(unit))
 }

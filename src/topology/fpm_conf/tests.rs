@@ -36,18 +36,18 @@ fn defaults_are_those_of_a_build_under_its_own_prefix() {
     let pool = &config.pools[0];
     assert_eq!(pool.listen, "/opt/php/run/www.sock");
     assert_eq!((pool.mode, pool.backlog, pool.pm, pool.max_children), (0o660, None, Pm::Static, 3));
-    assert_eq!((pool.file.as_path(), pool.line), (Path::new("/opt/php/etc/php-fpm.conf"), 1));
+    assert_eq!((&*pool.place.file, pool.place.line), (Path::new("/opt/php/etc/php-fpm.conf"), 1));
     assert_eq!(config.error_log, ErrorLog::File("/opt/php/var/log/php-fpm.log".into()));
     assert!(!pool.is_tcp() && !pool.catch_workers_output && config.warnings.is_empty());
 }
 
 #[test]
 fn distributions_build_for_usr_and_var() {
-    let place = Place::guess(Path::new("/etc/php/8.2/fpm/php-fpm.conf"), Path::new("/"));
+    let place = Surroundings::guess(Path::new("/etc/php/8.2/fpm/php-fpm.conf"), Path::new("/"));
     assert_eq!((place.prefix.as_path(), place.state.as_path()), (Path::new("/usr"), Path::new("/var")));
-    let place = Place::guess(Path::new("/etc/php-fpm.conf"), Path::new("/"));
+    let place = Surroundings::guess(Path::new("/etc/php-fpm.conf"), Path::new("/"));
     assert_eq!(place.prefix, Path::new("/usr"));
-    let place = Place::guess(Path::new("/usr/local/etc/php-fpm.conf"), Path::new("/"));
+    let place = Surroundings::guess(Path::new("/usr/local/etc/php-fpm.conf"), Path::new("/"));
     assert_eq!(
         (place.prefix.as_path(), place.state.as_path()),
         (Path::new("/usr/local"), Path::new("/usr/local/var"))
@@ -64,7 +64,7 @@ fn after_an_include_lines_belong_to_its_last_section() {
         ("opt/php/etc/pool.d/sub.conf/x", "nonsense"),
     ]);
     let config = config.unwrap();
-    let names: Vec<_> = config.pools.iter().map(|pool| (pool.name.as_str(), pool.line)).collect();
+    let names: Vec<_> = config.pools.iter().map(|pool| (pool.name.as_str(), pool.place.line)).collect();
     assert_eq!(names, [("www", 1), ("b", 1)]);
     assert_eq!(config.pools[1].ping_path.as_deref(), Some("/two"));
     assert_eq!(config.pools[0].user.as_deref(), Some("me"));
@@ -86,9 +86,9 @@ fn a_status_listener_has_a_path_of_its_own() {
 fn variables_come_from_the_environment_that_is_given() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), &[("m", "[w]\nlisten=\"${S}\"${X:-\"${Y:-/q}\"}\npm=static\npm.max_children=${N}\n")]);
-    let mut place = Place::guess(Path::new("/m"), dir.path());
+    let mut place = Surroundings::guess(Path::new("/m"), dir.path());
     place.env = [(b"S".to_vec(), b"/s".to_vec()), (b"N".to_vec(), b"7".to_vec())].into();
-    let pool = read_in(Path::new("/m"), &place).unwrap().pools.remove(0);
+    let pool = read_in(Path::new("/m"), &place, &ConfigLimits::default()).unwrap().pools.remove(0);
     assert_eq!((pool.listen.as_str(), pool.max_children), ("/s/q", 7));
 }
 
@@ -105,10 +105,6 @@ fn errors_name_file_line_and_what_to_do() {
         ("[x]\npm = static", "php-fpm.conf line 5: the pool [x] has no listen address"),
         ("env[] = x", "env[] needs a key"),
         ("include = etc/php-fpm.conf", "nest deeper than 5"),
-        (
-            "include = nowhere/*.conf",
-            "cannot read /opt/php/nowhere/*.conf, included by /opt/php/etc/php-fpm.conf line 5",
-        ),
         ("listen = \"((", "the end of the line is not expected here"),
     ] {
         let error = at(line);
@@ -117,6 +113,49 @@ fn errors_name_file_line_and_what_to_do() {
     assert!(refused(&[(MAIN, "[global]\n")]).contains("define no pool"));
     assert!(refused(&[("x", "")]).contains("title of PHP-FPM's master"));
     assert!(refused(&[(MAIN, "pid = $pool\n")]).contains("no meaning in [global]"));
+}
+
+#[test]
+fn an_include_that_cannot_be_read_hides_only_what_it_holds() {
+    let text =
+        format!("{MINIMAL}include = nowhere/*.conf\nuser = of-an-unknown-pool\n[b]\n{}", &MINIMAL[6..]);
+    let config = tree(&[(MAIN, &text)]).1.unwrap();
+    let names: Vec<_> = config.pools.iter().map(|pool| (pool.name.as_str(), pool.user.as_deref())).collect();
+    assert_eq!(names, [("www", None), ("b", None)]);
+    let [problem] = config.problems.as_slice() else { panic!("{:?}", config.problems) };
+    assert_eq!(problem.place.line, 5);
+    let words = "cannot read /opt/php/nowhere/*.conf, included by /opt/php/etc/php-fpm.conf line 5";
+    assert!(
+        problem.text.contains(words) && problem.text.contains("There may be more pools"),
+        "{}",
+        problem.text
+    );
+    // A pool that lacks something may have it there; without a problem it is an error.
+    let config = tree(&[(MAIN, "[www]\ninclude = nowhere/*.conf\n")]).1.unwrap();
+    assert!(config.is_partial() && config.pools.is_empty());
+    // A directory in the place of a file is passed over, as by PHP-FPM; what cannot be opened is not.
+    let (dir, _) = tree(&[(MAIN, "")]);
+    write(dir.path(), &[(MAIN, &format!("{MINIMAL}include = etc/pool.d/*.conf\n"))]);
+    fs::create_dir_all(dir.path().join("opt/php/etc/pool.d")).unwrap();
+    std::os::unix::fs::symlink("/nowhere", dir.path().join("opt/php/etc/pool.d/gone.conf")).unwrap();
+    let config = read(Path::new("/opt/php/etc/php-fpm.conf"), dir.path()).unwrap();
+    assert!(config.is_partial() && config.pools.len() == 1, "{config:?}");
+}
+
+#[test]
+fn directives_have_places() {
+    let text = "error_log = x\n[www]\nlisten = 9000\npm = static\n\npm.max_children = 3\npm.max_children = 4\n\
+        catch_workers_output = yes\ndecorate_workers_output = no\naccess.log = log/$pool\nprefix = /p\n[global]\nlog_level = Error\n";
+    let config = tree(&[(MAIN, text)]).1.unwrap();
+    let pool = &config.pools[0];
+    let lines =
+        ["listen", "pm.max_children", "slowlog"].map(|name| pool.place_of(name).map(|place| place.line));
+    assert_eq!((lines, pool.max_children), ([Some(3), Some(7), None], 4));
+    assert_eq!(config.place_of("error_log").unwrap().to_string(), "/opt/php/etc/php-fpm.conf line 1");
+    assert_eq!(config.place_of("log_level").unwrap().line, 13);
+    assert_eq!((config.log_level, config.place_of("pid")), (LogLevel::Error, None));
+    assert!(pool.catch_workers_output && !pool.decorate_workers_output);
+    assert_eq!(pool.access_log.as_deref(), Some(Path::new("/p/log/www")));
 }
 
 #[test]

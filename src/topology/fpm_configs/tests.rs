@@ -10,7 +10,7 @@ fn what_cannot_be_read_leaves_what_was_known_and_is_tried_again() {
     let path = dir.path().join("php-fpm.conf");
     let pool = "[www]\nuser = nobody\nlisten = /x.sock\npm = static\npm.max_children = 2\n";
     fs::write(&path, pool).unwrap();
-    let mut configs = FpmConfigs::new(vec![path.clone()], None);
+    let mut configs = FpmConfigs::new(vec![path.clone()], None, ConfigLimits::default());
     let pools = |configs: &FpmConfigs| {
         let of = configs.by_id.get(&InstanceId::first(&path)).unwrap();
         of.file.config.as_ref().map_or(0, |config| config.pools.len())
@@ -84,7 +84,7 @@ impl Containers {
 #[test]
 fn containers_with_one_path_are_several_and_keep_their_place_over_restarts() {
     let containers = Containers::new();
-    let mut configs = FpmConfigs::new(Vec::new(), None);
+    let mut configs = FpmConfigs::new(Vec::new(), None, ConfigLimits::default());
     let (start, soon) = (Instant::now(), Instant::now() + Duration::from_secs(5));
     let row = |nth, pool: &str, pid| (nth, pool.to_owned(), pid);
     containers.run(10, 100, "one");
@@ -118,7 +118,7 @@ fn containers_with_one_path_are_several_and_keep_their_place_over_restarts() {
 #[test]
 fn one_whose_configuration_was_removed_is_forgotten() {
     let (containers, start) = (Containers::new(), Instant::now());
-    let mut configs = FpmConfigs::new(Vec::new(), Some(100));
+    let mut configs = FpmConfigs::new(Vec::new(), Some(100), ConfigLimits::default());
     containers.run(10, 100, "one");
     let up = [(0, "one".to_owned(), Some(10))];
     assert_eq!(containers.look(&mut configs, start), up);
@@ -133,7 +133,7 @@ fn one_whose_configuration_was_removed_is_forgotten() {
 #[test]
 fn where_namespaces_may_not_be_read_one_path_is_one_place() {
     let containers = Containers::new();
-    let mut configs = FpmConfigs::new(Vec::new(), None);
+    let mut configs = FpmConfigs::new(Vec::new(), None, ConfigLimits::default());
     containers.run(10, 100, "one");
     containers.run(20, 200, "two");
     for pid in ["10", "20"] {

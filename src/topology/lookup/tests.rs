@@ -33,7 +33,8 @@ fn nginx(network: Option<Network>) -> Nginx {
         groups: Vec::new(),
         kept: Vec::new(),
         fastcgi: Vec::new(),
-        access_logs: Vec::new(),
+        log_files: Vec::new(),
+        conf: None,
     }
 }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use super::*;
 
+mod model;
+
 fn tree(files: &[(&str, &str)]) -> Result<NginxConfig, ConfigError> {
     let dir = tempfile::tempdir().unwrap();
     for (name, text) in files {
@@ -37,14 +39,14 @@ fn groups_are_read_with_quotes_comments_and_variables() {
         upstream plain { server 10.0.0.2:80; }\n }\n");
     let config = config.unwrap();
     let timeout = Duration::from_secs(90);
-    assert_eq!(config.upstreams.len(), 2);
-    let group = &config.upstreams[0];
+    assert_eq!(config.http.upstreams.len(), 2);
+    let group = &config.http.upstreams[0];
     assert_eq!(
         (group.name.as_str(), group.keepalive),
         ("my app", Some(Keepalive { connections: 8, timeout }))
     );
     assert_eq!(group.servers, ["10.0.0.1:80", "unix:/run/x.sock", "[::1]:81", "php:9000"]);
-    assert_eq!(config.upstreams[1].keepalive, None);
+    assert_eq!(config.http.upstreams[1].keepalive, None);
     assert!(config.kept.is_empty(), "nobody uses them");
 }
 
@@ -53,7 +55,7 @@ fn lua_is_stepped_over() {
     let config = one("http { init_by_lua_block { local s = '}' -- } it's\n t = {1; 2} }\n\
         server { location / { content_by_lua_block{ngx.say([[ } ]])} } }\n\
         upstream a { balancer_by_lua_block { local b = {} } server 0.0.0.1; } }");
-    assert_eq!(config.unwrap().upstreams[0].servers, ["0.0.0.1:80"]);
+    assert_eq!(config.unwrap().http.upstreams[0].servers, ["0.0.0.1:80"]);
 }
 
 #[test]
@@ -71,7 +73,7 @@ fn includes_are_relative_to_the_main_file() {
     ]);
     let config = config.unwrap();
     let groups: Vec<_> =
-        config.upstreams.iter().map(|group| (group.name.as_str(), group.servers.len())).collect();
+        config.http.upstreams.iter().map(|group| (group.name.as_str(), group.servers.len())).collect();
     assert_eq!(groups, [("a", 1), ("b", 2), ("z", 1)]);
     // Four files, the two directories that were searched, and the one where a missing one would appear.
     assert_eq!(config.files.len(), 7, "{:?}", config.files);
@@ -150,7 +152,7 @@ fn an_include_that_cannot_be_read_hides_only_what_it_holds() {
     let config =
         tree(&[("etc/nginx/nginx.conf", before), ("etc/nginx/sites/s", "upstream s { server s:1; }")]);
     let config = config.unwrap();
-    let names: Vec<_> = config.upstreams.iter().map(|upstream| upstream.name.as_str()).collect();
+    let names: Vec<_> = config.http.upstreams.iter().map(|upstream| upstream.name.as_str()).collect();
     assert_eq!(names, ["a", "s", "b"]);
     let [problem] = config.problems.as_slice() else { panic!("{:?}", config.problems) };
     assert!(problem.text.contains("cannot read /etc/nginx/x.conf, included by /etc/nginx/nginx.conf line 2"));

@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::load::Directive;
+use super::tree::{Directive, DirectiveId};
+use crate::topology::config_error::Place;
+use crate::topology::units::{nginx_time, whole};
 
 /// nginx: `keepalive_timeout` of a group.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -11,10 +13,16 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 /// A group of servers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upstream {
+    /// Where it stands in the tree: what else its directives and its servers' parameters say.
+    pub id: DirectiveId,
+    /// The same as file and line.
+    pub place: Place,
     /// As a `*_pass` names it, and nginx's log when no server is left.
     pub name: String,
     /// As `$upstream_addr` has them; a host name stays one, though nginx logs what it resolved to.
     pub servers: Vec<String>,
+    /// Part of it could not be read: there may be more servers.
+    pub partial: bool,
     /// What `keepalive` says; `None`: nothing. nginx from 1.29.7 on may keep connections all the same.
     pub keepalive: Option<Keepalive>,
 }
@@ -29,17 +37,27 @@ pub struct Keepalive {
 }
 
 impl Upstream {
-    pub(super) fn of(directive: &Directive) -> Self {
-        let named = |name: &'static str| directive.block.iter().filter(move |inner| inner.name == name);
-        let connections = named("keepalive").filter_map(|inner| inner.arg().parse().ok()).next_back();
-        let timeout = named("keepalive_timeout").filter_map(|inner| time(inner.arg())).next_back();
+    pub(super) fn of(group: Directive<'_>) -> Self {
+        let connections =
+            group.named("keepalive").filter_map(|inner| whole(inner.arg())?.try_into().ok()).next_back();
+        let timeout =
+            group.named("keepalive_timeout").filter_map(|inner| nginx_time(inner.arg())).next_back();
         Self {
-            name: directive.arg().to_owned(),
-            servers: named("server").map(|server| logged(server.arg())).collect(),
+            id: group.id(),
+            place: group.place(),
+            name: group.arg().to_owned(),
+            servers: group.named("server").map(|server| logged(server.arg())).collect(),
+            // An include that was read is not in the tree.
+            partial: group.named("include").next().is_some(),
             keepalive: connections
                 .filter(|connections| *connections > 0)
                 .map(|connections| Keepalive { connections, timeout: timeout.unwrap_or(TIMEOUT) }),
         }
+    }
+
+    /// Whether a `*_pass` to this name leads here: nginx does not look at the case of letters.
+    pub fn is_named(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
     }
 }
 
@@ -56,32 +74,6 @@ pub(super) fn logged(address: &str) -> String {
         Ok(IpAddr::V6(ip)) => format!("[{ip}]:{port}"),
         _ => format!("{host}:{port}"),
     }
-}
-
-/// `60`, `60s`, `1m30s`, `500ms` (`ngx_parse_time`). A month is 30 days, a year 365.
-fn time(text: &str) -> Option<Duration> {
-    let mut total = Duration::ZERO;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let number: u64 = rest[..digits].parse().ok()?;
-        rest = &rest[digits..];
-        let letters = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
-        let millis = match &rest[..letters] {
-            "ms" => 1,
-            "" | "s" => 1000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            "w" => 604_800_000,
-            "M" => 2_592_000_000,
-            "y" => 31_536_000_000,
-            _ => return None,
-        };
-        total = total.checked_add(Duration::from_millis(number.checked_mul(millis)?))?;
-        rest = rest[letters..].trim_start_matches(' ');
-    }
-    Some(total).filter(|_| !text.is_empty())
 }
 
 #[cfg(test)]
@@ -102,17 +94,5 @@ mod tests {
         ] {
             assert_eq!(logged(written), expected);
         }
-    }
-
-    #[test]
-    fn times_have_units() {
-        let millis = |text| time(text).map(|time| time.as_millis());
-        assert_eq!(millis("60"), Some(60_000));
-        assert_eq!(millis("1m30s"), Some(90_000));
-        assert_eq!(millis("1h 500ms"), Some(3_600_500));
-        assert_eq!(
-            (millis(""), millis("s"), millis("1x"), millis("99999999999999999y")),
-            (None, None, None, None)
-        );
     }
 }

@@ -63,8 +63,11 @@ impl Rooted {
 
     fn is_file(&self, path: &Path) -> bool {
         // A dangling link exists for glob(3); opening it will then fail as it does for PHP-FPM.
-        let real = self.resolve(path).unwrap_or_else(|_| path.to_path_buf());
-        real.metadata().map_or_else(|_| real.symlink_metadata().is_ok(), |meta| !meta.is_dir())
+        if let Some(meta) = self.resolve(path).ok().and_then(|real| real.metadata().ok()) {
+            return !meta.is_dir();
+        }
+        let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return false };
+        self.resolve(dir).is_ok_and(|dir| dir.join(name).symlink_metadata().is_ok())
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// The surroundings in which a configuration is read.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct Surroundings {
     /// Stands for `/`: `/proc/PID/root` shows what a process in another mount namespace sees.
     pub root: PathBuf,
     /// What relative paths are relative to: `php-fpm -p`, else `PHP_PREFIX` as compiled in.
@@ -16,7 +16,7 @@ pub struct Place {
     pub env: HashMap<Vec<u8>, Vec<u8>>,
 }
 
-impl Place {
+impl Surroundings {
     /// Guesses the compiled-in directories from the main file's place: `X/etc/php-fpm.conf` is where PHP's own build
     /// puts it under its prefix `X` (the official images: `/usr/local`), with the state in `X/var`. Distributions put it
     /// below `/etc` and build with `/usr` and `/var`; their files spell paths out anyway.
