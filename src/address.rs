@@ -41,6 +41,11 @@ impl Listener {
         match listen.rsplit_once(':') {
             None if listen.is_empty() => Err(malformed()),
             None => Ok(Self::Unix(listen.into())),
+            // PHP-FPM listens at 127.0.0.1 and [::1], and nginx connects to the first.
+            Some(("localhost", digits)) => {
+                let host = Some(Ipv4Addr::LOCALHOST.into());
+                Ok(Self::Tcp { host, port: port(digits).ok_or_else(malformed)? })
+            }
             Some(("*", digits)) => Ok(Self::Tcp { host: None, port: port(digits).ok_or_else(malformed)? }),
             Some(_) => Self::tcp(listen),
         }
@@ -154,6 +159,7 @@ mod tests {
             ("x.sock", Listener::Unix("x.sock".into())),
             ("127.0.0.1:9000", tcp("127.0.0.1", 9000)),
             ("[::1]:9000", tcp("::1", 9000)),
+            ("localhost:9000", tcp("127.0.0.1", 9000)),
             ("[::ffff:127.0.0.1]:9000", tcp("127.0.0.1", 9000)),
             ("9000", any.clone()),
             ("*:9000", any.clone()),

@@ -20,7 +20,7 @@
 //!
 //! [`runbooks`] holds texts and knows nothing of the rest; `bytes` and `label` say how strangers' bytes are saved and shown.
 
-mod address;
+pub mod address;
 mod attribute;
 mod bytes;
 pub mod commands;

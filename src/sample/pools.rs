@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use super::pool::{Page, Tracked};
 use super::sampler::Sampler;
 use super::status::compat::scrape_uri;
-use super::status::fastcgi::Address;
 use super::status::poller::Target;
+use crate::address::Listener;
 use crate::topology::{Fpm, Pool, PoolKey};
 
 impl Sampler {
@@ -42,7 +42,8 @@ fn page(pool: &Pool) -> Option<Page> {
     let settings = pool.settings.as_ref()?;
     let path = settings.status_path.clone()?;
     let listen = settings.status_listen.as_ref().unwrap_or(&settings.listen);
-    let Ok(address) = listen.parse::<Address>();
+    // A host name is not looked up.
+    let address = Listener::from_fpm(listen).ok()?;
     let uri = scrape_uri(&address, &path);
     let apart = settings.status_listen.is_some();
     Some(Page { key: format!("{:016x}", pool.key), target: Target { address, path }, uri, apart })

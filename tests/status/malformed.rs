@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use badgateway::sample::status::fastcgi::{Address, MAX_REPLY};
+use badgateway::address::Listener;
+use badgateway::sample::status::fastcgi::MAX_REPLY;
 use badgateway::sample::status::poller::{Target, once};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
@@ -101,7 +102,7 @@ async fn ten_thousand_malformed_replies_end_in_time() {
             }
         }
     });
-    let target = Target { address: Address::Unix(path), path: "/status".to_owned() };
+    let target = Target { address: Listener::Unix(path), path: "/status".to_owned() };
     let (mut pages, mut errors, mut slowest) = (0, 0, Duration::ZERO);
     for number in 0..10_000 {
         let begun = Instant::now();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use badgateway::sample::status::fastcgi::Address;
+use badgateway::address::Listener;
 use badgateway::sample::status::poller::{Poller, Target};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
@@ -68,7 +68,7 @@ fn key(pool: usize) -> String {
 }
 
 fn target(dir: &Path, pool: usize) -> (String, Target) {
-    (key(pool), Target { address: Address::Unix(dir.join(pool.to_string())), path: "/status".to_owned() })
+    (key(pool), Target { address: Listener::Unix(dir.join(pool.to_string())), path: "/status".to_owned() })
 }
 
 /// Polls until it is so.
@@ -129,7 +129,7 @@ async fn two_hundred_pools_do_not_disturb_each_other() {
 
     // A pool that went is forgotten, one that moved begins anew, one that stayed goes on.
     let polled = answers.get(&key(1)).unwrap().polls;
-    let moved = Target { address: Address::Unix(dir.path().join("7")), path: "/status".to_owned() };
+    let moved = Target { address: Listener::Unix(dir.path().join("7")), path: "/status".to_owned() };
     poller.set([target(dir.path(), 1), (key(2), moved)]);
     assert_eq!(
         (poller.len(), answers.get(&key(3)).is_none(), answers.get(&key(2)).is_none()),

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use badgateway::sample::status::fastcgi::{Address, ask};
+use badgateway::address::Listener;
+use badgateway::sample::status::fastcgi::ask;
 use badgateway::sample::status::page::{StatusPage, parse};
 use badgateway::sample::status::poller::{Target, once};
 
@@ -16,7 +17,7 @@ const DEADLINE: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn target(listen: &str, path: &str) -> Target {
-    Target { address: listen.parse().unwrap(), path: path.to_owned() }
+    Target { address: Listener::from_fpm(listen).unwrap(), path: path.to_owned() }
 }
 
 async fn page(listen: &str, path: &str) -> StatusPage {
@@ -94,7 +95,7 @@ async fn a_real_php_fpm_tells_the_right_numbers() {
     let long = once(&target(&sock.listen, &long.display().to_string()), DEADLINE).await.unwrap_err();
     assert!(long.contains("longer than 1 MiB"), "{long}");
 
-    let ping = ask(&Address::Unix(sock.listen.clone().into()), "/ping", "", DEADLINE).await.unwrap();
+    let ping = ask(&Listener::Unix(sock.listen.clone().into()), "/ping", "", DEADLINE).await.unwrap();
     assert!(ping.stdout.ends_with(b"\r\n\r\npong"), "{ping:?}");
     assert!(parse("/ping", &ping).is_err());
     let gone = once(&target(&format!("{}x", sock.listen), "/status"), DEADLINE).await.unwrap_err();

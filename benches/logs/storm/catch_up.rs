@@ -73,7 +73,8 @@ fn write(dir: &Path, lines: u64) {
                 .into_bytes();
         }
         access[(n / 7 % FILES) as usize].write_all(&line).expect("room for the logs");
-        (entry.clear(), line.clear());
+        entry.clear();
+        line.clear();
     }
     drop(access);
     for n in 0..3 {

@@ -6,6 +6,7 @@
 //! needs the full page, which any client can break (see `page`).
 
 use super::page::StatusPage;
+use crate::address::Listener;
 
 /// The labels of each family: the pool's name as its page gives it, and the address that was asked.
 ///
@@ -133,9 +134,9 @@ pub fn markdown() -> String {
 }
 
 /// `scrape_uri` as users of the original wrote it: `tcp://127.0.0.1:9000/status`, `unix:///run/x.sock;/status`.
-pub fn scrape_uri(address: &super::fastcgi::Address, path: &str) -> String {
+pub fn scrape_uri(address: &Listener, path: &str) -> String {
     match address {
-        super::fastcgi::Address::Unix(socket) => format!("unix://{};{path}", socket.display()),
-        super::fastcgi::Address::Tcp(host) => format!("tcp://{host}{path}"),
+        Listener::Unix(socket) => format!("unix://{};{path}", socket.display()),
+        Listener::Tcp { .. } => format!("tcp://{}{path}", address.upstream()),
     }
 }

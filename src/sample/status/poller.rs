@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use tokio::task::AbortHandle;
 use tokio::time::MissedTickBehavior;
 
-use super::fastcgi::{Address, DEADLINE, ask};
+use super::fastcgi::{DEADLINE, ask};
 use super::page::{QUERY, StatusPage, parse};
+use crate::address::Listener;
 
 /// How often each pool is asked, unless told otherwise.
 pub const INTERVAL: Duration = Duration::from_secs(5);
@@ -27,7 +28,7 @@ const HELD: &str = "it was not asked, since connections wait for its workers alr
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Target {
     /// Where the pool listens: pm.status_listen if it has one.
-    pub address: Address,
+    pub address: Listener,
     /// Its pm.status_path.
     pub path: String,
 }

@@ -1,8 +1,9 @@
 //! Encoder, decoder and page without a socket; tests/status has the sockets and the real PHP-FPM.
 
-use super::fastcgi::{Address, Decoder, MAX_REPLY, Reply, ReplyError, encode};
+use super::compat;
+use super::fastcgi::{Decoder, MAX_REPLY, Reply, ReplyError, encode};
 use super::page::{PageError, parse};
-use super::{compat, fastcgi};
+use crate::address::Listener;
 
 const JSON: &str = r#"{"pool":"www","process manager":"static","start time":1763700000,"start since":12,"accepted conn":7,"listen queue":1,"max listen queue":2,"listen queue len":4096,"idle processes":2,"active processes":1,"total processes":3,"max active processes":3,"max children reached":0,"slow requests":4}"#;
 
@@ -121,19 +122,15 @@ fn each_answer_that_is_no_status_page_says_what_to_do() {
 }
 
 #[test]
-fn an_address_is_read_as_php_fpm_reads_it() {
-    let tcp = |text: &str| Address::Tcp(text.to_owned());
-    for (listen, want) in [
-        ("9000", tcp("127.0.0.1:9000")),
-        ("0.0.0.0:9000", tcp("127.0.0.1:9000")),
-        ("[::]:9000", tcp("[::1]:9000")),
-        ("10.0.0.1:9", tcp("10.0.0.1:9")),
-        ("/run/x.sock", Address::Unix("/run/x.sock".into())),
+fn a_page_s_uri_is_spelled_as_by_the_original() {
+    for (listen, uri) in [
+        ("/run/x", "unix:///run/x;/s"),
+        ("10.0.0.1:9", "tcp://10.0.0.1:9/s"),
+        ("9000", "tcp://127.0.0.1:9000/s"),
+        ("[::1]:9", "tcp://[::1]:9/s"),
     ] {
-        assert_eq!(listen.parse(), Ok(want), "{listen}");
+        assert_eq!(compat::scrape_uri(&Listener::from_fpm(listen).unwrap(), "/s"), uri);
     }
-    assert_eq!(compat::scrape_uri(&fastcgi::Address::Unix("/run/x".into()), "/s"), "unix:///run/x;/s");
-    assert_eq!(compat::scrape_uri(&tcp("h:9"), "/s"), "tcp://h:9/s");
 }
 
 #[test]
