@@ -15,6 +15,7 @@
 
 mod files;
 mod goals;
+mod idle;
 mod live;
 mod measure;
 mod mtail;
@@ -70,6 +71,7 @@ fn main() -> ExitCode {
     offline::row(&Logs::pair("access and error", dir, lines), dir, &effort, &mut goals);
     storm::run(dir, if quick { 2 } else { 10 }, quick, &mut goals);
     live::run(dir, live, &mut goals);
+    idle::run(if quick { 1 } else { 20 }, &mut goals);
     scrape::run(dir, if quick { &[1, 100] } else { &[1, 100, 1000] }, &mut goals);
 
     for missed in goals.missed() {
