@@ -96,6 +96,7 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
             fpm: args.fpm_config.clone(),
             nginx: args.nginx_config.clone(),
             remembered: engine.remembered(),
+            remembered_nginx: engine.remembered_nginx(),
         },
         trusted: args.trust_uid.clone(),
     };

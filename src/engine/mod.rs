@@ -29,7 +29,7 @@ use crate::attribute::Attributor;
 use crate::ledger::{Ledger, State};
 use crate::record::LogKind;
 use crate::source::Waker;
-use crate::topology::remembered::Remembered;
+use crate::topology::remembered::{Remembered, RememberedNginx};
 use crate::view::View;
 
 /// Between two polls of logs that move. A scrape looks by itself, so this only bounds the backlog.
@@ -196,6 +196,11 @@ impl Engine {
     /// Pools that were seen running before this start.
     pub fn remembered(&self) -> Vec<Remembered> {
         self.parts.ledger.remembered.clone()
+    }
+
+    /// nginx that were.
+    pub fn remembered_nginx(&self) -> Vec<RememberedNginx> {
+        self.parts.ledger.remembered_nginx.clone()
     }
 
     /// Reads for at most `time`. True: there is more.

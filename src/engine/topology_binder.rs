@@ -53,6 +53,9 @@ impl TopologyBinder {
         if let Some(pools) = news.remembered {
             ledger.remember(pools);
         }
+        if let Some(nginx) = news.remembered_nginx {
+            ledger.remember_nginx(nginx);
+        }
         let changed = news.topology.is_some() || logs != self.logs;
         if let Some(topology) = news.topology {
             for (fpm, pool) in topology.pools().filter(|(_, pool)| pool.shown) {

@@ -11,7 +11,7 @@ use super::fpm_configs::{FpmConfigs, LastReading};
 use super::fpm_instances::InstanceId;
 use super::model::{FpmProcess, Network, Nginx, NotSeen, PoolKey, Topology};
 use super::nginx_configs::{self, NginxConfigs};
-use super::remembered::{self, Memory, Remembered};
+use super::remembered::{self, Memory, Remembered, RememberedNginx};
 use super::{diff, names};
 use crate::kernel::network::{self, NetworkId};
 use crate::kernel::processes::{Master, NginxMaster};
@@ -35,6 +35,8 @@ pub struct Wanted {
     pub nginx: Vec<PathBuf>,
     /// Pools that were seen running before the last restart.
     pub remembered: Vec<Remembered>,
+    /// nginx that were seen running before it.
+    pub remembered_nginx: Vec<RememberedNginx>,
 }
 
 /// What the process table and the sockets show at one moment.
@@ -88,6 +90,11 @@ impl Discovery {
     /// The master of an instance.
     pub fn master_of<'m>(&self, id: &InstanceId, masters: &'m [Master]) -> Option<&'m Master> {
         self.fpm.master_of(id, masters)
+    }
+
+    /// The main files of the configurations with which an nginx runs.
+    pub fn nginx_running(&self) -> impl Iterator<Item = &Path> {
+        self.nginx.running.keys().map(|(_, config)| config.as_path())
     }
 
     /// How the last reading of PHP-FPM's configurations went.

@@ -22,3 +22,5 @@ pub use build::group_of;
 pub use fpm_configs::LastReading;
 pub use fpm_instances::InstanceId;
 pub use model::{Fpm, FpmProcess, GroupKey, Network, Nginx, NotSeen, Pool, PoolKey, Topology};
+pub use names::nginx_name;
+pub use remembered::kept_for_a_week;
