@@ -34,7 +34,7 @@ use serde::{Deserialize, Serialize};
 use crate::vocabulary::{Cause, ExitReason, Outcome, Phase, RootCause, is_failed};
 use decide::Decision;
 use join::{Group, Keys};
-pub use names::{Id, Names};
+pub use names::{Id, Names, Renamed};
 use pending::{Evidence, Pending, WaitingEntry};
 use root_cause::{LogId, Peers, RootCauseSink, Roots};
 pub use saved::SavedAttribution;
@@ -105,6 +105,8 @@ pub struct Attributor {
     pub peers: Peers,
     /// The server whose responses all lines of an access log are, where the configuration says so.
     pub servers_of_logs: HashMap<LogId, Id>,
+    /// Groups that another nginx has under the same name, by the logs of each nginx, with their labels.
+    pub groups_of_logs: HashMap<LogId, Renamed>,
     /// That of the log whose lines are being read.
     log_server: Id,
     kept: keepalive::PeerAnswers,
@@ -124,6 +126,7 @@ impl Attributor {
             roots: Roots::default(),
             peers: Peers::default(),
             servers_of_logs: HashMap::new(),
+            groups_of_logs: HashMap::new(),
             log_server: Id::NONE,
             kept: keepalive::PeerAnswers::default(),
             now: Local::MIN / 2,
@@ -132,8 +135,9 @@ impl Attributor {
         }
     }
 
-    /// The lines that follow are those of this access log.
+    /// The lines that follow are those of this access or error log.
     pub fn reads(&mut self, log: Option<LogId>) {
+        self.names.upstreams.call(log.and_then(|log| self.groups_of_logs.get(&log)).cloned());
         self.log_server = log.and_then(|log| self.servers_of_logs.get(&log)).copied().unwrap_or(Id::NONE);
     }
 

@@ -59,11 +59,16 @@ pub struct Interner {
     most_unconfirmed: usize,
     /// Names that the configuration or the machine has: they need no room among those that only entries have.
     expected: HashSet<Box<[u8]>>,
+    /// What the log that is being read calls something, and its label where that differs.
+    called: Option<Renamed>,
     /// Names seen lately, by a cheap hash: a host's lines share a few servers and upstreams.
     recent: [Recent; RECENT],
 }
 
 const RECENT: usize = 64;
+
+/// Names in a log with the labels that they have instead: groups of one name in two nginx.
+pub type Renamed = Arc<HashMap<Box<[u8]>, Box<[u8]>>>;
 
 /// The length of each name of one kind, as a label's value that may have to be escaped, by id.
 pub type Widths = Arc<Mutex<Vec<u64>>>;
@@ -106,6 +111,7 @@ impl Interner {
             unconfirmed,
             most_unconfirmed,
             expected: HashSet::new(),
+            called: None,
             recent,
         }
     }
@@ -123,6 +129,9 @@ impl Interner {
         if lately.confirmed && scan::same(name, &lately.text) {
             return lately.id;
         }
+        let called = self.called.clone();
+        let name = label_of(called.as_ref(), name);
+        let at = recent(name);
         let id = match self.ids.get(name) {
             Some(id) => *id,
             None => self.create(name),
@@ -145,6 +154,9 @@ impl Interner {
         if scan::same(name, &self.recent[at].text) {
             return self.recent[at].id;
         }
+        let called = self.called.clone();
+        let name = label_of(called.as_ref(), name);
+        let at = recent(name);
         if self.expected.contains(name) {
             return self.id(name);
         }
@@ -172,6 +184,14 @@ impl Interner {
         self.expected = names.into_iter().map(Box::from).collect();
     }
 
+    /// In the log whose lines follow, these names have other labels.
+    pub fn call(&mut self, renamed: Option<Renamed>) {
+        if self.called.is_some() || renamed.is_some() {
+            self.recent.iter_mut().for_each(|recent| recent.text.clear());
+            self.called = renamed;
+        }
+    }
+
     /// The id of a name that is one already.
     pub fn known(&self, name: &[u8]) -> Option<Id> {
         if name.is_empty() {
@@ -181,6 +201,7 @@ impl Interner {
         if scan::same(name, &lately.text) {
             return Some(lately.id);
         }
+        let name = label_of(self.called.as_ref(), name);
         self.ids.get(name).or_else(|| self.ids.get(label(name).as_bytes())).copied()
     }
 
@@ -261,6 +282,11 @@ impl Interner {
     pub fn overflowed(&self) -> u64 {
         self.overflowed + u64::from(self.overflows)
     }
+}
+
+/// A name's label, where it is another one.
+fn label_of<'n>(called: Option<&'n Renamed>, name: &'n [u8]) -> &'n [u8] {
+    called.and_then(|called| called.get(name)).map_or(name, |label| label)
 }
 
 /// A slot for a name that is not empty. Neighbours often differ only in a byte near their end.

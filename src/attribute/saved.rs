@@ -57,6 +57,7 @@ impl Attributor {
             roots,
             peers: Peers::default(),
             servers_of_logs: HashMap::new(),
+            groups_of_logs: HashMap::new(),
             log_server: super::Id::NONE,
             kept: keepalive::PeerAnswers::default(),
             now,

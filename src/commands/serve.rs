@@ -102,6 +102,7 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
                 bytes: args.limit_config_bytes,
                 ..ConfigLimits::default()
             },
+            remembered_nginx: engine.remembered_nginx(),
         },
         trusted: args.trust_uid.clone(),
     };

@@ -134,9 +134,17 @@ impl FollowedLog {
             lost: self.lost.count(),
             gaps: self.gaps.count(),
             last_read: self.last_read,
+            available: status.and_then(|_| available(path)),
             readable: status.map(|s| s.open && s.problem.is_none()).or(is_stdin.then_some(true)),
         }
     }
+}
+
+/// What users other than root can still write where the log is. A file system without blocks is none that fills up:
+/// a terminal, a pipe behind /dev/stdout.
+fn available(path: &Path) -> Option<u64> {
+    let space = rustix::fs::statvfs(path).ok().filter(|space| space.f_blocks > 0)?;
+    Some(space.f_bavail.saturating_mul(space.f_frsize))
 }
 
 #[cfg(test)]
@@ -151,5 +159,13 @@ mod tests {
             counter.count()
         });
         assert_eq!(seen, [4, 6, 6, 8]);
+    }
+
+    #[test]
+    fn space_is_told_of_disks_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(available(dir.path()).is_some_and(|bytes| bytes > 0));
+        assert_eq!(available(Path::new("/proc/self/status")), None);
+        assert_eq!(available(&dir.path().join("gone.log")), None);
     }
 }

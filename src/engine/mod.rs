@@ -29,7 +29,7 @@ use crate::attribute::Attributor;
 use crate::ledger::{Ledger, State};
 use crate::record::LogKind;
 use crate::source::Waker;
-use crate::topology::remembered::Remembered;
+use crate::topology::remembered::{Remembered, RememberedNginx};
 use crate::view::View;
 
 /// Between two polls of logs that move. A scrape looks by itself, so this only bounds the backlog.
@@ -198,13 +198,22 @@ impl Engine {
         self.parts.ledger.remembered.clone()
     }
 
+    /// nginx that were.
+    pub fn remembered_nginx(&self) -> Vec<RememberedNginx> {
+        self.parts.ledger.remembered_nginx.clone()
+    }
+
     /// Reads for at most `time`. True: there is more.
     fn poll(&mut self, time: Duration) -> bool {
         let Parts { inputs, attributor, ledger, binder, clock, .. } = &mut self.parts;
         let start = clock.monotonic();
         let (mut behind, mut begun) = (false, None);
         attributor.set_clock(clock.local());
-        let logs = FollowedLogs { access: inputs.of(LogKind::Access), fpm: inputs.of(LogKind::Fpm) };
+        let logs = FollowedLogs {
+            access: inputs.of(LogKind::Access),
+            error: inputs.of(LogKind::Error),
+            fpm: inputs.of(LogKind::Fpm),
+        };
         binder.hear(logs, attributor, ledger);
         inputs.read(start, &mut self.buffers, attributor, ledger, &mut || {
             // From the first lines on: however many files had to be looked at before, some are read.

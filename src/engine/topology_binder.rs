@@ -9,9 +9,10 @@ use super::zone;
 use crate::address::Listener;
 use crate::attribute::logs::log_id;
 use crate::attribute::root_cause::{LogId, Peer, Peers, PoolPeer};
-use crate::attribute::{Attributor, Id};
+use crate::attribute::{Attributor, Id, Renamed};
 use crate::ledger::Ledger;
 use crate::sample::output::SamplerOutput;
+use crate::topology::group_labels::GroupLabels;
 use crate::topology::lookup::{Destination, Destinations};
 use crate::topology::{Fpm, Pool, PoolKey, Topology};
 
@@ -20,6 +21,8 @@ use crate::topology::{Fpm, Pool, PoolKey, Topology};
 pub struct FollowedLogs {
     /// nginx's access logs.
     pub access: Vec<PathBuf>,
+    /// Its error logs.
+    pub error: Vec<PathBuf>,
     /// PHP-FPM's logs.
     pub fpm: Vec<PathBuf>,
 }
@@ -51,6 +54,9 @@ impl TopologyBinder {
         }
         if let Some(pools) = news.remembered {
             ledger.remember(pools);
+        }
+        if let Some(nginx) = news.remembered_nginx {
+            ledger.remember_nginx(nginx);
         }
         let changed = news.topology.is_some() || logs != self.logs;
         if let Some(topology) = news.topology {
@@ -109,6 +115,7 @@ impl TopologyBinder {
             self.upstreams = 0;
             attributor.peers = self.machine(attributor);
             attributor.servers_of_logs = self.servers_of_logs(attributor);
+            attributor.groups_of_logs = self.groups_of_logs();
         }
         if attributor.names.upstreams.ids().count() == self.upstreams {
             return;
@@ -130,6 +137,18 @@ impl TopologyBinder {
             Some((log_id(path), attributor.names.servers.id(name.as_bytes())))
         };
         self.logs.access.iter().filter_map(server).collect()
+    }
+
+    /// Groups whose name tells two apart only with their nginx, by the logs of each.
+    fn groups_of_logs(&self) -> HashMap<LogId, Renamed> {
+        let Some(labels) = GroupLabels::of(&self.topology) else { return HashMap::new() };
+        let logs = self.logs.access.iter().chain(&self.logs.error);
+        let of_log = |path: &PathBuf| {
+            let groups = labels.of_log(&self.topology, |log| is_same(path, log))?;
+            let groups = groups.iter().map(|(name, label)| (name.as_bytes().into(), label.as_bytes().into()));
+            Some((log_id(path), Renamed::new(groups.collect())))
+        };
+        logs.filter_map(of_log).collect()
     }
 
     /// What does not depend on an upstream.

@@ -105,9 +105,21 @@ fn pools(pools: &[Pool], out: &mut Text) {
 
 fn machine(view: &View, out: &mut Text) {
     let machine = &view.machine;
+    let mut samples = out.family(&families::NGINX_UP);
+    for (nginx, up) in &machine.nginx {
+        samples.count(&[nginx], u64::from(*up));
+    }
+    let mut samples = out.family(&families::NGINX_GROUP_INFO);
+    for row in machine.groups.iter() {
+        samples.count(&[&row.nginx, &row.group, &row.upstream], 1);
+    }
     let mut samples = out.family(&families::MEMORY_USAGE);
     for (scope, memory) in &machine.memory {
         samples.known(&[scope], memory.usage);
+    }
+    let mut samples = out.family(&families::MEMORY_WORKING_SET);
+    for (scope, memory) in &machine.memory {
+        samples.known(&[scope], memory.working_set);
     }
     let mut samples = out.family(&families::MEMORY_LIMIT);
     for (scope, memory) in &machine.memory {
@@ -143,6 +155,7 @@ fn logs(view: &View, out: &mut Text) {
     each(&families::LOG_BYTES_LOST, |log| Some(log.lost));
     each(&families::LOG_GAPS, |log| Some(log.gaps));
     each(&families::LOG_LAST_READ, |log| Some(log.last_read));
+    each(&families::LOG_AVAILABLE, |log| log.available);
     each(&families::LOG_READABLE, |log| log.readable.map(u64::from));
 }
 

@@ -14,6 +14,8 @@ const NO_LIMIT: u64 = 1 << 62;
 pub struct Memory {
     /// Bytes in use, page cache included.
     pub current: Reading<u64>,
+    /// Of these, page cache that was not used lately: the kernel takes it back first.
+    pub inactive_file: Reading<u64>,
     /// Most bytes; `None` is no limit of its own, which says nothing of the cgroups above.
     pub limit: Reading<Option<u64>>,
     /// What happened at the limit.
@@ -55,6 +57,7 @@ impl Group {
     pub fn memory(&self) -> Memory {
         Memory {
             current: reading::number(&self.path("memory.usage_in_bytes", "memory.current")),
+            inactive_file: inactive_file(&self.path("memory.stat", "memory.stat"), self.version),
             limit: limit(&self.path("memory.limit_in_bytes", "memory.max")),
             events: events(&self.path("memory.oom_control", "memory.events")),
         }
@@ -82,6 +85,15 @@ fn limit(path: &Path) -> Reading<Option<u64>> {
             None => Err(Unreadable::malformed(path)),
         },
     }
+}
+
+/// Version 1 counts the cgroups below under names of their own (mm/memcontrol-v1.c, `memcg1_stat_format`).
+fn inactive_file(path: &Path, version: Version) -> Reading<u64> {
+    let key = match version {
+        Version::V1 => "total_inactive_file",
+        Version::V2 => "inactive_file",
+    };
+    reading::keyed(&reading::read(path)?, key).ok_or_else(|| Unreadable::malformed(path))
 }
 
 /// `memory.events` and `memory.oom_control` share the name of the row that matters (mm/memcontrol.c,
@@ -117,6 +129,7 @@ mod tests {
         let group = group(Version::V2, "cgroup/system.slice/php8.2-fpm.service");
         let memory = group.memory();
         assert_eq!((memory.current, memory.limit), (Ok(264_110_080), Ok(Some(268_435_456))));
+        assert_eq!(memory.inactive_file, Ok(201_326_592));
         assert_eq!(memory.events, Ok(Events { oom_kill: 2, oom: Some(2), max: Some(35) }));
         let cpu = group.throttling().unwrap();
         assert_eq!((cpu.periods, cpu.throttled, cpu.seconds), (1200, 300, 41.5));
@@ -127,6 +140,7 @@ mod tests {
     fn version_1() {
         let memory = group(Version::V1, "v1/cgroup/memory/system.slice/php8.2-fpm.service").memory();
         assert_eq!((memory.current, memory.limit), (Ok(66_895_872), Ok(Some(67_108_864))));
+        assert_eq!(memory.inactive_file, Ok(16_777_216));
         assert_eq!(memory.events, Ok(Events { oom_kill: 1, oom: None, max: None }));
         let cpu = group(Version::V1, "v1/cgroup/cpu,cpuacct/system.slice/php8.2-fpm.service").throttling();
         assert_eq!(cpu, Ok(Throttling { periods: 80, throttled: 12, seconds: 1.25 }));
@@ -155,7 +169,7 @@ mod tests {
             written += 1;
             if written % 100 == 0 {
                 std::fs::write(&path, text).unwrap();
-                let _ = (events(&path), limit(&path));
+                let _ = (events(&path), limit(&path), inactive_file(&path, Version::V2));
             }
         });
     }

@@ -103,6 +103,7 @@ fn together(logs: Vec<LogState>) -> Option<LogState> {
             gaps: sum.gaps + log.gaps,
             last_read: sum.last_read.max(log.last_read),
             readable: sum.readable.into_iter().chain(log.readable).reduce(|a, b| a && b),
+            available: sum.available.into_iter().chain(log.available).min(),
         })
         .map(|log| LogState { log: "other".to_owned(), ..log })
 }

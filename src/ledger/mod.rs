@@ -19,7 +19,7 @@ use crate::attribute::{Id, Sink, Verdict};
 use crate::vocabulary::{Cause, ExitReason, FAILED_CODES, Outcome, Phase, RootCause};
 
 use crate::sample::machine::{CounterDelta, Machine};
-use crate::topology::remembered::{self, Remembered};
+use crate::topology::remembered::{self, Remembered, RememberedNginx};
 use crate::view::{Histogram, History, LogState};
 
 pub use saved::{SavedCounters, SavedCounts, SavedInput, SavedInputs, State};
@@ -66,6 +66,8 @@ pub struct Ledger {
     attempted: Vec<bool>,
     /// Pools to be known again after a restart.
     pub remembered: Vec<Remembered>,
+    /// nginx to be known again after a restart.
+    pub remembered_nginx: Vec<RememberedNginx>,
     remembered_changes: u64,
     /// The machine as it stands, refreshed before each snapshot.
     pub machine: Machine,
@@ -99,6 +101,7 @@ impl Default for Ledger {
             attempted: Vec::new(),
             gains: 0,
             remembered: Vec::new(),
+            remembered_nginx: Vec::new(),
             remembered_changes: 0,
             machine: Machine::default(),
             compat: false,
@@ -125,6 +128,12 @@ impl Ledger {
     /// Other pools are to be known again after a restart.
     pub fn remember(&mut self, pools: Vec<Remembered>) {
         self.remembered = pools;
+        self.remembered_changes += 1;
+    }
+
+    /// Other nginx are.
+    pub fn remember_nginx(&mut self, nginx: Vec<RememberedNginx>) {
+        self.remembered_nginx = nginx;
         self.remembered_changes += 1;
     }
 

@@ -14,7 +14,7 @@ use crate::source::SavedSet;
 use crate::vocabulary::{Cause, ExitReason, Outcome, Phase, RootCause};
 
 use super::{Ledger, sums};
-use crate::topology::remembered::Remembered;
+use crate::topology::remembered::{Remembered, RememberedNginx};
 use crate::view::Histogram;
 
 /// Everything that a restart must not lose.
@@ -95,6 +95,9 @@ pub struct SavedCounters {
     /// Pools that were seen running.
     #[serde(default)]
     remembered: Vec<Remembered>,
+    /// nginx that were.
+    #[serde(default)]
+    remembered_nginx: Vec<RememberedNginx>,
     #[serde(default, rename = "set_aside")]
     rejected: Vec<(String, u64)>,
 }
@@ -135,6 +138,7 @@ impl Ledger {
                 .map(|((what, labels), sum)| (*what, labels.clone(), *sum))
                 .collect(),
             remembered: self.remembered.clone(),
+            remembered_nginx: self.remembered_nginx.clone(),
             rejected: self.rejected.iter().map(|(reason, count)| (reason.clone(), *count)).collect(),
         }
     }
@@ -171,6 +175,7 @@ impl Ledger {
         let observed = saved.observed.into_iter();
         ledger.observed = observed.map(|(what, labels, sum)| ((what, with_fpm(what, labels)), sum)).collect();
         ledger.remembered = saved.remembered;
+        ledger.remembered_nginx = saved.remembered_nginx;
         ledger.rejected.extend(saved.rejected);
         ledger
     }

@@ -19,6 +19,8 @@ pub(super) fn has(sums: &Sums, gain: &CounterDelta) -> bool {
 /// The family of what is summed.
 pub const fn family(what: Counted) -> &'static Family {
     match what {
+        Counted::DownSeconds => &families::FPM_DOWN_SECONDS,
+        Counted::NginxDownSeconds => &families::NGINX_DOWN_SECONDS,
         Counted::SaturatedSeconds => &families::FPM_SATURATED_SECONDS,
         Counted::AcceptedConnections => &families::FPM_ACCEPTED_CONNECTIONS,
         Counted::SlowRequests => &families::FPM_SLOW_REQUESTS,
@@ -29,6 +31,7 @@ pub const fn family(what: Counted) -> &'static Family {
         Counted::OomKills => &families::OOM_KILLS,
         Counted::ThrottledSeconds => &families::CPU_THROTTLED_SECONDS,
         Counted::ThrottledPeriods => &families::CPU_THROTTLED_PERIODS,
+        Counted::CpuPeriods => &families::CPU_PERIODS,
         Counted::PressureSeconds => &families::PRESSURE_SECONDS,
         Counted::ListenOverflows => &families::TCP_LISTEN_OVERFLOWS,
         Counted::ListenDrops => &families::TCP_LISTEN_DROPS,

@@ -78,8 +78,21 @@ pub fn ratio(busy: u64, queued: u64, limit: u64) -> Option<f64> {
 pub struct Memory {
     /// Bytes charged.
     pub usage: Option<u64>,
+    /// Of these, without page cache that was not used lately.
+    pub working_set: Option<u64>,
     /// Bytes at most.
     pub limit: Option<u64>,
+}
+
+/// One server of an upstream group.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GroupServer {
+    /// Short name of the nginx.
+    pub nginx: String,
+    /// The group's name.
+    pub group: String,
+    /// The server's address, as logs name it.
+    pub upstream: String,
 }
 
 /// How things stand.
@@ -87,6 +100,10 @@ pub struct Memory {
 pub struct Machine {
     /// Every pool that is known.
     pub pools: Vec<Pool>,
+    /// Every nginx that is known, by its short name, and whether its master lives.
+    pub nginx: Vec<(String, bool)>,
+    /// Servers of nginx's upstream groups.
+    pub groups: Arc<[GroupServer]>,
     /// Memory by scope.
     pub memory: BTreeMap<String, Memory>,
     /// Every status page as it answered last, with the address that was asked.
@@ -102,6 +119,8 @@ pub struct Machine {
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "each has its family in the ledger, with its meaning")]
 pub enum Counted {
+    DownSeconds,
+    NginxDownSeconds,
     SaturatedSeconds,
     AcceptedConnections,
     SlowRequests,
@@ -112,6 +131,7 @@ pub enum Counted {
     OomKills,
     ThrottledSeconds,
     ThrottledPeriods,
+    CpuPeriods,
     PressureSeconds,
     ListenOverflows,
     ListenDrops,

@@ -112,7 +112,12 @@ impl Memories {
             let memory = group.memory();
             self.shown.insert(
                 scope.to_owned(),
-                Memory { usage: memory.current.ok(), limit: memory.limit.ok().flatten() },
+                Memory {
+                    working_set: (memory.current.as_ref().ok().zip(memory.inactive_file.ok()))
+                        .map(|(usage, inactive)| usage.saturating_sub(inactive)),
+                    usage: memory.current.ok(),
+                    limit: memory.limit.ok().flatten(),
+                },
             );
             if let Ok(events) = memory.events {
                 let gain = self.meter.read(Counted::OomKills, &[scope], events.oom_kill as f64);
@@ -128,6 +133,7 @@ impl Memories {
         if let Some(Ok(throttling)) = cpu.map(|group| group.throttling()) {
             gains.push(self.meter.read(Counted::ThrottledSeconds, &[scope], throttling.seconds));
             gains.push(self.meter.read(Counted::ThrottledPeriods, &[scope], throttling.throttled as f64));
+            gains.push(self.meter.read(Counted::CpuPeriods, &[scope], throttling.periods as f64));
         }
         kills
     }

@@ -7,6 +7,7 @@ mod collectors;
 pub mod facts;
 pub mod machine;
 mod memory;
+mod nginx;
 pub mod output;
 mod peaks;
 mod pool;

@@ -7,7 +7,7 @@ use super::facts::Fact;
 use super::machine::{CounterDelta, Machine};
 use super::status::poller::Target;
 use crate::topology::Topology;
-use crate::topology::remembered::Remembered;
+use crate::topology::remembered::{Remembered, RememberedNginx};
 
 /// Most facts and increases that wait to be taken. They are taken several times a second; a reader that is stuck for
 /// hours must not make us grow.
@@ -22,6 +22,8 @@ pub struct Updates {
     pub facts: Vec<(SystemTime, Fact)>,
     /// Pools to be known again after a restart, if they are others than before.
     pub remembered: Option<Vec<Remembered>>,
+    /// The same of nginx.
+    pub remembered_nginx: Option<Vec<RememberedNginx>>,
     /// The topology, if it is another one than before.
     pub topology: Option<Arc<Topology>>,
 }
@@ -75,6 +77,10 @@ impl SamplerOutput {
 
     pub(super) fn remember(&self, pools: Vec<Remembered>) {
         self.lock().news.remembered = Some(pools);
+    }
+
+    pub(super) fn remember_nginx(&self, nginx: Vec<RememberedNginx>) {
+        self.lock().news.remembered_nginx = Some(nginx);
     }
 
     pub(super) fn tell(&self, topology: Arc<Topology>) {

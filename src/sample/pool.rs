@@ -57,6 +57,8 @@ pub(super) struct Tracked {
     pub(super) master: Option<MasterSeen>,
     last_master: Option<MasterSeen>,
     pub(super) up: Option<bool>,
+    /// When `up` was last read.
+    sampled: Option<Instant>,
     full: Option<bool>,
     sockets: Option<Sockets>,
     pub(super) queue_limit: Option<u64>,
@@ -96,6 +98,7 @@ impl Tracked {
             master: None,
             last_master: None,
             up: None,
+            sampled: None,
             full: None,
             sockets: None,
             queue_limit: None,
@@ -135,6 +138,14 @@ impl Tracked {
         let up = sockets.map(|sockets| sockets.listening && alive);
         if let Some(up) = up.filter(|up| self.up != Some(*up)) {
             facts.push(Fact::Up(self.key, up));
+        }
+        let last = self.sampled.take();
+        if up.is_some() {
+            // It was down at the sample before: until now, for all that is known.
+            let since =
+                last.filter(|_| self.up == Some(false)).map(|last| now.saturating_duration_since(last));
+            self.gain(Counted::DownSeconds, since.unwrap_or_default().as_secs_f64(), gains);
+            self.sampled = Some(now);
         }
         self.up = up.or(self.up);
         let Some(Sockets { busy, queued, .. }) = sockets else { return facts };

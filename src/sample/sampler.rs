@@ -7,8 +7,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::collectors::Collectors;
 use super::facts::Fact;
-use super::machine::{Counted, CounterDelta, DeltaTracker, Machine};
+use super::machine::{Counted, CounterDelta, DeltaTracker, GroupServer, Machine};
 use super::memory::Memories;
+use super::nginx;
 use super::output::SamplerOutput;
 use super::pool::Tracked;
 use super::status::poller::Answers;
@@ -18,6 +19,7 @@ use crate::kernel::processes::{Master, Processes, Trust};
 use crate::kernel::{Reading, Unreadable, diag, overflow, sockets};
 use crate::topology::NotSeen;
 use crate::topology::discovery::{self, Discovery, Wanted};
+use crate::topology::remembered;
 
 /// Between two samples of the sockets.
 const TICK: Duration = Duration::from_millis(200);
@@ -51,6 +53,8 @@ pub struct Sampler {
     pub(super) pools: Vec<Tracked>,
     tables: Vec<Table>,
     memories: Memories,
+    nginx: nginx::Instances,
+    groups: Arc<[GroupServer]>,
     answers: Answers,
     meter: DeltaTracker,
     collectors: Collectors,
@@ -75,6 +79,8 @@ impl Sampler {
             pools: Vec::new(),
             tables: Vec::new(),
             memories: Memories::new(&settings.procfs, &settings.cgroup),
+            groups: Arc::default(),
+            nginx: nginx::Instances::new(settings.wanted.remembered_nginx.clone(), remembered::now()),
             answers,
             meter: DeltaTracker::default(),
             collectors: Collectors::default(),
@@ -127,6 +133,8 @@ impl Sampler {
         let pages = self.pools.iter_mut().filter_map(|pool| pool.status(answers, &mut gains)).collect();
         let machine = Machine {
             pools: self.pools.iter_mut().filter(|pool| pool.shown).map(|pool| pool.show(now)).collect(),
+            nginx: self.nginx.shown(),
+            groups: self.groups.clone(),
             memory: self.memories.shown(),
             pages,
             collectors: self.collectors.shown(),
@@ -150,6 +158,11 @@ impl Sampler {
                 facts.extend(pool.processes(master, gains));
             }
         }
+        let nginx = self.masters.is_ok().then(|| self.discovery.nginx_running());
+        self.nginx.look(nginx, now, remembered::now(), gains);
+        if let Some(nginx) = self.nginx.changes(remembered::now()) {
+            self.board.remember_nginx(nginx);
+        }
         // What has just come or gone decides which addresses are evidence.
         changed |= self.discover(false, now);
         let running = self.pools.iter().filter(|pool| pool.shown && pool.runs());
@@ -160,6 +173,7 @@ impl Sampler {
         let alive = self.pools.iter().filter(|pool| pool.shown && pool.runs());
         let pages = alive.filter_map(|pool| pool.page.as_ref());
         self.board.ask_for(pages.map(|page| (page.key.clone(), page.target.clone())).collect());
+        self.groups = self.nginx.groups(self.discovery.topology());
         self.note_configurations();
         self.group_by_network(changed);
     }

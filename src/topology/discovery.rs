@@ -12,7 +12,7 @@ use super::fpm_instances::InstanceId;
 use super::loader::ConfigLimits;
 use super::model::{FpmProcess, Network, Nginx, NotSeen, PoolKey, Topology};
 use super::nginx_configs::{self, NginxConfigs};
-use super::remembered::{self, Memory, Remembered};
+use super::remembered::{self, Memory, Remembered, RememberedNginx};
 use super::{diff, names};
 use crate::kernel::network::{self, NetworkId};
 use crate::kernel::processes::{Master, NginxMaster};
@@ -38,6 +38,8 @@ pub struct Wanted {
     pub remembered: Vec<Remembered>,
     /// How much of a configuration is read.
     pub limits: ConfigLimits,
+    /// nginx that were seen running before it.
+    pub remembered_nginx: Vec<RememberedNginx>,
 }
 
 /// What the process table and the sockets show at one moment.
@@ -95,6 +97,11 @@ impl Discovery {
     /// The master of an instance.
     pub fn master_of<'m>(&self, id: &InstanceId, masters: &'m [Master]) -> Option<&'m Master> {
         self.fpm.master_of(id, masters)
+    }
+
+    /// The main files of the configurations with which an nginx runs.
+    pub fn nginx_running(&self) -> impl Iterator<Item = &Path> {
+        self.nginx.running.keys().map(|(_, config)| config.as_path())
     }
 
     /// How the last reading of PHP-FPM's configurations went.
@@ -166,7 +173,7 @@ impl Discovery {
             let config = of.file.config.clone();
             fpm.push(SeenFpm { id: id.clone(), shown: of.shown, config, process, cgroup: cgroup.flatten() });
         }
-        let mut nginx = Vec::new();
+        let mut nginx: Vec<Nginx> = Vec::new();
         for (file, configuration) in &self.nginx.by_file {
             let conf = configuration.config.clone();
             let config = conf.as_deref();
@@ -176,7 +183,9 @@ impl Discovery {
             }
             let pid = self.nginx.running.get(file).and_then(|pids| pids.first());
             let network = pid.and_then(|pid| read_network(&mut self.networks, &self.procfs, Some(*pid), now));
+            let taken = nginx.iter().map(|nginx| nginx.name.clone()).collect();
             nginx.push(Nginx {
+                name: names::nginx_name(&taken, &file.1),
                 config: file.1.clone(),
                 network,
                 groups: config.map(nginx_configs::groups).unwrap_or_default(),

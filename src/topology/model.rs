@@ -54,6 +54,8 @@ pub struct Network {
 /// One nginx, by what its configuration says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Nginx {
+    /// Its short name.
+    pub name: String,
     /// The main file of its configuration, as nginx names it.
     pub config: PathBuf,
     /// Where it runs; `None`: it does not, or that is not known.
@@ -129,15 +131,6 @@ impl Topology {
         !self.not_seen.iter().any(|what| matches!(what, NotSeen::Processes | NotSeen::FpmConfig(_)))
     }
 
-    /// The servers of the group that nginx calls so. None where two nginx have different ones of that name.
-    pub fn servers_of_group(&self, name: &str) -> &[Listener] {
-        let mut groups = self.nginx.iter().flat_map(|nginx| &nginx.groups).filter(|(group, _)| group == name);
-        match groups.next() {
-            Some((_, servers)) if groups.all(|(_, others)| others == servers) => servers,
-            _ => &[],
-        }
-    }
-
     /// The server whose responses all lines of an access log are, if the configuration says so of every nginx that
     /// writes it. `is_it`: whether a path of nginx's is that log. What was read only in part may hold another writer.
     pub fn server_of_log(&self, is_it: impl Fn(&Path) -> bool) -> Option<&str> {
@@ -156,7 +149,10 @@ impl Topology {
         let nginx = configurations.flat_map(|config| {
             config.http.upstream_names().chain(config.stream.upstream_names()).map(str::to_owned)
         });
-        nginx.chain(self.pools().map(|(_, pool)| pool.listener.upstream())).collect()
+        nginx
+            .chain(self.group_labels())
+            .chain(self.pools().map(|(_, pool)| pool.listener.upstream()))
+            .collect()
     }
 
     /// What nginx's logs may call a server.

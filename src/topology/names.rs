@@ -39,6 +39,11 @@ fn labelled(name: &str) -> String {
     label(name.as_bytes()).into_owned()
 }
 
+/// A name for an nginx that none of the others has: `nginx` for /etc/nginx/nginx.conf, `shop` for /srv/shop/nginx.conf.
+pub fn nginx_name(taken: &HashSet<String>, config: &Path) -> String {
+    unused(taken, &short(config), None)
+}
+
 /// A name that none of the others has: where the short one is taken, with the container's or the unit's name behind it, or
 /// with a number.
 pub(super) fn unused(taken: &HashSet<String>, short: &str, cgroup: Option<&str>) -> String {

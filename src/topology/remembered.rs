@@ -32,6 +32,23 @@ pub struct Remembered {
     pub seen: u64,
 }
 
+/// An nginx, as the state directory keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RememberedNginx {
+    /// Main file of its configuration.
+    #[serde(with = "crate::bytes::path")]
+    pub config: PathBuf,
+    /// Its short name: the label `nginx`.
+    pub name: String,
+    /// When its master was last seen, in Unix seconds.
+    pub seen: u64,
+}
+
+/// Whether what was last seen then is still remembered. A clock that was set back makes nothing old.
+pub fn kept_for_a_week(seen: u64, now: u64) -> bool {
+    now.saturating_sub(seen) <= KEPT
+}
+
 impl Remembered {
     /// Its PHP-FPM.
     pub fn instance(&self) -> InstanceId {
@@ -76,8 +93,7 @@ impl Memory {
     /// Drops what is too old, and the oldest of too many. True: something was dropped.
     pub(super) fn forget(&mut self, now: u64) -> bool {
         let before = self.pools.len();
-        // A clock that was set back makes nothing old.
-        self.pools.retain(|_, pool| now.saturating_sub(pool.seen) <= KEPT);
+        self.pools.retain(|_, pool| kept_for_a_week(pool.seen, now));
         while self.pools.len() > MOST {
             let oldest = self.pools.iter().min_by_key(|(_, pool)| pool.seen).map(|(key, _)| key.clone());
             oldest.map(|key| self.pools.remove(&key));

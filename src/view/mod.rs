@@ -116,6 +116,8 @@ pub struct LogState {
     pub last_read: u64,
     /// Whether it can be read now; `None` when it is no longer followed.
     pub readable: Option<bool>,
+    /// Bytes that can still be written to its file system; `None`: that is no disk.
+    pub available: Option<u64>,
 }
 
 /// Label values that were counted as `other`.

@@ -18,7 +18,7 @@ const LINE: u64 = 110;
 /// Gauges of a pool.
 pub const OF_POOL: u64 = 16;
 /// Series of a log.
-pub const OF_LOG: u64 = 8;
+pub const OF_LOG: u64 = 9;
 
 impl Size {
     /// So many series with these values of labels.

@@ -49,10 +49,18 @@ families! {
         "Failed attempts in nginx's error logs by what became of the request: failed, rescued, truncated, background or unmatched."
     UPSTREAM_SECONDS Histogram "upstream_seconds" ["upstream", "phase"]
         "Time of each attempt from nginx's $upstream_connect_time, $upstream_header_time and $upstream_response_time."
+    NGINX_UP Gauge "nginx_up" ["nginx"]
+        "Whether the master of that nginx lives. Shown from when it was first seen, over restarts of Badgateway and of the machine, until a week after it was last seen; absent while processes cannot be seen. nginx is a short name of its configuration: nginx for /etc/nginx/nginx.conf, shop for /srv/shop/nginx.conf."
+    NGINX_DOWN_SECONDS Counter "nginx_down_seconds_total" ["nginx"]
+        "Time for which it was 0, looked at once a second."
+    NGINX_GROUP_INFO Gauge "nginx_group_info" ["nginx", "group", "upstream"]
+        "Always 1, one row for each server of an upstream group of nginx's configuration, at most 500: no_live_upstreams names the group, all else the server. Without groups that have a host name among their servers."
     FPM_WORKER_EXITS Counter "fpm_worker_exits_total" ["fpm", "pool", "reason"]
         "Ends of PHP-FPM workers in PHP-FPM's log. Every reason starts at 0 as soon as the pool is seen."
     FPM_UP Gauge "fpm_up" ["fpm", "pool"]
         "Whether the pool's master lives and its socket listens, seen from the kernel, whether or not its status page answers."
+    FPM_DOWN_SECONDS Counter "fpm_down_seconds_total" ["fpm", "pool"]
+        "Time for which it was 0, looked at five times a second: an outage between two scrapes is in it."
     FPM_POOL_INFO Gauge "fpm_pool_info" ["fpm", "pool", "upstream", "pm"]
         "Always 1, one row for each pool, to join pools with upstreams: the address under which nginx's logs name the pool or, before they did, as nginx on the same machine would write it (127.0.0.1 for a pool on any address), and its pm: static, dynamic or ondemand."
     FPM_WORKERS Gauge "fpm_workers" ["fpm", "pool", "state"]
@@ -97,12 +105,16 @@ families! {
         "Processes killed for memory: in PHP-FPM's cgroup (fpm; fpm:NAME when there are several), in our own (self), or anywhere on the machine (machine)."
     MEMORY_USAGE Gauge "memory_usage_bytes" ["scope"]
         "Memory charged to PHP-FPM's cgroup (fpm) or to our own (self)."
+    MEMORY_WORKING_SET Gauge "memory_working_set_bytes" ["scope"]
+        "The same without inactive page cache, which the kernel gives up before it kills: what Kubernetes calls the working set."
     MEMORY_LIMIT Gauge "memory_limit_bytes" ["scope"]
         "Memory limit of that cgroup; absent when it has none."
     CPU_THROTTLED_SECONDS Counter "cpu_throttled_seconds_total" ["scope"]
         "Time for which the cgroup was held back by its CPU quota."
     CPU_THROTTLED_PERIODS Counter "cpu_throttled_periods_total" ["scope"]
         "Periods in which the cgroup was held back by its CPU quota."
+    CPU_PERIODS Counter "cpu_periods_total" ["scope"]
+        "Periods of the CPU quota in which something of the cgroup ran."
     PRESSURE_SECONDS Counter "pressure_seconds_total" ["scope", "resource", "kind"]
         "Pressure stall information: time for which some or all (full) tasks waited for cpu, memory or io."
     TCP_LISTEN_OVERFLOWS Counter "tcp_listen_overflows_total" []
@@ -127,6 +139,8 @@ families! {
         "When a line of the log was last read, in Unix time; 0 when none was."
     LOG_READABLE Gauge "log_readable" ["log"]
         "Whether the log can be opened and read at present."
+    LOG_AVAILABLE Gauge "log_filesystem_avail_bytes" ["log"]
+        "Bytes that users other than root can still write to the log's file system. On a full one nginx logs nothing, so that nothing is counted either. Absent for what is no file on a disk."
     LABEL_OVERFLOW Counter "label_overflow_total" ["label"]
         "How often a label value was counted as `other` because there were too many."
     STATE_DURABLE Gauge "state_durable" []
@@ -146,7 +160,7 @@ pub fn markdown() -> String {
          is seen in either log; the outcomes `background` and `unmatched`, which most upstreams never have, start with \
          their first.) `upstream` is an address \
          without path (`unix:/run/php/php8.2-fpm.sock`, `127.0.0.1:9000`) or, when no server of a group was left, \
-         the group's name; `server` is `$server_name`. Both are empty when there was none or the logs do not tell, \
+         the group's name (`GROUP@NGINX` where two nginx have different groups of that name); `server` is `$server_name`. Both are empty when there was none or the logs do not tell, \
          and `other` above 1000 different values. Nothing that a client sends is ever a label.\n",
     );
     for family in ALL {

@@ -8,6 +8,7 @@ mod bad_input;
 mod cycles;
 mod docs;
 mod explain;
+mod groups;
 mod hostile;
 mod kept;
 mod many_logs;

@@ -190,10 +190,12 @@ impl Log for AccessLog {
     }
 
     fn flush(&mut self, attributor: &mut Attributor, sink: &mut impl Sink) {
+        attributor.reads(self.id);
         self.release(true, attributor, sink);
     }
 
     fn idle(&mut self, _now: Instant, attributor: &mut Attributor, sink: &mut impl Sink) {
+        attributor.reads(self.id);
         self.release(false, attributor, sink);
     }
 

@@ -38,7 +38,7 @@ impl AnyLog {
             LogKind::Access => {
                 Self::Access(AccessLog::new(settings.format.clone(), settings.unordered).at(path))
             }
-            LogKind::Error => Self::Error(ErrorLog::default()),
+            LogKind::Error => Self::Error(ErrorLog::default().at(path)),
             LogKind::Fpm => Self::Fpm(FpmLog::new(path, settings.today)),
         }
     }

@@ -1,16 +1,19 @@
 //! An error log: finds its transport, joins lines to entries.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::attribute::closed;
 use crate::attribute::entry::Place;
 use crate::attribute::message::Meaning;
+use crate::attribute::root_cause::LogId;
 use crate::bytes::Text;
 use crate::record::entries::{Entries, Entry, Part, Unfinished};
 use crate::record::envelope::{Envelope, LogEnvelope};
 use crate::record::error::{self, Level};
 use crate::record::stamp::{self, Local};
 
+use super::fpm::log_id;
 use super::saved::SavedReader;
 use super::{Attributor, Log, Sink, Tally, lines};
 
@@ -23,6 +26,8 @@ const ENTRY: Local = 1;
 /// One error log.
 #[derive(Debug)]
 pub struct ErrorLog {
+    /// Which log it is, if its nginx may be asked for.
+    id: Option<LogId>,
     entries: Entries,
     envelope: LogEnvelope,
     /// Each line of the transport was one entry so far.
@@ -39,6 +44,7 @@ pub struct ErrorLog {
 impl Default for ErrorLog {
     fn default() -> Self {
         Self {
+            id: None,
             entries: Entries::new(closed::is_closed),
             envelope: LogEnvelope::default(),
             apart: true,
@@ -48,6 +54,14 @@ impl Default for ErrorLog {
             given: Given::default(),
             since: None,
         }
+    }
+}
+
+impl ErrorLog {
+    /// The same, for the log at `path`: the configuration may say whose it is.
+    pub fn at(mut self, path: &Path) -> Self {
+        self.id = Some(log_id(path));
+        self
     }
 }
 
@@ -193,14 +207,17 @@ fn find_envelope(
 
 impl Log for ErrorLog {
     fn block(&mut self, block: &[u8], attributor: &mut Attributor, sink: &mut impl Sink) {
+        attributor.reads(self.id);
         self.each(block, attributor, sink, &mut |_, _| {});
     }
 
     fn flush(&mut self, attributor: &mut Attributor, sink: &mut impl Sink) {
+        attributor.reads(self.id);
         self.close(attributor, sink, &mut |_, _| {});
     }
 
     fn at_end(&mut self, for_good: bool, attributor: &mut Attributor, sink: &mut impl Sink) {
+        attributor.reads(self.id);
         if for_good {
             return self.flush(attributor, sink);
         }

@@ -85,3 +85,24 @@ fn what_the_configuration_has_needs_no_room_and_is_no_name_before_a_log_has_it()
     assert_eq!(others.iter().filter(|id| **id != Id::OTHER).count(), 32);
     assert!(all.iter().all(|name| names.of_entry(name.as_bytes()) != Id::OTHER));
 }
+
+#[test]
+fn a_log_may_call_a_group_otherwise() {
+    let mut names = Names::default().for_series().upstreams;
+    let of = |nginx: &str| -> Option<Renamed> {
+        let label = format!("app@{nginx}").into_bytes().into_boxed_slice();
+        Some(Renamed::new([(Box::from(&b"app"[..]), label)].into()))
+    };
+    let plain = names.id(b"app");
+    names.call(of("a"));
+    let of_a = names.id(b"app");
+    let other = names.id(b"10.0.0.1:80");
+    names.call(of("b"));
+    let of_b = names.of_entry(b"app");
+    assert_eq!([plain, of_a, of_b].map(|id| names.text(id)), ["app", "app@a", "app@b"]);
+    assert_eq!((names.known(b"app"), names.id(b"app"), names.id(b"10.0.0.1:80")), (Some(of_b), of_b, other));
+    names.call(of("a"));
+    assert_eq!((names.of_entry(b"app"), names.known(b"app")), (of_a, Some(of_a)));
+    names.call(None);
+    assert_eq!((names.id(b"app"), names.known(b"app")), (plain, Some(plain)));
+}

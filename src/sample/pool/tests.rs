@@ -138,3 +138,24 @@ fn a_look_at_the_queue_alone_tells_nothing_of_workers() {
     let gone = Some(Sockets::default());
     assert_eq!(pool.sample(gone, false, true, now, None, &mut gains), [Fact::Up(1, false)]);
 }
+
+#[test]
+fn time_for_which_a_pool_is_down_is_counted_between_looks() {
+    let (mut pool, start) = (tracked(), Instant::now());
+    let mut down = 0.0;
+    let mut sample = |milliseconds, sockets| {
+        let (mut gains, now) = (Vec::new(), start + Duration::from_millis(milliseconds));
+        pool.sample(sockets, false, true, now, None, &mut gains);
+        let gained = gains.iter().filter(|gain| gain.what == Counted::DownSeconds);
+        down += gained.map(|gain| gain.by).sum::<f64>();
+        (down * 10.0).round() as u64
+    };
+    let gone = Some(Sockets::default());
+    assert_eq!(sample(0, sockets(0, 0)), 0);
+    assert_eq!(sample(200, gone), 0, "it listened until now, for all that is known");
+    assert_eq!(sample(400, gone), 2);
+    assert_eq!(sample(600, None), 2, "what cannot be read is not counted");
+    assert_eq!(sample(800, gone), 2, "nor is the time before it could be read again");
+    assert_eq!(sample(1000, sockets(0, 0)), 4);
+    assert_eq!(sample(1200, sockets(0, 0)), 4);
+}

@@ -55,8 +55,16 @@ fn a_pool_that_is_only_configured_is_not_shown_until_something_wants_it() {
         let fastcgi = vec![Listener::from_upstream(target).unwrap()];
         let (groups, kept) = (Vec::new(), Vec::new());
         let log_files = Vec::new();
-        let nginx =
-            vec![Nginx { config: "/n".into(), network: None, groups, kept, fastcgi, log_files, conf: None }];
+        let nginx = vec![Nginx {
+            name: "n".to_owned(),
+            config: "/n".into(),
+            network: None,
+            groups,
+            kept,
+            fastcgi,
+            log_files,
+            conf: None,
+        }];
         Seen { nginx, ..none.clone() }
     };
     for wanted in [&named, &enabled, &ran, &passes("127.0.0.1:9000")] {

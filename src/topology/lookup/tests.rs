@@ -33,6 +33,7 @@ fn nginx(network: Option<Network>) -> Nginx {
         groups: Vec::new(),
         kept: Vec::new(),
         fastcgi: Vec::new(),
+        name: "nginx".to_owned(),
         log_files: Vec::new(),
         conf: None,
     }
