@@ -9,6 +9,7 @@ mod cycles;
 mod docs;
 mod explain;
 mod groups;
+mod gzip_bomb;
 mod hostile;
 mod kept;
 mod many_logs;
