@@ -15,6 +15,7 @@ mod kept;
 mod many_logs;
 mod paste;
 mod pools;
+mod random_names;
 mod runbooks;
 mod serve;
 mod zones;

@@ -80,8 +80,8 @@ fn every_cause_starts_at_zero_and_promtool_accepts_the_scrape() {
     check_metrics(&scrape);
 }
 
-/// What promtool says about a page.
-fn check_metrics(scrape: &str) {
+/// What promtool, which has Prometheus' own parser, says about a page.
+pub(super) fn check_metrics(scrape: &str) {
     let mut promtool = Command::new("promtool")
         .args(["check", "metrics"])
         .stdin(Stdio::piped())
