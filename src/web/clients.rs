@@ -33,6 +33,8 @@ const IDLE: Duration = Duration::from_secs(120);
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
+    /// TLS is agreed on, since then.
+    Handshake(Instant),
     /// A request's head comes, since then.
     Head(Instant),
     /// The answer is being made.
@@ -95,6 +97,17 @@ impl Client {
         }
     }
 
+    /// The connection begins with a handshake of TLS, in which both sides write.
+    pub(super) fn shakes_hands(&self, now: Instant) {
+        self.state().phase = Phase::Handshake(now);
+    }
+
+    /// The handshake is done, and a request may come.
+    pub(super) fn has_shaken_hands(&self, now: Instant) {
+        let mut state = self.state();
+        (state.phase, state.progress) = (Phase::Head(now), now);
+    }
+
     /// The head of a request is complete; whether a body follows it.
     pub(super) fn asks(&self, body: bool) {
         let mut state = self.state();
@@ -121,7 +134,7 @@ impl Client {
     pub(super) fn deadline(&self) -> Option<Instant> {
         let state = self.state();
         match state.phase {
-            Phase::Head(since) => Some(since + HEAD),
+            Phase::Handshake(since) | Phase::Head(since) => Some(since + HEAD),
             Phase::Answering => None,
             Phase::Closing(since) => Some(since + LINGER),
             Phase::Answered { blocked: true } => Some(state.progress + WRITE),
@@ -220,7 +233,7 @@ fn slowest(clients: &HashMap<u64, Arc<Client>>, now: Instant) -> Option<(u64, Ar
         let answered = match state.phase {
             Phase::Answering => true,
             Phase::Answered { blocked } => blocked && now.duration_since(state.progress) < READING,
-            Phase::Head(_) | Phase::Closing(_) => false,
+            Phase::Handshake(_) | Phase::Head(_) | Phase::Closing(_) => false,
         };
         (!answered).then_some(state.progress)
     };
@@ -312,6 +325,19 @@ mod tests {
         assert_eq!(client.deadline(), Some(at(start, 23) + IDLE));
         client.has_read(at(start, 90));
         assert_eq!(client.deadline(), Some(at(start, 90) + HEAD), "the next request");
+    }
+
+    #[test]
+    fn a_handshake_has_the_time_of_a_head_and_its_bytes_are_no_answer() {
+        let start = Instant::now();
+        let client = Client::new(start);
+        client.shakes_hands(start);
+        client.has_read(at(start, 1));
+        client.has_written(true, at(start, 2));
+        assert_eq!(client.deadline(), Some(start + HEAD), "however it drips");
+        assert!(!client.lingers(at(start, 2)));
+        client.has_shaken_hands(at(start, 3));
+        assert_eq!(client.deadline(), Some(at(start, 3) + HEAD));
     }
 
     #[test]
