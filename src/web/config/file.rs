@@ -60,7 +60,7 @@ fn contents(path: &Path) -> std::io::Result<Vec<u8>> {
 pub(super) struct File {
     pub(super) tls_server_config: Option<Spanned<Tls>>,
     http_server_config: Option<Http>,
-    basic_auth_users: Option<BTreeMap<String, Option<Spanned<String>>>>,
+    basic_auth_users: Option<BTreeMap<String, Spanned<Option<String>>>>,
     rate_limit: Option<Limit>,
 }
 
@@ -87,7 +87,7 @@ pub(super) struct Tls {
 #[serde(deny_unknown_fields, default)]
 struct Http {
     http2: Option<bool>,
-    headers: Option<BTreeMap<String, Option<Spanned<String>>>>,
+    headers: Option<BTreeMap<String, Spanned<Option<String>>>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -138,13 +138,12 @@ impl File {
         let users = self.basic_auth_users.iter().flatten();
         users
             .map(|(name, hash)| {
-                let text = hash.as_ref().map(|hash| hash.value.as_str()).unwrap_or_default();
-                let place = hash.as_ref().map(|hash| hash.referenced);
+                let text = hash.value.as_deref().unwrap_or_default();
                 let parts: Option<bcrypt::HashParts> = text.parse().ok();
                 let cost = parts.map(|parts| parts.get_cost()).filter(|cost| (4..=31).contains(cost));
                 let cost = cost.ok_or_else(|| {
                     at.fail(
-                        place,
+                        Some(hash.referenced),
                         format!("the password of {name:?} is no bcrypt hash ($2b$10$…, 60 characters)"),
                     )
                 })?;
@@ -157,8 +156,8 @@ impl File {
         let headers = self.http_server_config.iter().filter_map(|http| http.headers.as_ref()).flatten();
         headers
             .map(|(name, value)| {
-                let text = value.as_ref().map(|value| value.value.as_str()).unwrap_or_default();
-                let place = value.as_ref().map(|value| value.referenced);
+                let text = value.value.as_deref().unwrap_or_default();
+                let place = Some(value.referenced);
                 let (known, values) = HEADERS
                     .iter()
                     .find(|(known, _)| known == name)
