@@ -123,18 +123,19 @@ async fn connection(
 ) {
     let client = place.client.clone();
     // A crowd of connections that send nothing costs a descriptor each, and no buffers.
-    tokio::select! {
-        _ = stream.readable() => {}
+    let first = tokio::select! {
+        first = stream.first_byte() => first,
         () = client.is_to_leave() => return,
         _ = stopped.changed() => return,
         () = tokio::time::sleep_until((Instant::now() + FIRST_BYTE).into()) => return,
-    }
+    };
+    let Ok(Some(first)) = first else { return };
     stream.set_nodelay();
     let Some(tls) = served.guard.config().tls.clone() else {
         let io = Watched::new(stream, Arc::clone(&client));
         return http(io, peer, &client, served, stopped).await;
     };
-    if stream.first_byte().is_some_and(|byte| byte != HANDSHAKE) {
+    if first != HANDSHAKE {
         return refuse_plain(Watched::new(stream, Arc::clone(&client)), &client).await;
     }
     client.shakes_hands(Instant::now());

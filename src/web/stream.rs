@@ -1,12 +1,12 @@
 //! A connection over TCP or over a unix socket.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use rustix::net::{RecvFlags, recv};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 /// A connection.
@@ -19,19 +19,25 @@ pub(super) enum Stream {
 }
 
 impl Stream {
-    /// Resolves when there is something to read, or the end.
-    pub(super) async fn readable(&self) -> io::Result<()> {
-        match self {
-            Self::Tcp(stream) => stream.readable().await,
-            Self::Unix(stream) => stream.readable().await,
+    /// The first byte, which stays to be read; `None`: the end came first.
+    pub(super) async fn first_byte(&self) -> io::Result<Option<u8>> {
+        loop {
+            let peeked = match self {
+                Self::Tcp(stream) => {
+                    stream.readable().await?;
+                    stream.try_io(Interest::READABLE, || peek(stream))
+                }
+                Self::Unix(stream) => {
+                    stream.readable().await?;
+                    stream.try_io(Interest::READABLE, || peek(stream))
+                }
+            };
+            match peeked {
+                // It was said to be readable, and is not yet.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                peeked => return peeked,
+            }
         }
-    }
-
-    /// The first byte, which stays to be read.
-    pub(super) fn first_byte(&self) -> Option<u8> {
-        let mut byte = [0];
-        let (read, _) = recv(self, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT).ok()?;
-        (read == 1).then_some(byte[0])
     }
 
     /// Answers are written whole; waiting for more to send with them only delays the last segment.
@@ -42,13 +48,10 @@ impl Stream {
     }
 }
 
-impl AsFd for Stream {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Self::Tcp(stream) => stream.as_fd(),
-            Self::Unix(stream) => stream.as_fd(),
-        }
-    }
+fn peek(socket: impl AsFd) -> io::Result<Option<u8>> {
+    let mut byte = [0];
+    let (read, _) = recv(socket, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT)?;
+    Ok((read == 1).then_some(byte[0]))
 }
 
 impl AsyncRead for Stream {

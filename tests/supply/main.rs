@@ -181,7 +181,7 @@ fn each_locked_crate_has_a_checksum() {
     for package in lock["package"].as_array().unwrap() {
         let is_ours = package.get("source").is_none();
         let sum = package.get("checksum").and_then(toml::Value::as_str);
-        assert_eq!(sum.is_some_and(|sum| sum.len() == 64), !is_ours, "{package}");
+        assert_eq!(sum.is_some_and(|sum| sum.len() == 64), !is_ours, "{package:?}");
     }
 }
 

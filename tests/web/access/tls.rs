@@ -38,7 +38,7 @@ fn pages_are_served_over_tls_and_plain_http_is_told_so() {
     );
     assert_eq!(serve.code("/", &[]), 0, "a CA that curl does not know");
     let plain = curl(&format!("http://{}/metrics", serve.address()), &[]);
-    let text = String::from_utf8_lossy(&plain.stdout);
+    let text = String::from_utf8_lossy(&[&plain.stdout[..], &plain.stderr].concat()).into_owned();
     assert!(text.contains("Client sent an HTTP request to an HTTPS server."), "{text}");
     assert_eq!(code(&plain), 400);
 }
