@@ -166,3 +166,61 @@ fn what_is_no_file_is_refused_at_once() {
     fs::write(&long, vec![b'#'; (1 << 20) + 1]).unwrap();
     assert!(load(&long).1.is_err());
 }
+
+const BYTES: &[u8] = b"\0\t\n &*!|>'\"%@`{}[]:,#?-\xff";
+
+/// Files that are nearly right: pieces of right ones cut, doubled, swapped, with bytes changed.
+#[test]
+fn no_file_ends_the_process() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("web.yml");
+    let right = format!(
+        "tls_server_config: &a\n  cert: |\n    -----BEGIN CERTIFICATE-----\n    TUlJ\n    -----END CERTIFICATE-----\n  key: \"x\\n\"\n  \
+         client_auth_type: 'RequireAnyClientCert'\n  cipher_suites: [TLS_AES_128_GCM_SHA256, \"é\"]\n  <<: *a\nhttp_server_config:\n  \
+         headers: {{X-Frame-Options: deny}}\n? basic_auth_users\n: a: {HASH}\n  b: !!str >-\n    c\n---\nrate_limit:\n  interval: 1m0.5s\n  \
+         burst: 0x10\n...\n%YAML 1.2\n"
+    );
+    let right = right.as_bytes();
+    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = |below: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        usize::try_from(seed % below as u64).unwrap()
+    };
+    let (mut accepted, mut longest) = (0, Duration::ZERO);
+    for _ in 0..20_000 {
+        let mut text = right.to_vec();
+        for _ in 0..=random(6) {
+            let (from, to) = (random(text.len() + 1), random(text.len() + 1));
+            let (from, to) = (from.min(to), from.max(to));
+            match random(4) {
+                0 => drop(text.drain(from..to)),
+                1 => {
+                    let piece = text[from..to.min(from + 200)].to_vec();
+                    let at = random(text.len() + 1);
+                    text.splice(at..at, piece);
+                }
+                2 if from < text.len() => text[from] = BYTES[random(BYTES.len())],
+                _ => text.truncate(to.max(1)),
+            }
+        }
+        let start = std::time::Instant::now();
+        accepted += usize::from(file::parse(&path, &text).is_ok());
+        longest = longest.max(start.elapsed());
+    }
+    println!("20000 files, {accepted} accepted, the longest took {longest:?}");
+    assert!(longest < Duration::from_secs(1), "{longest:?}");
+    // Many levels, and aliases of aliases.
+    for open in ["[", "{a: ", "- ", "? ", "!!str ", "&a "] {
+        assert!(file::parse(&path, open.repeat(100_000).as_bytes()).is_err(), "{open}");
+    }
+    let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for n in 1..12 {
+        let before = format!("*a{}, ", n - 1).repeat(9);
+        bomb.push_str(&format!("a{n}: &a{n} [{before}x]\n"));
+    }
+    assert!(file::parse(&path, bomb.as_bytes()).is_err());
+    let users = format!("basic_auth_users:\n  a: &h [{}]\n  b: *h\n", "x, ".repeat(100_000));
+    assert!(file::parse(&path, users.as_bytes()).is_err());
+}

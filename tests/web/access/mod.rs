@@ -2,6 +2,7 @@
 
 mod flood;
 mod readme;
+mod slow;
 mod sockets;
 mod tls;
 mod users;

@@ -42,9 +42,9 @@ fn more_requests_than_the_limit_are_refused() {
 
 #[test]
 fn wrong_users_wrong_passwords_and_right_ones_take_the_same_time() {
-    // Each right pair is asked once: later it is remembered. The costs differ, too; 11 is what others may take for 10.
-    let names = (0..7).map(|n| format!("user{n}"));
-    let users: String = names.clone().map(|name| format!("  {name}: {HASH}\n")).collect();
+    // Each right pair is asked once: later it is remembered. The costs differ, too.
+    let names: Vec<String> = (0..40).map(|n| format!("user{n}")).collect();
+    let users: String = names.iter().map(|name| format!("  {name}: {HASH}\n")).collect();
     let slowest = "$2b$10$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a";
     let serve = Started::configured(place(), &format!("basic_auth_users:\n{users}  slow: {slowest}\n"));
     let time = |pair: &str, code: u16| {
@@ -54,22 +54,31 @@ fn wrong_users_wrong_passwords_and_right_ones_take_the_same_time() {
         assert_eq!(got, code, "{pair}");
         start.elapsed()
     };
-    let mut times = [Vec::new(), Vec::new(), Vec::new(), Vec::new()];
-    for (n, name) in names.enumerate() {
-        times[0].push(time(&format!("{name}:right"), 200));
-        times[1].push(time(&format!("{name}:wrong{n}"), 401));
-        times[2].push(time(&format!("nobody{n}:right"), 401));
-        times[3].push(time(&format!("slow:wrong{n}"), 401));
-    }
-    // The least of each: what the machine's other work adds is not ours.
-    let least = times.map(|times| times.into_iter().min().unwrap());
-    let (min, max) = (least.iter().min().unwrap(), least.iter().max().unwrap());
-    println!(
-        "right, wrong, nobody, wrong of the highest cost: {least:?}, {:.2}",
+    // The least of each: what the machine's other work adds is not ours, and goes with more rounds. A difference that is ours
+    // stays however many there are.
+    let mut least = [Duration::MAX; 4];
+    let ratio = |least: &[Duration; 4]| {
+        let (min, max) = (least.iter().min().unwrap(), least.iter().max().unwrap());
         max.as_secs_f64() / min.as_secs_f64()
+    };
+    for (n, name) in names.iter().enumerate() {
+        let round = [
+            time(&format!("{name}:right"), 200),
+            time(&format!("{name}:wrong{n}"), 401),
+            time(&format!("nobody{n}:right"), 401),
+            time(&format!("slow:wrong{n}"), 401),
+        ];
+        least.iter_mut().zip(round).for_each(|(least, time)| *least = time.min(*least));
+        if n >= 4 && ratio(&least) < 1.5 {
+            break;
+        }
+    }
+    println!("right, wrong, nobody, wrong of the highest cost: {least:?}, {:.2}", ratio(&least));
+    assert!(
+        least.iter().all(|least| *least > Duration::from_millis(5)),
+        "{least:?}: a hash is always computed"
     );
-    assert!(*min > Duration::from_millis(5), "{least:?}: a hash is always computed");
-    assert!(*max < *min * 2, "{least:?}");
+    assert!(ratio(&least) < 1.5, "{least:?}");
 }
 
 pub(super) fn base64(bytes: &[u8]) -> String {

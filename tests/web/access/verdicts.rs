@@ -6,7 +6,7 @@ use std::process::Command;
 use badgateway_harness::find_program;
 use badgateway_harness::programs::badgateway;
 
-use super::{HASH, Started, certificates, place};
+use super::{HASH, Started, certificates, openssl, place};
 
 /// What is expected of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,6 +203,42 @@ fn the_toolkit_has_the_same_opinion_of_every_file() {
         (Bad, format!("tls_server_config:\n  cert: |\n{crt}  key: |\n{ca}")),
     ] {
         judge(dir.path(), verdict, &text);
+    }
+}
+
+#[test]
+fn keys_of_all_usual_kinds_are_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let kinds: [(&str, Verdict, &[&str]); 6] = [
+        ("rsa", Good, &["rsa:2048"]),
+        ("p256", Good, &["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]),
+        ("p384", Good, &["ec", "-pkeyopt", "ec_paramgen_curve:secp384r1"]),
+        ("p521", BadForUs, &["ec", "-pkeyopt", "ec_paramgen_curve:secp521r1"]),
+        ("ed25519", Good, &["ed25519"]),
+        ("encrypted", Bad, &["rsa:2048", "-passout", "pass:secret"]),
+    ];
+    for (name, verdict, kind) in kinds {
+        let (key, crt) = (format!("{name}.key"), format!("{name}.crt"));
+        let mut args = vec!["req", "-x509", "-days", "2", "-subj", "/CN=x", "-keyout", &key, "-out", &crt];
+        if name != "encrypted" {
+            args.push("-nodes");
+        }
+        args.push("-newkey");
+        args.extend(kind);
+        openssl(dir.path(), &args);
+        judge(dir.path(), verdict, &format!("tls_server_config:\n  cert_file: {crt}\n  key_file: {key}\n"));
+    }
+    openssl(dir.path(), &["rsa", "-in", "rsa.key", "-traditional", "-out", "pkcs1.key"]);
+    openssl(dir.path(), &["ec", "-in", "p256.key", "-out", "sec1.key"]);
+    for (crt, key, head) in
+        [("rsa", "pkcs1", "BEGIN RSA PRIVATE KEY"), ("p256", "sec1", "BEGIN EC PRIVATE KEY")]
+    {
+        assert!(std::fs::read_to_string(dir.path().join(format!("{key}.key"))).unwrap().contains(head));
+        judge(
+            dir.path(),
+            Good,
+            &format!("tls_server_config:\n  cert_file: {crt}.crt\n  key_file: {key}.key\n"),
+        );
     }
 }
 
