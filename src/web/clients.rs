@@ -77,10 +77,13 @@ impl Client {
     /// Bytes came from the client.
     pub(super) fn has_read(&self, now: Instant) {
         let mut state = self.state();
-        state.progress = now;
-        if matches!(state.phase, Phase::Answered { .. }) {
-            state.phase = Phase::Head(now);
+        match state.phase {
+            // A next request, sent by a client that does not take its answer: it stays the one that is stuck.
+            Phase::Answered { blocked: true } => return,
+            Phase::Answered { blocked: false } => state.phase = Phase::Head(now),
+            _ => {}
         }
+        state.progress = now;
     }
 
     /// The client took bytes, or its socket had no room for any.
@@ -300,6 +303,19 @@ mod tests {
         assert!(!clients.open().clients.contains_key(&stuck.number));
         assert!(clients.drop_stuck(at(start, 2)), "where memory is short");
         assert!(!clients.open().clients.contains_key(&reader.number));
+    }
+
+    #[test]
+    fn who_asks_on_and_takes_no_answer_is_stuck_all_the_same() {
+        let (clients, start) = (Clients::new(2), Instant::now());
+        let stuck = enter(&clients, start);
+        stuck.client.asks(false);
+        stuck.client.is_answered(start);
+        stuck.client.has_written(true, start);
+        stuck.client.has_written(false, at(start, 1));
+        stuck.client.has_read(at(start, 2));
+        assert_eq!(stuck.client.deadline(), Some(start + WRITE));
+        assert!(clients.drop_stuck(at(start, 2)));
     }
 
     #[test]
