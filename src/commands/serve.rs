@@ -30,7 +30,7 @@ use crate::source::pooled::Pooled;
 use crate::source::{OpenError, ReadFrom, Waker};
 use crate::topology::discovery::Wanted;
 use crate::topology::loader::ConfigLimits;
-use crate::web::{self, App, ServerError};
+use crate::web::{self, Access, App, Listener, ServerError};
 
 /// Why `serve` could not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -84,8 +84,8 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
     // Before anybody is told that we run.
     let stopped = runtime.block_on(async { stop_signal() })?;
     // Bound before anything is read: a port that is taken is said at once.
-    let listener = runtime.block_on(async { web::bind(&args.listen) })?;
-    let address = listener.local_addr().map_err(ServeError::Start)?;
+    let listeners = runtime.block_on(async { listen(args) })?;
+    let access = Access::open(args.web_config.as_deref())?;
     let app =
         App::new(ask(send.clone()), &args.telemetry_path, args.procfs.clone(), connections(descriptors));
     let board = Arc::new(SamplerOutput::default());
@@ -130,11 +130,19 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
     // Who started us may have gone: that is no reason to end.
     let mut out = std::io::stdout();
     let version = env!("CARGO_PKG_VERSION");
-    let _ = writeln!(out, "badgateway {version} listens on http://{address}{}", app.telemetry_path());
+    for listener in &listeners {
+        let (address, path) = (listener.address(), app.telemetry_path());
+        let place = if address.starts_with("unix:") {
+            format!("{address}, {path} over {}", access.scheme())
+        } else {
+            format!("{}://{address}{path}", access.scheme())
+        };
+        let _ = writeln!(out, "badgateway {version} listens on {place}");
+    }
     let _ = out.flush();
     runtime.block_on(async {
         let _polling = tokio::spawn(poller);
-        web::serve(listener, app, stopped).await;
+        web::serve(listeners, access, app, stopped).await;
     });
     // A thread that still compresses an answer nobody waits for must not keep the state from being closed.
     runtime.shutdown_background();
@@ -143,6 +151,14 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
     let _ = thread.join();
     let _ = observer.join();
     Ok(())
+}
+
+/// What systemd has handed over, or the addresses.
+fn listen(args: &ServeArgs) -> Result<Vec<Listener>, ServerError> {
+    if args.systemd_socket {
+        return web::handed_over();
+    }
+    args.listen.iter().map(|address| web::bind(address, args.socket_mode)).collect()
 }
 
 /// The first look at the machine is waited for so long before logs are read.
@@ -236,7 +252,11 @@ fn stop_signal() -> Result<impl Future<Output = ()>, ServeError> {
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut quit = listen(SignalKind::quit())?;
     let ignored = [
-        ("SIGHUP", "there is no configuration file to read again", SignalKind::hangup()),
+        (
+            "SIGHUP",
+            "the web configuration and certificates are read again by themselves",
+            SignalKind::hangup(),
+        ),
         ("SIGUSR1", "there is no log to open again: rotation is noticed", SignalKind::user_defined1()),
         ("SIGUSR2", "nothing is bound to it", SignalKind::user_defined2()),
         ("SIGALRM", "nothing is bound to it", SignalKind::alarm()),

@@ -142,9 +142,22 @@ pub struct ServeArgs {
     #[arg(long, value_name = "SECONDS", default_value = "90", value_parser = parse_seconds)]
     pub join_window: i64,
 
-    /// Address to serve on; port 0 takes any free one
+    /// Address to serve on: HOST:PORT (port 0 takes any free one) or unix:/PATH; may be given several times
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10502")]
-    pub listen: String,
+    pub listen: Vec<String>,
+
+    /// Mode of the files of unix sockets that are served on, in octal; who may write to one may connect
+    #[arg(long = "web.socket-mode", value_name = "MODE", default_value = "660", value_parser = parse_mode)]
+    pub socket_mode: u32,
+
+    /// Serve on the sockets that systemd hands over (LISTEN_FDS) instead of on addresses
+    #[arg(long = "web.systemd-socket")]
+    pub systemd_socket: bool,
+
+    /// File with TLS, users and headers of the web server, in the format of Prometheus' exporter-toolkit. It is read again
+    /// when it changes
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    pub web_config: Option<PathBuf>,
 
     /// Path of the metrics
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = parse_path)]
@@ -205,6 +218,12 @@ pub struct ServeArgs {
     /// Where the cgroup file systems are mounted
     #[arg(long = "path.cgroup", value_name = "DIR", default_value = "/sys/fs/cgroup")]
     pub cgroup: PathBuf,
+}
+
+/// `660` or `0660`.
+fn parse_mode(text: &str) -> Result<u32, String> {
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
+    mode.ok_or_else(|| "write an octal mode up to 777, such as 660".to_owned())
 }
 
 /// A path of the metrics that no other page has.
@@ -268,6 +287,14 @@ mod tests {
         assert_eq!(parse_path("/a/b/"), Ok("/a/b".to_owned()));
         for path in ["/", "", "/-/ready", "/runbooks", "/runbooks/x", "/{x}", "/a b"] {
             assert!(parse_path(path).is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn modes_are_octal() {
+        assert_eq!((parse_mode("660"), parse_mode("0600")), (Ok(0o660), Ok(0o600)));
+        for text in ["", "8", "-1", "1777", "rw"] {
+            assert!(parse_mode(text).is_err(), "{text}");
         }
     }
 

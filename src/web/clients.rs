@@ -33,6 +33,8 @@ const IDLE: Duration = Duration::from_secs(120);
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
+    /// TLS is agreed on, since then.
+    Handshake(Instant),
     /// A request's head comes, since then.
     Head(Instant),
     /// The answer is being made.
@@ -75,10 +77,13 @@ impl Client {
     /// Bytes came from the client.
     pub(super) fn has_read(&self, now: Instant) {
         let mut state = self.state();
-        state.progress = now;
-        if matches!(state.phase, Phase::Answered { .. }) {
-            state.phase = Phase::Head(now);
+        match state.phase {
+            // A next request, sent by a client that does not take its answer: it stays the one that is stuck.
+            Phase::Answered { blocked: true } => return,
+            Phase::Answered { blocked: false } => state.phase = Phase::Head(now),
+            _ => {}
         }
+        state.progress = now;
     }
 
     /// The client took bytes, or its socket had no room for any.
@@ -93,6 +98,17 @@ impl Client {
             Phase::Head(_) if bytes => state.phase = Phase::Closing(now),
             _ => {}
         }
+    }
+
+    /// The connection begins with a handshake of TLS, in which both sides write.
+    pub(super) fn shakes_hands(&self, now: Instant) {
+        self.state().phase = Phase::Handshake(now);
+    }
+
+    /// The handshake is done, and a request may come.
+    pub(super) fn has_shaken_hands(&self, now: Instant) {
+        let mut state = self.state();
+        (state.phase, state.progress) = (Phase::Head(now), now);
     }
 
     /// The head of a request is complete; whether a body follows it.
@@ -121,7 +137,7 @@ impl Client {
     pub(super) fn deadline(&self) -> Option<Instant> {
         let state = self.state();
         match state.phase {
-            Phase::Head(since) => Some(since + HEAD),
+            Phase::Handshake(since) | Phase::Head(since) => Some(since + HEAD),
             Phase::Answering => None,
             Phase::Closing(since) => Some(since + LINGER),
             Phase::Answered { blocked: true } => Some(state.progress + WRITE),
@@ -220,7 +236,7 @@ fn slowest(clients: &HashMap<u64, Arc<Client>>, now: Instant) -> Option<(u64, Ar
         let answered = match state.phase {
             Phase::Answering => true,
             Phase::Answered { blocked } => blocked && now.duration_since(state.progress) < READING,
-            Phase::Head(_) | Phase::Closing(_) => false,
+            Phase::Handshake(_) | Phase::Head(_) | Phase::Closing(_) => false,
         };
         (!answered).then_some(state.progress)
     };
@@ -290,6 +306,19 @@ mod tests {
     }
 
     #[test]
+    fn who_asks_on_and_takes_no_answer_is_stuck_all_the_same() {
+        let (clients, start) = (Clients::new(2), Instant::now());
+        let stuck = enter(&clients, start);
+        stuck.client.asks(false);
+        stuck.client.is_answered(start);
+        stuck.client.has_written(true, start);
+        stuck.client.has_written(false, at(start, 1));
+        stuck.client.has_read(at(start, 2));
+        assert_eq!(stuck.client.deadline(), Some(start + WRITE));
+        assert!(clients.drop_stuck(at(start, 2)));
+    }
+
+    #[test]
     fn a_place_is_free_when_its_connection_ends() {
         let clients = Clients::new(1);
         drop(enter(&clients, Instant::now()));
@@ -312,6 +341,19 @@ mod tests {
         assert_eq!(client.deadline(), Some(at(start, 23) + IDLE));
         client.has_read(at(start, 90));
         assert_eq!(client.deadline(), Some(at(start, 90) + HEAD), "the next request");
+    }
+
+    #[test]
+    fn a_handshake_has_the_time_of_a_head_and_its_bytes_are_no_answer() {
+        let start = Instant::now();
+        let client = Client::new(start);
+        client.shakes_hands(start);
+        client.has_read(at(start, 1));
+        client.has_written(true, at(start, 2));
+        assert_eq!(client.deadline(), Some(start + HEAD), "however it drips");
+        assert!(!client.lingers(at(start, 2)));
+        client.has_shaken_hands(at(start, 3));
+        assert_eq!(client.deadline(), Some(at(start, 3) + HEAD));
     }
 
     #[test]

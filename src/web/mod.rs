@@ -3,16 +3,20 @@
 //! It owns no numbers. For a scrape it asks for a snapshot, which is taken after everything that was written to the logs
 //! before has been read.
 
+mod auth;
 mod clients;
+mod config;
+mod guard;
 mod listen;
 mod markdown;
 mod page;
 mod runbooks;
 mod server;
 mod shared;
+mod stream;
 mod watched;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -23,12 +27,13 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
-use tokio::net::TcpListener;
 
 use crate::export::encode;
 use crate::view::View;
 use clients::Clients;
-pub use listen::{ServerError, bind};
+use config::Current;
+use guard::Guard;
+pub use listen::{Listener, ServerError, bind, handed_over};
 use shared::{Answers, NoAnswer};
 
 /// Asks the engine for a snapshot.
@@ -87,8 +92,27 @@ impl App {
     }
 }
 
+/// The web configuration, and what it needs.
+pub struct Access(Guard);
+
+impl Access {
+    /// Reads the web configuration; without a file everybody is answered, over plain HTTP.
+    ///
+    /// # Errors
+    /// When it cannot be used.
+    pub fn open(file: Option<&Path>) -> Result<Self, ServerError> {
+        let current = file.map_or_else(|| Ok(Current::open()), Current::watch)?;
+        Guard::new(current).map(Self).map_err(ServerError::Start)
+    }
+
+    /// `http`, or `https` where the configuration has a certificate.
+    pub fn scheme(&self) -> &'static str {
+        if self.0.config().tls.is_some() { "https" } else { "http" }
+    }
+}
+
 /// Serves until `stop` is done and a few seconds longer at most.
-pub async fn serve(listener: TcpListener, app: Arc<App>, stop: impl Future<Output = ()>) {
+pub async fn serve(listeners: Vec<Listener>, access: Access, app: Arc<App>, stop: impl Future<Output = ()>) {
     let clients = app.clients.clone();
     let router = Router::new()
         .route(&app.telemetry_path, get(metrics))
@@ -99,7 +123,8 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, stop: impl Future<Outpu
         .route("/runbooks/", get(runbooks::list))
         .route("/runbooks/{name}", get(runbooks::one))
         .with_state(app);
-    server::serve(listener, router, clients, stop).await;
+    let served = server::Served { router, guard: Arc::new(access.0), clients };
+    server::serve(listeners, served, stop).await;
 }
 
 async fn ready(State(app): State<Arc<App>>) -> Response {

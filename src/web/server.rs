@@ -10,12 +10,17 @@ use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
-use super::clients::{Clients, Place};
+use super::auth::Peer;
+use super::clients::{Client, Clients, Place};
+use super::guard::{Guard, add_headers};
+use super::listen::Listener;
+use super::stream::Stream;
 use super::watched::Watched;
 
 /// A request's head is at most so long, in bytes; else the answer is 431.
@@ -30,33 +35,38 @@ const LAST_ANSWERS: Duration = Duration::from_secs(4);
 /// After an error of accept(), such as no descriptor left.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Serves `router` to `clients`, until `stop` is done; then ends within
+/// What every connection shares.
+#[derive(Clone)]
+pub(super) struct Served {
+    pub(super) router: Router,
+    pub(super) guard: Arc<Guard>,
+    pub(super) clients: Arc<Clients>,
+}
+
+/// Serves a router to its clients, until `stop` is done; then ends within
 /// [`LAST_ANSWERS`], whatever the clients do.
-pub(super) async fn serve(
-    listener: TcpListener,
-    router: Router,
-    clients: Arc<Clients>,
-    stop: impl Future<Output = ()>,
-) {
+pub(super) async fn serve(listeners: Vec<Listener>, served: Served, stop: impl Future<Output = ()>) {
     let (stopping, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let mut complained = false;
+    let mut turn = 0;
+    let clients = served.clients.clone();
     tokio::pin!(stop);
     loop {
         let accepted = tokio::select! {
             biased;
             () = &mut stop => break,
             Some(_) = tasks.join_next() => continue,
-            accepted = listener.accept() => accepted,
+            accepted = accept(&listeners, &mut turn) => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 let place = tokio::select! {
                     biased;
                     () = &mut stop => break,
                     place = enter(&clients) => place,
                 };
-                tasks.spawn(connection(stream, place, router.clone(), stopped.clone()));
+                tasks.spawn(connection(stream, peer, place, served.clone(), stopped.clone()));
                 // The new one gets its turn before the next one may push it out.
                 tokio::task::yield_now().await;
             }
@@ -72,11 +82,25 @@ pub(super) async fn serve(
             }
         }
     }
-    drop(listener);
+    drop(listeners);
     let _ = stopping.send(true);
     let _ = tokio::time::timeout(LAST_ANSWERS, async { while tasks.join_next().await.is_some() {} }).await;
     // What is left has clients that do not read or do not finish their request.
     tasks.shutdown().await;
+}
+
+/// The next connection of any listener; each has its turn.
+async fn accept(listeners: &[Listener], turn: &mut usize) -> std::io::Result<(Stream, Peer)> {
+    std::future::poll_fn(|context| {
+        for _ in 0..listeners.len() {
+            *turn = (*turn + 1) % listeners.len();
+            if let std::task::Poll::Ready(accepted) = listeners[*turn].poll_accept(context) {
+                return std::task::Poll::Ready(accepted);
+            }
+        }
+        std::task::Poll::Pending
+    })
+    .await
 }
 
 /// A place, at once in nearly all cases: only where every connection is being answered it takes until one is done.
@@ -90,29 +114,90 @@ async fn enter(clients: &Arc<Clients>) -> Place {
 }
 
 /// Serves one connection to its end, or until it has to leave.
-async fn connection(stream: TcpStream, place: Place, router: Router, mut stopped: watch::Receiver<bool>) {
+async fn connection(
+    stream: Stream,
+    peer: Peer,
+    place: Place,
+    served: Served,
+    mut stopped: watch::Receiver<bool>,
+) {
     let client = place.client.clone();
     // A crowd of connections that send nothing costs a descriptor each, and no buffers.
-    tokio::select! {
-        _ = stream.readable() => {}
+    let first = tokio::select! {
+        first = stream.first_byte() => first,
         () = client.is_to_leave() => return,
         _ = stopped.changed() => return,
         () = tokio::time::sleep_until((Instant::now() + FIRST_BYTE).into()) => return,
+    };
+    let Ok(Some(first)) = first else { return };
+    stream.set_nodelay();
+    let Some(tls) = served.guard.config().tls.clone() else {
+        let io = Watched::new(stream, Arc::clone(&client));
+        return http(io, peer, &client, served, stopped).await;
+    };
+    if first != HANDSHAKE {
+        return refuse_plain(Watched::new(stream, Arc::clone(&client)), &client).await;
     }
-    // Answers are written whole; waiting for more to send with them only delays the last segment.
-    let _ = stream.set_nodelay(true);
+    client.shakes_hands(Instant::now());
+    let handshake = TlsAcceptor::from(tls).accept(Watched::new(stream, Arc::clone(&client)));
+    let accepted = tokio::select! {
+        accepted = handshake => accepted,
+        () = client.is_to_leave() => return,
+        _ = stopped.changed() => return,
+        () = tokio::time::sleep_until(client.deadline().unwrap_or_else(Instant::now).into()) => return,
+    };
+    match accepted {
+        Ok(io) => {
+            client.has_shaken_hands(Instant::now());
+            http(io, peer, &client, served, stopped).await;
+        }
+        Err(error) => tracing::debug!(%error, "a TLS handshake failed"),
+    }
+}
+
+/// The first byte of a record of TLS that begins a connection.
+const HANDSHAKE: u8 = 0x16;
+
+/// Says to a client without TLS that there is TLS here, as Go does.
+async fn refuse_plain(mut io: Watched, client: &Client) {
+    let answer = "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n\
+                  Client sent an HTTP request to an HTTPS server.\n";
+    let said = async {
+        io.write_all(answer.as_bytes()).await?;
+        io.shutdown().await
+    };
+    tokio::select! {
+        _ = tokio::time::timeout(FIRST_BYTE, said) => {}
+        () = client.is_to_leave() => {}
+    }
+}
+
+/// HTTP over a connection that is ready for it.
+async fn http(
+    io: impl AsyncRead + AsyncWrite + Unpin,
+    peer: Peer,
+    client: &Arc<Client>,
+    served: Served,
+    mut stopped: watch::Receiver<bool>,
+) {
     let service = service_fn(|request: Request<Incoming>| {
         client.asks(!request.body().is_end_stream());
-        let answer = router.clone().oneshot(request.map(Body::new));
-        let client = client.clone();
+        let (client, served) = (client.clone(), served.clone());
         async move {
-            let answer = answer.await;
+            let config = served.guard.config();
+            let refused = served.guard.refuses(&config, request.headers(), peer).await;
+            let answer = match refused {
+                Some(refused) => Ok(refused),
+                None => served.router.oneshot(request.map(Body::new)).await,
+            };
             client.is_answered(Instant::now());
-            answer
+            answer.map(|mut answer| {
+                add_headers(&config, &mut answer);
+                answer
+            })
         }
     });
-    let io = TokioIo::new(Watched::new(stream, Arc::clone(&client)));
-    let connection = http1::Builder::new().max_buf_size(MAX_HEAD).serve_connection(io, service);
+    let connection = http1::Builder::new().max_buf_size(MAX_HEAD).serve_connection(TokioIo::new(io), service);
     tokio::pin!(connection);
     let mut stopping = false;
     loop {

@@ -8,19 +8,19 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::clients::Client;
+use super::stream::Stream;
 
 /// A socket whose progress its [`Client`] is told.
 pub(super) struct Watched {
-    stream: TcpStream,
+    stream: Stream,
     client: Arc<Client>,
     shut: bool,
 }
 
 impl Watched {
-    pub(super) fn new(stream: TcpStream, client: Arc<Client>) -> Self {
+    pub(super) fn new(stream: Stream, client: Arc<Client>) -> Self {
         Self { stream, client, shut: false }
     }
 

@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods, reason = "the real binary is started")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod access;
 mod crowd;
 mod few_descriptors;
 mod shutdown;
