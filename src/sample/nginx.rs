@@ -47,6 +47,7 @@ impl Instances {
         };
         let before = std::mem::take(&mut self.running);
         self.running = running.map(Path::to_owned).collect();
+        let mut new = HashSet::new();
         for config in &self.running {
             if let Some(nginx) = self.known.get_mut(config) {
                 nginx.seen = now;
@@ -55,6 +56,7 @@ impl Instances {
             let taken = self.known.values().map(|nginx| nginx.name.clone()).collect();
             let name = nginx_name(&taken, config);
             self.known.insert(config.clone(), RememberedNginx { config: config.clone(), name, seen: now });
+            new.insert(config.clone());
             self.changed = true;
         }
         let count = self.known.len();
@@ -62,8 +64,8 @@ impl Instances {
         self.changed |= self.known.len() != count;
         let since = self.seen.map(|seen| at.saturating_duration_since(seen).as_secs_f64());
         for (config, nginx) in &self.known {
-            // It was down at the look before: until now, for all that is known.
-            let was_down = since.filter(|_| !before.contains(config));
+            // It was down at the look before: until now, for all that is known. One that was never seen was nothing.
+            let was_down = since.filter(|_| !before.contains(config) && !new.contains(config));
             let labels = vec![nginx.name.clone()];
             gains.push(CounterDelta {
                 what: Counted::NginxDownSeconds,
