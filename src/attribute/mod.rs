@@ -23,7 +23,7 @@ mod shadow;
 use std::collections::HashMap;
 
 use crate::record::access::{Access, Times, Written};
-use crate::record::format::Followed;
+use crate::record::format::{Followed, Format};
 use crate::record::fpm;
 use crate::record::list;
 use crate::record::stamp::Local;
@@ -107,6 +107,8 @@ pub struct Attributor {
     pub servers_of_logs: HashMap<LogId, Id>,
     /// Groups that another nginx has under the same name, by the logs of each nginx, with their labels.
     pub groups_of_logs: HashMap<LogId, Renamed>,
+    /// The formats of an access log, where the configuration says so.
+    pub formats_of_logs: HashMap<LogId, Vec<Format>>,
     /// That of the log whose lines are being read.
     log_server: Id,
     kept: keepalive::PeerAnswers,
@@ -127,6 +129,7 @@ impl Attributor {
             peers: Peers::default(),
             servers_of_logs: HashMap::new(),
             groups_of_logs: HashMap::new(),
+            formats_of_logs: HashMap::new(),
             log_server: Id::NONE,
             kept: keepalive::PeerAnswers::default(),
             now: Local::MIN / 2,
@@ -139,6 +142,11 @@ impl Attributor {
     pub fn reads(&mut self, log: Option<LogId>) {
         self.names.upstreams.call(log.and_then(|log| self.groups_of_logs.get(&log)).cloned());
         self.log_server = log.and_then(|log| self.servers_of_logs.get(&log)).copied().unwrap_or(Id::NONE);
+    }
+
+    /// The formats that the configuration has for an access log.
+    pub fn formats_of(&self, log: Option<LogId>) -> &[Format] {
+        log.and_then(|log| self.formats_of_logs.get(&log)).map_or(&[], Vec::as_slice)
     }
 
     /// The clock, as [`Attributor::set_clock`] set it.

@@ -58,6 +58,7 @@ impl Attributor {
             peers: Peers::default(),
             servers_of_logs: HashMap::new(),
             groups_of_logs: HashMap::new(),
+            formats_of_logs: HashMap::new(),
             log_server: super::Id::NONE,
             kept: keepalive::PeerAnswers::default(),
             now,

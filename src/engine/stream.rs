@@ -285,6 +285,7 @@ impl<'a> Stream<'a> {
             return Ok(());
         }
         if let Ok(true) = read {
+            self.reader.log.learn(attributor);
             if let Some(at) = self.source.written() {
                 self.reader.log.written(buffer.lines(), zone::local(at, attributor.offset()));
             }

@@ -11,9 +11,11 @@ use crate::attribute::logs::log_id;
 use crate::attribute::root_cause::{LogId, Peer, Peers, PoolPeer};
 use crate::attribute::{Attributor, Id, Renamed};
 use crate::ledger::Ledger;
+use crate::record::format::{Escape, Format};
 use crate::sample::output::SamplerOutput;
 use crate::topology::group_labels::GroupLabels;
 use crate::topology::lookup::{Destination, Destinations};
+use crate::topology::nginx_conf;
 use crate::topology::{Fpm, Pool, PoolKey, Topology};
 
 /// Logs that are followed, by their paths.
@@ -116,6 +118,7 @@ impl TopologyBinder {
             attributor.peers = self.machine(attributor);
             attributor.servers_of_logs = self.servers_of_logs(attributor);
             attributor.groups_of_logs = self.groups_of_logs();
+            attributor.formats_of_logs = self.formats_of_logs();
         }
         if attributor.names.upstreams.ids().count() == self.upstreams {
             return;
@@ -137,6 +140,23 @@ impl TopologyBinder {
             Some((log_id(path), attributor.names.servers.id(name.as_bytes())))
         };
         self.logs.access.iter().filter_map(server).collect()
+    }
+
+    /// The formats that the configuration has for each access log. One without `$status` is none.
+    fn formats_of_logs(&self) -> HashMap<LogId, Vec<Format>> {
+        let of_log = |path: &PathBuf| {
+            let formats = self.topology.formats_of_log(|log| is_same(path, log));
+            let formats = formats.filter_map(|format| {
+                let escape = match format.escape {
+                    nginx_conf::Escape::Default => Escape::Default,
+                    nginx_conf::Escape::Json => Escape::Json,
+                    nginx_conf::Escape::None => Escape::None,
+                };
+                Format::of_strings(&format.text, escape).ok()
+            });
+            (log_id(path), formats.collect::<Vec<_>>())
+        };
+        self.logs.access.iter().map(of_log).filter(|(_, formats)| !formats.is_empty()).collect()
     }
 
     /// Groups whose name tells two apart only with their nginx, by the logs of each.

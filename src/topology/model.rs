@@ -143,6 +143,18 @@ impl Topology {
         servers.all(|other| other == Some(server)).then_some(server)
     }
 
+    /// The `log_format`s of an access log, as far as configurations have them; `combined` is built in, and none of them.
+    /// `is_it`: whether a path of nginx's is that log.
+    pub fn formats_of_log(
+        &self,
+        is_it: impl Fn(&Path) -> bool,
+    ) -> impl Iterator<Item = &nginx_conf::LogFormat> {
+        self.nginx.iter().flat_map(move |nginx| {
+            let names = nginx.log_files.iter().filter(|log| is_it(&log.path)).flat_map(|log| &log.formats);
+            names.filter_map(|name| nginx.conf.as_ref()?.http.log_format(name)).collect::<Vec<_>>()
+        })
+    }
+
     /// What nginx's logs may call an upstream: the groups and addresses of nginx's configuration, the pools of this machine.
     pub fn upstream_names(&self) -> BTreeSet<String> {
         let configurations = self.nginx.iter().filter_map(|nginx| nginx.conf.as_deref());

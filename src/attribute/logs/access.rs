@@ -138,8 +138,10 @@ impl AccessLog {
             // A container's log has those, too; none of the formats need to be tried.
             return Err("it is an entry of an error log".to_owned());
         }
-        let format = Format::detect(line).map_err(|mismatch| {
-            format!("it fits no format known by name; the nearest breaks: {}", describe(mismatch))
+        let format = Format::detect(line).map_err(|mismatch| match closest {
+            // The configuration's own formats are known better than those that tools have by default.
+            Some(closest) => format!("it fits no format of this log: {}", describe(closest)),
+            None => format!("it fits no format known by name; the nearest breaks: {}", describe(mismatch)),
         })?;
         let access = format.access(line).map_err(describe)?;
         self.formats.push(format);
@@ -181,6 +183,12 @@ impl AccessLog {
 }
 
 impl Log for AccessLog {
+    fn learn(&mut self, attributor: &Attributor) {
+        if self.formats.is_empty() {
+            self.formats = attributor.formats_of(self.id).iter().take(MOST_FORMATS).cloned().collect();
+        }
+    }
+
     fn block(&mut self, block: &[u8], attributor: &mut Attributor, sink: &mut impl Sink) {
         attributor.reads(self.id);
         for line in lines(block) {

@@ -72,6 +72,10 @@ impl Log for AnyLog {
         of!(self, log => log.idle(now, attributor, sink));
     }
 
+    fn learn(&mut self, attributor: &Attributor) {
+        of!(self, log => log.learn(attributor));
+    }
+
     fn written(&mut self, block: &[u8], at: Local) {
         of!(self, log => log.written(block, at));
     }

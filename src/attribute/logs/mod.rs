@@ -84,6 +84,8 @@ pub trait Log {
     fn at_end(&mut self, _for_good: bool, _attributor: &mut Attributor, _sink: &mut impl Sink) {}
     /// The log is followed, and what was there at `now` was read as far as it may be.
     fn idle(&mut self, _now: Instant, _attributor: &mut Attributor, _sink: &mut impl Sink) {}
+    /// More lines follow: what the configuration says of the log is known by now.
+    fn learn(&mut self, _attributor: &Attributor) {}
     /// The last line of a block, which is taken next, was written at the local time `at`.
     fn written(&mut self, _block: &[u8], _at: Local) {}
     /// Local time of a line that can be read. [`Local::MAX`]: its format has none, so nothing can be read later.

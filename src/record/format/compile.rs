@@ -60,6 +60,10 @@ pub(super) fn format(text: &str) -> Result<Format, FormatError> {
     assemble(parts(&text)?, escape)
 }
 
+pub(super) fn strings(text: &str, escape: Escape) -> Result<Format, FormatError> {
+    assemble(parts(text)?, escape)
+}
+
 pub(super) fn assemble(parts: Vec<Part>, escape: Escape) -> Result<Format, FormatError> {
     let mut fields = [false; Field::COUNT];
     for part in &parts {

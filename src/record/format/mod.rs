@@ -21,7 +21,7 @@ pub use field::Field;
 pub use follow::Followed;
 
 use super::access::Access;
-use super::escape::Escape;
+pub use super::escape::Escape;
 use field::{Shape, Values};
 
 /// One part of a format.
@@ -56,6 +56,14 @@ impl Format {
     /// When the string cannot be compiled, has no `$status`, or is an unknown name.
     pub fn new(text: &str) -> Result<Format, FormatError> {
         compile::format(text)
+    }
+
+    /// Compiles the strings of a `log_format` directive as nginx has them, put together and without quotes.
+    ///
+    /// # Errors
+    /// As [`Format::new`].
+    pub fn of_strings(text: &str, escape: Escape) -> Result<Format, FormatError> {
+        compile::strings(text, escape)
     }
 
     /// Reads the format off an example: built-in formats, JSON whose keys are nginx's variable names, and LTSV are
