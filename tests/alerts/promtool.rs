@@ -1,6 +1,6 @@
 //! Runs cases through `promtool test rules` and `promtool check rules`.
 
-use std::{fmt::Write, fs, process::Command, time::Instant};
+use std::{fmt::Write, fs, path::PathBuf, process::Command, time::Instant};
 
 use crate::rules;
 
@@ -39,8 +39,34 @@ pub(crate) const POD: &str = r#"job="shop/badgateway",instance="10.1.2.3:10502",
 
 /// Runs all; panics with promtool's own words.
 pub(crate) fn test(title: &str, step: u32, runs: &[Run]) {
+    test_with(title, step, runs, "");
+}
+
+/// The same with more rules, as a file of its own.
+pub(crate) fn test_with(title: &str, step: u32, runs: &[Run], more: &str) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut files = rules::files();
+    if !more.is_empty() {
+        files.push(dir.path().join("more.yml"));
+        fs::write(&files[files.len() - 1], more).expect("a file of rules");
+    }
+    judge(title, step, runs, &files);
+}
+
+/// The same with another text in place of thresholds.yml.
+pub(crate) fn test_only(title: &str, step: u32, runs: &[Run], thresholds: &str) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let other = dir.path().join("thresholds.yml");
+    fs::write(&other, thresholds).expect("a file of rules");
+    let mut files = rules::files();
+    files.retain(|file| !file.ends_with("thresholds.yml"));
+    files.push(other);
+    judge(title, step, runs, &files);
+}
+
+fn judge(title: &str, step: u32, runs: &[Run], files: &[PathBuf]) {
     let mut text = String::from("rule_files:\n");
-    for file in rules::files() {
+    for file in files {
         writeln!(text, "  - {}", file.display()).unwrap();
     }
     writeln!(text, "evaluation_interval: {step}s\ntests:").unwrap();

@@ -114,7 +114,7 @@ fn causes_mute_consequences_and_never_the_error_budget() {
 
 /// What begins with the failure but is a matter of its own when that is over.
 const OUTLIVES: &[&str] =
-    &["PhpFpmRestartLoop", "PhpFpmMemoryNearLimit", "PhpFpmSlowRequests", "PhpFpmPoolExhaustionPredicted"];
+    &["PhpFpmRestartLoop", "PhpFpmMemoryNearLimit", "Nginx504SlowUpstream", "PhpFpmPoolSaturated"];
 
 /// Seconds for which an alert may go on after its last failure: its longest window, and what it is kept for.
 fn lasts(rule: &rules::Rule) -> u64 {

@@ -45,20 +45,20 @@ const PAGES: &str = r#"
               description: "PHP-FPM at unix:/w.sock on web1:10502 (pool www) does not run or does not listen, so every visitor who needs it gets 502. Type first: systemctl status 'php*-fpm'; journalctl -u 'php*-fpm' -n 30; then systemctl start it. nginx saw: socket_missing."
               runbook_url: RUNBOOKS/PhpFpmDown
               dashboard_url: DASHBOARD
-      - alertname: Nginx502ConnectFailed
+      - alertname: NginxCannotConnect
         eval_time: 8m
         exp_alerts:
           - exp_labels: {severity: critical, component: nginx, job: badgateway, instance: "web2:10502", upstream: "a:1"}
             exp_annotations:
               summary: nginx cannot connect to the upstream, and why is not among the usual reasons.
               description: "100% of the requests to a:1 on web2:10502 fail while connecting. Badgateway found no entry of the error log that names the number. Type first: nginx -T | grep error_log; it must be at level error, not crit, and Badgateway must be able to read it."
-              runbook_url: RUNBOOKS@web2/Nginx502ConnectFailed
+              runbook_url: RUNBOOKS@web2/NginxCannotConnect
               dashboard_url: DASHBOARD@web2
           - exp_labels: {severity: critical, component: nginx, job: badgateway, instance: "web3:10502", upstream: "a:1"}
             exp_annotations:
               summary: nginx cannot connect to the upstream, and why is not among the usual reasons.
               description: "100% of the requests to a:1 on web3:10502 fail while connecting. The error log has the number, and it is a rare one. Type first: grep -a 'connect()' /var/log/nginx/error.log | tail -n 5; the number in parentheses is explained in the runbook."
-              runbook_url: RUNBOOKS@web3/Nginx502ConnectFailed
+              runbook_url: RUNBOOKS@web3/NginxCannotConnect
               dashboard_url: DASHBOARD@web3
       - alertname: NginxErrorBudgetBurn
         eval_time: 9m
