@@ -78,11 +78,12 @@ pub(super) fn cases() -> Vec<Case> {
         page("NginxDown", nginx, nginx_down(Shape::Rising(1.0, FROM, TO)), vec![nginx_down(restarts)]),
         page("PhpFpmDown", FPM, down(Shape::Rising(1.0, FROM, TO)), vec![down(restarts)]),
         Case {
-            what: "20 s of every 120 s".to_owned(),
+            // 20 s of every 120 s.
             within: 240,
             ..page("PhpFpmDown", FPM, down(Shape::Again(1.0, 20.0, 120.0, FROM, TO)), vec![])
         },
-        Case { what: "eight pools, one page".to_owned(), ..page("PhpFpmDown", FPM, eight(), vec![]) },
+        // Eight pools, one page.
+        page("PhpFpmDown", FPM, eight(), vec![]),
         Case { within: 200, ..page("PhpFpmPoolExhausted", UPSTREAM, saturated(0.8), vec![saturated(0.35)]) },
         Case {
             within: 1020,
@@ -90,7 +91,7 @@ pub(super) fn cases() -> Vec<Case> {
             ..ticket("PhpFpmPoolSaturated", UPSTREAM, ratio(0.98), vec![ratio(0.88)])
         },
         Case {
-            what: "without visitors".to_owned(),
+            // Without visitors.
             over: 780,
             ..ticket(
                 "PhpFpmWorkersDying",

@@ -1,7 +1,7 @@
 //! Alerts whose windows or series are unlike the others': the error budget, and no Badgateway at all.
 
 use super::{STEP, series};
-use crate::promtool::{Expect, MACHINE, POD, Run, Series, test, test_only, test_with};
+use crate::promtool::{Expect, MACHINE, POD, Run, Series, WITHOUT_SLO, test, test_of, test_only, test_with};
 
 pub(super) const TESTED: &[(&str, &str)] = &[
     ("NginxErrorBudgetBurn", "critical"),
@@ -39,25 +39,25 @@ fn labels(alert: &str, severity: &str, component: &str, more: &str) -> String {
     format!(r#"alertname="{alert}",{MACHINE},severity="{severity}",component="{component}"{more}"#)
 }
 
-/// A site of which `errors` of 1000 requests a minute fail for `minutes`.
+/// A site of which `errors` of 10,000 requests a minute fail for `minutes`.
 fn site(errors: f64, minutes: u32, cause: &str) -> Vec<Series> {
     let labels = format!(r#"server="shop",upstream="unix:/w.sock",code="502",cause="{cause}""#);
     let total = errors * f64::from(minutes);
     let failed = format!("0+0x10 {errors}+{errors}x{} {total}+0x6000", minutes.saturating_sub(1));
     vec![
         series("badgateway_http_responses_total", r#"server="shop",code="502""#, failed.clone()),
-        series("badgateway_http_responses_total", r#"server="shop",code="200""#, "0+1000x6000"),
+        series("badgateway_http_responses_total", r#"server="shop",code="200""#, "0+10000x6000"),
         series("badgateway_http_errors_total", labels, failed),
         series("badgateway_build_info", r#"version="1""#, "1+0x6000"),
     ]
 }
 
-/// (of 1000 requests a minute, for minutes, window, short window, severity, fires at, is over at), times in minutes.
+/// (of 10,000 requests a minute, for minutes, window, short window, severity, fires at, is over at), times in minutes.
 const SPEEDS: &[(f64, u32, &str, &str, &str, u32, u32)] = &[
-    (16.0, 120, "1h", "5m", "critical", 100, 150),
-    (7.0, 500, "6h", "30m", "critical", 400, 560),
-    (3.5, 2000, "1d", "2h", "warning", 1600, 2180),
-    (1.2, 5000, "3d", "6h", "warning", 4800, 5500),
+    (160.0, 120, "1h", "5m", "critical", 100, 150),
+    (70.0, 500, "6h", "30m", "critical", 400, 560),
+    (35.0, 2000, "1d", "2h", "warning", 1600, 2180),
+    (12.5, 5000, "3d", "6h", "warning", 4800, 5500),
 ];
 
 /// Each speed is a job of its own; others burn a little slower, by refused clients only, or fail once of one request.
@@ -94,16 +94,18 @@ fn the_error_budget_burns_at_four_speeds() {
     targets.push((target("once"), once));
     let run = Run { name: "four speeds".to_owned(), step: 60, targets, expects };
     // Below the five minutes for which Prometheus takes a sample for the present.
-    test("the error budget", 240, &[run]);
+    test_of("the error budget", 240, &[run], &["thresholds.yml", "slo.yml"]);
 }
 
 #[test]
 fn instances_of_a_site_are_one() {
     // The labels of an instance are gone, those that somebody added stay. One pod fails in 4 %, so the site in 2 %.
     let firing = r#"alertname="NginxErrorBudgetBurn",severity="critical",component="nginx",long="1h",short="5m",job="shop/badgateway",namespace="shop",cluster="eu",team="blue",server="shop""#;
-    let well = vec![series("badgateway_http_responses_total", r#"server="shop",code="200""#, "0+1000x9000")];
-    let targets =
-        vec![(POD.to_owned(), site(40.0, 120, "backlog_full")), (POD.replace("web-7d9f", "web-other"), well)];
+    let well = vec![series("badgateway_http_responses_total", r#"server="shop",code="200""#, "0+10000x9000")];
+    let targets = vec![
+        (POD.to_owned(), site(400.0, 120, "backlog_full")),
+        (POD.replace("web-7d9f", "web-other"), well),
+    ];
     let expects = vec![Expect {
         at: 100 * 60,
         matchers: r#"alertname="NginxErrorBudgetBurn",long="1h""#.to_owned(),
@@ -127,14 +129,13 @@ fn a_badgateway_that_is_gone_is_missed() {
         vec![r#"alertname="BadgatewayAbsent",severity="critical",component="badgateway""#.to_owned()];
     let runs = [
         on_machine(
-            "BadgatewayDown fires, stays for as long as the host is down, and ends",
+            "BadgatewayDown fires and ends",
             STEP,
-            down("1+0x20 0+0x2200 1+0x200", true),
+            down("1+0x20 0+0x40 1+0x200", true),
             vec![
                 expect(465, "BadgatewayDown", vec![]),
                 expect(540, "BadgatewayDown", own()),
-                expect(8 * 3600, "BadgatewayDown", own()),
-                expect(9 * 3600 + 1200, "BadgatewayDown", vec![]),
+                expect(1000, "BadgatewayDown", vec![]),
             ],
         ),
         on_machine(
@@ -162,7 +163,14 @@ fn a_badgateway_that_is_gone_is_missed() {
             vec![expect(900, "BadgatewayAbsent", vec![])],
         ),
     ];
-    test("Badgateway is gone", STEP, &runs);
+    test_of("Badgateway is gone", STEP, &runs, WITHOUT_SLO);
+    let long = on_machine(
+        "BadgatewayDown stays for as long as the host is down",
+        240,
+        down("1+0x20 0+0x150", true),
+        vec![expect(7 * 3600, "BadgatewayDown", own()), expect(10 * 3600, "BadgatewayDown", own())],
+    );
+    test_of("Badgateway is gone for long", 240, &[long], &["thresholds.yml", "badgateway.yml"]);
 }
 
 /// Nothing arrives: with an hour of traffic before, without, and on a full disk.
@@ -250,7 +258,7 @@ fn a_site_that_is_never_without_visitors_has_none() {
         expect(at(10_436), "NginxTrafficStopped", vec![]),
         expect(at(10_464), "NginxTrafficStopped", fires),
     ];
-    test("a week", 240, &[week]);
+    test_of("a week", 240, &[week], &["thresholds.yml", "nginx.yml"]);
 }
 
 /// Failures of one machine, by cause and root cause.
