@@ -86,7 +86,7 @@ pub(super) fn cases() -> Vec<Case> {
         page("PhpFpmDown", FPM, eight(), vec![]),
         Case { within: 200, ..page("PhpFpmPoolExhausted", UPSTREAM, saturated(0.8), vec![saturated(0.35)]) },
         Case {
-            within: 1020,
+            within: 900,
             over: 900,
             ..ticket("PhpFpmPoolSaturated", UPSTREAM, ratio(0.98), vec![ratio(0.88)])
         },

@@ -1,7 +1,9 @@
 //! Alerts whose windows or series are unlike the others': the error budget, and no Badgateway at all.
 
 use super::{STEP, series};
-use crate::promtool::{Expect, MACHINE, POD, Run, Series, WITHOUT_SLO, test, test_of, test_only, test_with};
+use crate::promtool::{
+    Expect, MACHINE, POD, Run, Series, WITHOUT_SLO, test, test_of, test_only, test_rules, test_with,
+};
 
 pub(super) const TESTED: &[(&str, &str)] = &[
     ("NginxErrorBudgetBurn", "critical"),
@@ -238,27 +240,22 @@ fn silence_is_told() {
 fn a_site_that_is_never_without_visitors_has_none() {
     let input = vec![
         series("badgateway_build_info", r#"version="1""#, "1+0x3000"),
-        series("badgateway_http_responses_total", r#"server="a",code="200""#, "0+20x2100 42000+0x300"),
+        series("badgateway_http_responses_total", r#"server="a",code="200""#, "0+20x2610 52200+0x100"),
     ];
     let fires = vec![labels("NginxTrafficStopped", "warning", "nginx", "")];
     let at = |minutes: u32| minutes * 60;
-    // A sample each five minutes, for a week and some hours; the last visitor comes after 10,500 minutes.
-    let run = on_machine(
-        "a week",
-        240,
-        input,
-        vec![
-            expect(at(8396), "NginxTrafficStopped", vec![]),
-            expect(at(8440), "NginxTrafficStopped", vec![]),
-        ],
-    );
-    let mut week = run;
-    week.targets[0].1[1].2 = "0+20x2610 52200+0x100".to_owned();
-    week.expects = vec![
+    // A sample every four minutes; the last visitor comes after 10,440 minutes.
+    let expects = vec![
         expect(at(10_436), "NginxTrafficStopped", vec![]),
         expect(at(10_464), "NginxTrafficStopped", fires),
     ];
-    test_of("a week", 240, &[week], &["thresholds.yml", "nginx.yml"]);
+    let week = on_machine("a week", 240, input, expects);
+    let names = [
+        "instance:badgateway_http_responses:increase4m",
+        "instance:badgateway_http_responses:min1h",
+        "NginxTrafficStopped",
+    ];
+    test_rules("a week", 240, &[week], &names);
 }
 
 /// Failures of one machine, by cause and root cause.
