@@ -104,7 +104,7 @@ fn the_command_shows_them_by_alert_and_by_cause() {
     let down = said(&["runbook", "phpfpmdown"]);
     assert!(down.starts_with("# PhpFpmDown\n"), "{down}");
     assert_eq!(said(&["runbook", "fpm_not_running"]), down);
-    assert!(said(&["runbook", "socket_missing"]).starts_with("# Nginx502SocketMissing\n"));
+    assert!(said(&["runbook", "socket_missing"]).starts_with("# NginxCannotConnect\n"));
     for (wrong, meant) in
         [("PhpFpmDwon", "PhpFpmDown?"), ("socket_mising", "socket_missing?"), ("xyzzy", "xyzzy")]
     {

@@ -136,7 +136,7 @@ pub(crate) const TABLE: &[Failure] = &[
         ..BASE
     },
     Failure {
-        alert: "Nginx502PoolSaturated",
+        alert: "PhpFpmPoolExhausted",
         short: true,
         server: "location /tiny/ { fastcgi_pass @tiny@; fastcgi_read_timeout 20s; }",
         path: "/tiny/slow.php?s=1",
@@ -146,7 +146,7 @@ pub(crate) const TABLE: &[Failure] = &[
         ..BASE
     },
     Failure {
-        alert: "Nginx502WorkerCrashed",
+        alert: "PhpFpmWorkersDying",
         short: true,
         server: "location /crash/ { fastcgi_pass @crash@; }",
         path: "/crash/kill.php?sig=11",
@@ -155,7 +155,7 @@ pub(crate) const TABLE: &[Failure] = &[
         ..BASE
     },
     Failure {
-        alert: "Nginx502WorkerKilled",
+        alert: "PhpFpmWorkersDying",
         server: "location /kill/ { fastcgi_pass @kill@; }",
         path: "/kill/kill.php?sig=9",
         upstream: "@kill@",
@@ -163,7 +163,7 @@ pub(crate) const TABLE: &[Failure] = &[
         ..BASE
     },
     Failure {
-        alert: "Nginx502WorkerOomKilled",
+        alert: "PhpFpmOomKill",
         server: "location /delta/ { fastcgi_pass @delta@; fastcgi_read_timeout 20s; }",
         path: "/delta/oom.php",
         per_second: 1.0,
@@ -173,7 +173,7 @@ pub(crate) const TABLE: &[Failure] = &[
         ..BASE
     },
     Failure {
-        alert: "Nginx502ClientNotAllowed",
+        alert: "Nginx502PermissionDenied",
         server: "location /picky/ { fastcgi_pass @picky@; }",
         path: "/picky/ok.php",
         upstream: "@picky@",
@@ -181,7 +181,7 @@ pub(crate) const TABLE: &[Failure] = &[
         ..BASE
     },
     Failure {
-        alert: "Nginx502ConnectionRefused",
+        alert: "NginxCannotConnect",
         server: "location /refused/ { proxy_pass http://@closed@; }",
         path: "/refused/",
         upstream: "@closed@",
@@ -205,7 +205,7 @@ pub(crate) const TABLE: &[Failure] = &[
         ..BASE
     },
     Failure {
-        alert: "Nginx502DnsFailure",
+        alert: "NginxCannotConnect",
         short: true,
         server: "location /dns/ { set $host_name x.lab.test; proxy_pass http://$host_name; }",
         path: "/dns/",
@@ -216,7 +216,7 @@ pub(crate) const TABLE: &[Failure] = &[
         ..BASE
     },
     Failure {
-        alert: "Nginx504ConnectTimeout",
+        alert: "NginxCannotConnect",
         server: "location /full/ { proxy_pass http://@full@; }",
         path: "/full/",
         lanes: 3,
@@ -227,7 +227,7 @@ pub(crate) const TABLE: &[Failure] = &[
     Failure {
         // The server's own failure pages, not what is left when it is out. nginx asks it once in fail_timeout (10 s) and
         // worker, so five failures take longer.
-        alert: "Nginx502ConnectionRefused",
+        alert: "NginxCannotConnect",
         http: "upstream dead { server @closed3@; server @closed4@ down; }",
         server: "location /dead/ { proxy_pass http://dead; }",
         path: "/dead/",
@@ -256,7 +256,7 @@ pub(crate) const TABLE: &[Failure] = &[
         ..BASE
     },
     Failure {
-        alert: "Nginx502RequestTerminated",
+        alert: "Nginx504SlowUpstream",
         server: "location /term/ { fastcgi_pass @term@; fastcgi_read_timeout 20s; }",
         path: "/term/slow.php?s=9",
         lanes: 2,
@@ -265,7 +265,7 @@ pub(crate) const TABLE: &[Failure] = &[
         ..TICKETS
     },
     Failure {
-        alert: "Nginx502HeaderTooBig",
+        alert: "Nginx502InvalidResponse",
         server: "location /big/ { fastcgi_pass @big@; }",
         path: "/big/bigheader.php",
         upstream: "@big@",
@@ -299,7 +299,7 @@ pub(crate) const TABLE: &[Failure] = &[
         ..TICKETS
     },
     Failure {
-        alert: "NginxPhpErrors",
+        alert: "NginxApplicationErrors",
         server: "location /fatal/ { fastcgi_pass @fatal@; }",
         path: "/fatal/fatal.php",
         upstream: "@fatal@",
