@@ -143,7 +143,7 @@ struct Route {
 fn a_fleet_is_not_hidden_behind_its_first_machine() {
     let text = fs::read_to_string(config()).unwrap();
     let Routes { route } = serde_saphyr::from_str(&text).unwrap();
-    let of_machine = ["instance", "upstream", "alertname"].map(str::to_owned);
+    let of_machine = ["instance", "upstream", "fpm", "alertname"].map(str::to_owned);
     assert!(of_machine.iter().all(|label| route.group_by.contains(label)), "{:?}", route.group_by);
     for own in &route.routes {
         let is_site = own.matchers[0].contains("NginxErrorBudgetBurn");

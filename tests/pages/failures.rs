@@ -40,10 +40,10 @@ pub(crate) struct Failure {
 }
 
 /// A page must be there this soon, in seconds.
-const PAGE: u64 = 30;
+const PAGE: u64 = 60;
 
-/// A ticket waits for three minutes, is evaluated and grouped.
-const TICKET: u64 = 300;
+/// A ticket looks at now and five minutes ago, is evaluated and grouped.
+const TICKET: u64 = 660;
 
 const BASE: Failure = Failure {
     alert: "",
@@ -95,7 +95,7 @@ pub(crate) const TABLE: &[Failure] = &[
         server: "location /beta/ { fastcgi_pass @beta@; }",
         path: "/beta/ok.php",
         upstream: "@beta@",
-        says: "connection_refused",
+        says: "does not run or does not listen",
         trouble: Breaks(
             |stack| {
                 stack.beta.signal_all("KILL");
@@ -128,7 +128,7 @@ pub(crate) const TABLE: &[Failure] = &[
         server: "location /locked/ { fastcgi_pass @locked@; }",
         path: "/locked/ok.php",
         upstream: "@locked@",
-        says: "forbids nginx to connect",
+        says: "refused by the system",
         trouble: Breaks(
             |stack| set_mode(stack, "@locked@", 0o000),
             |stack| set_mode(stack, "@locked@", 0o666),
@@ -142,7 +142,7 @@ pub(crate) const TABLE: &[Failure] = &[
         path: "/tiny/slow.php?s=1",
         lanes: 6,
         upstream: "@tiny@",
-        says: "backlog_full",
+        says: "has no free worker",
         ..BASE
     },
     Failure {
@@ -159,7 +159,7 @@ pub(crate) const TABLE: &[Failure] = &[
         server: "location /kill/ { fastcgi_pass @kill@; }",
         path: "/kill/kill.php?sig=9",
         upstream: "@kill@",
-        says: "no OOM kill was seen",
+        says: "worker_killed",
         ..BASE
     },
     Failure {
@@ -212,7 +212,7 @@ pub(crate) const TABLE: &[Failure] = &[
         // It belongs to no upstream, so it is measured against all requests of this nginx.
         lanes: 4,
         upstream: "",
-        says: "cannot be resolved",
+        says: "dns_failure",
         ..BASE
     },
     Failure {
@@ -221,7 +221,7 @@ pub(crate) const TABLE: &[Failure] = &[
         path: "/full/",
         lanes: 3,
         upstream: "@full@",
-        says: "wait for a connection",
+        says: "connect_timeout",
         ..BASE
     },
     Failure {
