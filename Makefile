@@ -3,7 +3,7 @@
 # A shell that was open while rustup ran has not got its directory in PATH yet.
 CARGO ?= $(shell command -v cargo || echo "$(HOME)/.cargo/bin/cargo")
 
-.PHONY: help demo test unit e2e soak lint fmt docs bench setup-demo setup-test
+.PHONY: help alerts demo test unit e2e soak lint fmt docs bench setup-demo setup-test
 
 help:
 	@echo 'make demo    break PHP in seven ways on this machine and watch Badgateway name each (about 5 minutes the first time, then 1)'
@@ -14,6 +14,7 @@ help:
 	@echo 'make lint    rustfmt and clippy, warnings denied'
 	@echo 'make fmt     rewrite the sources as rustfmt wants them'
 	@echo 'make docs    regenerate docs/metrics.md and docs/formats.md, the table of alerts and the page of the recorded machine'
+	@echo 'make alerts  RUNBOOKS=https://…: the rules with these links, and as a PrometheusRule, in target/alerts'
 	@echo 'make bench   CPU and memory against wc and mtail (about 2 minutes, after a release build)'
 
 setup-demo:
@@ -41,6 +42,10 @@ e2e: setup-test
 soak: setup-test
 	SOAK=1 SEQUENCES=100000 $(CARGO) test --locked --release --test source --test reliability --test web -- --nocapture --test-threads=1
 	SOAK=1 $(CARGO) test --locked --release --test lab -- --nocapture fifty_idle
+
+# Addresses without the alert's name; without them links lead to the instance that is affected.
+alerts:
+	@sh alerts/build.sh '$(RUNBOOKS)' '$(DASHBOARDS)' && ls target/alerts/*
 
 lint: setup-test
 	@CARGO='$(CARGO)' sh tests/run.sh format clippy doc

@@ -90,12 +90,11 @@ mod tests {
     fn names_are_found_in_any_case_and_near_misses_are_guessed() {
         assert_eq!(find("phpfpmdown").map(|runbook| runbook.name), Some("PhpFpmDown"));
         assert!(find("PhpFpmDow").is_none());
-        for (word, alert) in [("socket_missing", "Nginx502SocketMissing"), ("FPM_NOT_RUNNING", "PhpFpmDown")]
-        {
+        for (word, alert) in [("socket_missing", "NginxCannotConnect"), ("FPM_NOT_RUNNING", "PhpFpmDown")] {
             assert_eq!(find(word).map(|runbook| runbook.name), Some(alert));
         }
         assert_eq!(near("PhpFpmDow"), Some("PhpFpmDown"));
-        assert_eq!(near("socketmissing"), Some("Nginx502SocketMissing"));
+        assert_eq!(near("cannotconect"), Some("NginxCannotConnect"));
         assert_eq!(near("xyzzy"), None);
         assert_eq!(near(""), None);
         assert_eq!(near(&"PhpFpmDown".repeat(7)), None);
@@ -103,7 +102,7 @@ mod tests {
 
     #[test]
     fn every_runbook_has_a_summary() {
-        assert!(ALL.len() > 50);
+        assert!(ALL.len() > 30);
         for runbook in ALL.iter() {
             assert!(runbook.summary().ends_with('.'), "{}: {:?}", runbook.name, runbook.summary());
         }

@@ -47,6 +47,7 @@ impl Instances {
         };
         let before = std::mem::take(&mut self.running);
         self.running = running.map(Path::to_owned).collect();
+        let was_known: HashSet<PathBuf> = self.known.keys().cloned().collect();
         for config in &self.running {
             if let Some(nginx) = self.known.get_mut(config) {
                 nginx.seen = now;
@@ -63,7 +64,7 @@ impl Instances {
         let since = self.seen.map(|seen| at.saturating_duration_since(seen).as_secs_f64());
         for (config, nginx) in &self.known {
             // It was down at the look before: until now, for all that is known.
-            let was_down = since.filter(|_| !before.contains(config));
+            let was_down = since.filter(|_| was_known.contains(config) && !before.contains(config));
             let labels = vec![nginx.name.clone()];
             gains.push(CounterDelta {
                 what: Counted::NginxDownSeconds,

@@ -60,34 +60,34 @@ words! {
     /// covers it.
     Cause { codes: &'static [u16], root: RootCause, alert: &'static str, meaning: &'static str, fix: &'static str }
 
-    ConnectionRefused "connection_refused" { &[502], RootCause::Unknown, "Nginx502ConnectionRefused",
+    ConnectionRefused "connection_refused" { &[502], RootCause::Unknown, "NginxCannotConnect",
         "nothing listens at the upstream's address",
         "start PHP-FPM (systemctl status 'php*-fpm'), or make fastcgi_pass equal to its listen address" }
-    SocketMissing "socket_missing" { &[502], RootCause::Unknown, "Nginx502SocketMissing",
+    SocketMissing "socket_missing" { &[502], RootCause::Unknown, "NginxCannotConnect",
         "the unix socket does not exist",
         "start PHP-FPM, or correct the path: fastcgi_pass must be the pool's `listen` (ls -l /run/php/)" }
     PermissionDenied "permission_denied" { &[502], RootCause::SocketPermissions, "Nginx502PermissionDenied",
         "nginx may not open the upstream's socket",
         "set listen.owner and listen.group of the pool to nginx's user, or check SELinux (ausearch -m avc)" }
-    BacklogFull "backlog_full" { &[502], RootCause::PoolSaturated, "Nginx502PoolSaturated",
+    BacklogFull "backlog_full" { &[502], RootCause::PoolSaturated, "PhpFpmPoolExhausted",
         "the socket's accept queue is full: every PHP worker is busy and no more requests may wait",
         "raise pm.max_children if memory allows, find what is slow (request_slowlog_timeout), then listen.backlog" }
-    FirewallDenied "firewall_denied" { &[502], RootCause::Network, "Nginx502HostUnreachable",
+    FirewallDenied "firewall_denied" { &[502], RootCause::Network, "NginxCannotConnect",
         "the local firewall or a security module forbids the connection",
         "look at nft list ruleset / iptables -S OUTPUT on nginx's host" }
-    HostUnreachable "host_unreachable" { &[502], RootCause::Network, "Nginx502HostUnreachable",
+    HostUnreachable "host_unreachable" { &[502], RootCause::Network, "NginxCannotConnect",
         "no route to the upstream's host, or it rejects with an ICMP error",
         "check that the host is up and that routes and firewalls let nginx through (ip route get ADDRESS)" }
     LocalPortsExhausted "local_ports_exhausted" { &[502, 500], RootCause::Nginx, "NginxOutOfResources",
         "nginx has no local port left for the upstream",
         "use keepalive to the upstream, widen net.ipv4.ip_local_port_range, or add upstream addresses" }
-    ConnectFailed "connect_failed" { &[502], RootCause::Unknown, "Nginx502ConnectFailed",
+    ConnectFailed "connect_failed" { &[502], RootCause::Unknown, "NginxCannotConnect",
         "could not connect: the errno is a rare one, or the error log that names it could not be read",
         "look for `connect()` in error.log: 91 and 20 mean a wrong kind of socket or path, 104 a reset on connect; without such a line set error_log to level error, readable by Badgateway" }
-    ConnectTimeout "connect_timeout" { &[504, 502], RootCause::Network, "Nginx504ConnectTimeout",
+    ConnectTimeout "connect_timeout" { &[504, 502], RootCause::Network, "NginxCannotConnect",
         "the upstream did not take the connection in time: host down, packets dropped, or a full TCP backlog",
         "check host and firewall; for PHP-FPM over TCP look at ListenOverflows (nstat -az TcpExtListenOverflows)" }
-    DnsFailure "dns_failure" { &[502], RootCause::Network, "Nginx502DnsFailure",
+    DnsFailure "dns_failure" { &[502], RootCause::Network, "NginxCannotConnect",
         "the upstream's name could not be resolved",
         "check the resolver directive and the name itself (dig NAME @RESOLVER)" }
     NoLiveUpstreams "no_live_upstreams" { &[502], RootCause::Unknown, "Nginx502NoLiveUpstreams",
@@ -108,7 +108,7 @@ words! {
     ResponseTimeout "response_timeout" { &[504], RootCause::SlowRequest, "Nginx504SlowUpstream",
         "the upstream took longer than nginx waits",
         "find the slow request (request_slowlog_timeout, slowlog) before raising fastcgi_read_timeout" }
-    HeaderTooBig "header_too_big" { &[502], RootCause::BuffersTooSmall, "Nginx502HeaderTooBig",
+    HeaderTooBig "header_too_big" { &[502], RootCause::BuffersTooSmall, "Nginx502InvalidResponse",
         "the response header does not fit into nginx's buffer",
         "set fastcgi_buffer_size 32k and fastcgi_buffers 8 32k (proxy_buffer_size, proxy_buffers), and look for oversized cookies" }
     InvalidResponse "invalid_response" { &[502, 500], RootCause::Unknown, "Nginx502InvalidResponse",
@@ -123,7 +123,7 @@ words! {
     UpstreamStatus "upstream_status" { &[500, 502, 503, 504], RootCause::Application, "NginxApplicationErrors",
         "the application itself answered with this status",
         "read the application's own log; nginx and PHP-FPM did their part" }
-    CachedError "cached_error" { &[500, 502, 503, 504], RootCause::Unknown, "NginxCachedErrors",
+    CachedError "cached_error" { &[500, 502, 503, 504], RootCause::Unknown, "NginxReturnsErrors",
         "a stored error was served from nginx's cache",
         "purge it, and do not cache errors (proxy_cache_valid without 5xx)" }
     NginxReturn "nginx_return" { &[500, 502, 503, 504], RootCause::Nginx, "NginxReturnsErrors",
@@ -135,7 +135,7 @@ words! {
     NginxResources "nginx_resources" { &[500, 502], RootCause::Nginx, "NginxOutOfResources",
         "nginx itself ran out of connections, descriptors, disk or memory",
         "raise worker_connections and worker_rlimit_nofile; check df -h and the temp directories' owner" }
-    NginxConfig "nginx_config" { &[500], RootCause::Nginx, "NginxConfigErrors",
+    NginxConfig "nginx_config" { &[500], RootCause::Nginx, "NginxReturnsErrors",
         "nginx's configuration cannot serve this request",
         "read the message in error.log: a rewrite cycle, a bad URL in proxy_pass, a missing port" }
     Unknown "unknown" { &[500, 502, 503, 504, 9], RootCause::Unknown, "Nginx502Unexplained",
@@ -150,24 +150,24 @@ words! {
     FpmNotRunning "fpm_not_running" { &[502], "PhpFpmDown", "PHP-FPM is not running", "systemctl start php8.2-fpm; then journalctl -u 'php*-fpm' -n 50" }
     WrongAddress "wrong_address" { &[502, 9], "Nginx502WrongAddress", "nginx connects to another address than the one meant", "make fastcgi_pass and the pool's listen the same" }
     SocketPermissions "socket_permissions" { &[502], "Nginx502PermissionDenied", "the socket's owner, group or mode keeps nginx out", "listen.owner = www-data, listen.group = www-data, listen.mode = 0660" }
-    PoolSaturated "pool_saturated" { &[502, 504], "Nginx502PoolSaturated", "all workers of the pool are busy", "find the slow requests, then raise pm.max_children within memory" }
-    WorkerOomKilled "worker_oom_killed" { &[502], "Nginx502WorkerOomKilled", "the kernel's OOM killer ended the worker", "lower pm.max_children or memory_limit, or give more memory" }
-    WorkerKilled "worker_killed" { &[502], "Nginx502WorkerKilled", "a worker was ended by a signal from outside", "look who sent it: dmesg for the OOM killer, deploy scripts, monitoring" }
-    WorkerCrashed "worker_crashed" { &[502], "Nginx502WorkerCrashed", "a worker crashed", "update PHP and its extensions; get a core dump (rlimit_core) for the stack" }
-    RequestTerminated "request_terminated" { &[502], "Nginx502RequestTerminated", "request_terminate_timeout ended the request", "speed the script up, or raise request_terminate_timeout" }
+    PoolSaturated "pool_saturated" { &[502, 504], "PhpFpmPoolExhausted", "all workers of the pool are busy", "find the slow requests, then raise pm.max_children within memory" }
+    WorkerOomKilled "worker_oom_killed" { &[502], "PhpFpmOomKill", "the kernel's OOM killer ended the worker", "lower pm.max_children or memory_limit, or give more memory" }
+    WorkerKilled "worker_killed" { &[502], "PhpFpmWorkersDying", "a worker was ended by a signal from outside", "look who sent it: dmesg for the OOM killer, deploy scripts, monitoring" }
+    WorkerCrashed "worker_crashed" { &[502], "PhpFpmWorkersDying", "a worker crashed", "update PHP and its extensions; get a core dump (rlimit_core) for the stack" }
+    RequestTerminated "request_terminated" { &[502], "Nginx504SlowUpstream", "request_terminate_timeout ended the request", "speed the script up, or raise request_terminate_timeout" }
     SlowRequest "slow_request" { &[504], "Nginx504SlowUpstream", "the script is slower than nginx's timeout", "slowlog shows where; then the timeouts" }
     FpmReloaded "fpm_reloaded" { &[502], "Nginx502PhpFpmReloaded", "PHP-FPM was reloaded and dropped running requests", "set process_control_timeout = 10s so that a reload waits" }
     FpmStopped "fpm_stopped" { &[502], "PhpFpmDown", "PHP-FPM was stopped or restarted", "start it; reload instead of restart in deploys" }
-    ClientNotAllowed "client_not_allowed" { &[502], "Nginx502ClientNotAllowed", "listen.allowed_clients refuses nginx's address", "add nginx's address to listen.allowed_clients" }
-    PhpMemoryLimit "php_memory_limit" { &[500], "NginxPhpErrors", "a script used more than memory_limit", "find the script in error.log; raise memory_limit if it needs it" }
-    PhpFatal "php_fatal" { &[500], "NginxPhpErrors", "a PHP fatal error", "read the message in error.log and repair the code" }
-    PhpTimeLimit "php_time_limit" { &[500], "NginxPhpErrors", "a script ran longer than max_execution_time", "speed it up, or raise max_execution_time" }
+    ClientNotAllowed "client_not_allowed" { &[502], "Nginx502PermissionDenied", "listen.allowed_clients refuses nginx's address", "add nginx's address to listen.allowed_clients" }
+    PhpMemoryLimit "php_memory_limit" { &[500], "NginxApplicationErrors", "a script used more than memory_limit", "find the script in error.log; raise memory_limit if it needs it" }
+    PhpFatal "php_fatal" { &[500], "NginxApplicationErrors", "a PHP fatal error", "read the message in error.log and repair the code" }
+    PhpTimeLimit "php_time_limit" { &[500], "NginxApplicationErrors", "a script ran longer than max_execution_time", "speed it up, or raise max_execution_time" }
     StaleKeepalive "stale_keepalive" { &[502], "Nginx502StaleKeepalive", "a kept connection had been closed by the upstream", "let the upstream keep connections longer than nginx does" }
     Application "application" { &[500, 502, 503, 504], "NginxApplicationErrors", "the application answered with an error", "read its log" }
-    BuffersTooSmall "buffers_too_small" { &[502], "Nginx502HeaderTooBig", "nginx's buffers are smaller than the header", "fastcgi_buffer_size 32k and fastcgi_buffers 8 32k (proxy_buffer_size, proxy_buffers)" }
+    BuffersTooSmall "buffers_too_small" { &[502], "Nginx502InvalidResponse", "nginx's buffers are smaller than the header", "fastcgi_buffer_size 32k and fastcgi_buffers 8 32k (proxy_buffer_size, proxy_buffers)" }
     Tls "tls" { &[502, 504], "Nginx502TlsFailure", "TLS between nginx and the upstream", "certificate, name, protocol versions" }
-    Network "network" { &[502, 504], "Nginx502HostUnreachable", "the network between nginx and the upstream", "routes, firewall, DNS" }
-    Nginx "nginx" { &[500, 502, 503, 504], "NginxConfigErrors", "nginx's own configuration or limits", "nginx -T" }
+    Network "network" { &[502, 504], "NginxCannotConnect", "the network between nginx and the upstream", "routes, firewall, DNS" }
+    Nginx "nginx" { &[500, 502, 503, 504], "NginxReturnsErrors", "nginx's own configuration or limits", "nginx -T" }
     Unknown "unknown" { &FAILED_CODES, "Nginx502Unexplained", "no evidence", "give Badgateway PHP-FPM's log" }
 }
 
@@ -296,8 +296,8 @@ mod tests {
     #[test]
     fn the_runbook_is_the_one_that_says_more() {
         assert_eq!(Cause::SocketMissing.runbook(RootCause::FpmStopped), "PhpFpmDown");
-        assert_eq!(Cause::SocketMissing.runbook(RootCause::Unknown), "Nginx502SocketMissing");
-        assert_eq!(Cause::DnsFailure.runbook(RootCause::Network), "Nginx502DnsFailure");
+        assert_eq!(Cause::SocketMissing.runbook(RootCause::Unknown), "NginxCannotConnect");
+        assert_eq!(Cause::DnsFailure.runbook(RootCause::Network), "NginxCannotConnect");
     }
 
     #[test]

@@ -106,7 +106,7 @@ mod tests {
             page.contains("3 × 502 backlog_full") && page.contains(Cause::BacklogFull.meaning()),
             "{page}"
         );
-        assert!(page.contains("href=\"/runbooks/Nginx502PoolSaturated\""));
+        assert!(page.contains("href=\"/runbooks/PhpFpmPoolExhausted\""));
         assert!(page.contains("&lt;script&gt;") && !page.contains("<script>"));
     }
 

@@ -6,6 +6,7 @@
 
 mod cases;
 mod docs;
+mod forms;
 mod lint;
 mod promtool;
 mod routes;

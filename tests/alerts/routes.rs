@@ -99,101 +99,62 @@ fn causes_mute_consequences_and_never_the_error_budget() {
                 rule.source_matchers
             );
         }
-        // Every name that is written out exists.
-        for matcher in rule.source_matchers.iter().chain(&rule.target_matchers) {
-            if let Some(names) = matcher.strip_prefix("alertname=~\"") {
-                for name in spelled_out(names.trim_end_matches('"')) {
-                    let known = Regex::new(&format!("^(?:{name})$")).unwrap();
-                    let found = alerts.iter().any(|labels| known.is_match(&labels["alertname"]));
-                    assert!(found, "{name} is no alert");
-                }
-            }
-        }
     }
 }
 
-/// What begins with the failure but is a matter of its own when that is over.
-const OUTLIVES: &[&str] =
-    &["PhpFpmRestartLoop", "PhpFpmMemoryNearLimit", "PhpFpmSlowRequests", "PhpFpmPoolExhaustionPredicted"];
-
-/// Seconds for which an alert may go on after its last failure: its longest window, and what it is kept for.
-fn lasts(rule: &rules::Rule) -> u64 {
-    let seconds = |text: &str| {
-        let (number, unit) = text.split_at(text.len() - 1);
-        let unit = if unit == "m" {
-            60
-        } else if unit == "h" {
-            3600
-        } else {
-            1
-        };
-        number.parse::<u64>().unwrap() * unit
-    };
-    let window = Regex::new(r"\[(\d+[smh])\]|2m\b").unwrap();
-    let windows = window
-        .captures_iter(&rule.expr)
-        .map(|found| found.get(1).map_or(120, |range| seconds(range.as_str())));
-    windows.max().unwrap_or(0) + rule.keep_firing_for.as_deref().map_or(0, seconds)
-}
-
+/// Groups are evaluated apart, up to an interval: an alert that is to be muted by one of another group is sent before that.
 #[test]
-fn what_is_muted_does_not_come_out_when_its_cause_is_over() {
+fn nothing_is_muted_by_an_alert_of_another_group() {
     let text = fs::read_to_string(config()).unwrap();
     let example: Example = serde_saphyr::from_str(&text).unwrap();
-    let labels = |rule: &rules::Rule| {
-        let mut labels = rule.labels.clone();
-        labels.insert("alertname".to_owned(), rule.alert.clone());
-        labels
-    };
-    let alerts = rules::alerts();
     for rule in &example.inhibit_rules {
         let of = |matchers: &[String]| {
-            alerts.iter().filter(|alert| matches(matchers, &labels(alert))).collect::<Vec<_>>()
+            let groups = rules::groups().into_iter().filter(|group| {
+                group.rules.iter().filter(|rule| !rule.alert.is_empty()).any(|alert| {
+                    let mut labels = alert.labels.clone();
+                    labels.insert("alertname".to_owned(), alert.alert.clone());
+                    matches(matchers, &labels)
+                })
+            });
+            groups.map(|group| group.name).collect::<Vec<_>>()
         };
-        // Its own fleet comes back with it; and the error budget is muted by the faster of its own.
-        let sources = of(&rule.source_matchers);
-        let sources = sources.into_iter().filter(|alert| alert.labels["component"] != "badgateway");
-        for source in sources.filter(|alert| alert.alert != "NginxErrorBudgetBurn") {
-            for target in of(&rule.target_matchers) {
-                let is_own_matter =
-                    OUTLIVES.contains(&target.alert.as_str()) || target.labels["severity"] == "info";
-                assert!(
-                    is_own_matter || lasts(source) >= lasts(target),
-                    "{} lasts {} s, {} behind it {} s",
-                    source.alert,
-                    lasts(source),
-                    target.alert,
-                    lasts(target)
-                );
-            }
-        }
+        let (sources, targets) = (of(&rule.source_matchers), of(&rule.target_matchers));
+        assert_eq!((sources.len(), &sources), (1, &targets), "{:?}", rule.source_matchers);
     }
 }
 
-/// `A(B|C)|D` as `AB`, `AC`, `D`.
-fn spelled_out(names: &str) -> Vec<String> {
-    let (mut depth, mut from, mut alternatives) = (0, 0, Vec::new());
-    for (at, character) in names.char_indices() {
-        match character {
-            '(' => depth += 1,
-            ')' => depth -= 1,
-            '|' if depth == 0 => {
-                alternatives.push(&names[from..at]);
-                from = at + 1;
-            }
-            _ => {}
-        }
+#[derive(Deserialize)]
+struct Routes {
+    route: Route,
+}
+
+#[derive(Deserialize)]
+struct Route {
+    #[serde(default)]
+    group_by: Vec<String>,
+    #[serde(default)]
+    routes: Vec<Route>,
+    #[serde(default)]
+    matchers: Vec<String>,
+}
+
+/// A page of one machine is no update of another machine's.
+#[test]
+fn a_fleet_is_not_hidden_behind_its_first_machine() {
+    let text = fs::read_to_string(config()).unwrap();
+    let Routes { route } = serde_saphyr::from_str(&text).unwrap();
+    let of_machine = ["instance", "upstream", "fpm", "alertname"].map(str::to_owned);
+    assert!(of_machine.iter().all(|label| route.group_by.contains(label)), "{:?}", route.group_by);
+    for own in &route.routes {
+        let is_site = own.matchers[0].contains("NginxErrorBudgetBurn");
+        let is_ours = own.matchers[0].contains("component");
+        assert!(
+            own.group_by.is_empty() || is_site || is_ours,
+            "{:?} groups by {:?}",
+            own.matchers,
+            own.group_by
+        );
     }
-    alternatives.push(&names[from..]);
-    alternatives
-        .into_iter()
-        .flat_map(|name| match name.split_once('(') {
-            Some((stem, ends)) => {
-                ends.trim_end_matches(')').split('|').map(|end| format!("{stem}{end}")).collect()
-            }
-            None => vec![name.to_owned()],
-        })
-        .collect()
 }
 
 #[test]

@@ -27,12 +27,15 @@ pub(crate) struct Rule {
     pub(crate) annotations: BTreeMap<String, String>,
 }
 
+/// Rules that are evaluated one after the other.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Group {
-    #[allow(dead_code, reason = "promtool checks that there is one")]
-    name: String,
-    rules: Vec<Rule>,
+pub(crate) struct Group {
+    pub(crate) name: String,
+    #[serde(default)]
+    #[allow(dead_code, reason = "promtool reads it")]
+    interval: Option<String>,
+    pub(crate) rules: Vec<Rule>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -60,19 +63,30 @@ pub(crate) fn files() -> Vec<PathBuf> {
 
 /// All rules, in the order of the files.
 pub(crate) fn all() -> Vec<Rule> {
-    let mut rules = Vec::new();
+    groups().into_iter().flat_map(|group| group.rules).collect()
+}
+
+/// All groups, in the order of the files.
+pub(crate) fn groups() -> Vec<Group> {
+    let mut groups = Vec::new();
     for path in files() {
         let text = fs::read_to_string(&path).expect("a rule file");
         let file: File = serde_saphyr::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        rules.extend(file.groups.into_iter().flat_map(|group| group.rules));
+        groups.extend(file.groups);
     }
-    assert!(rules.len() > 50, "only {} rules were found", rules.len());
-    rules
+    assert!(groups.len() > 5, "only {} groups were found", groups.len());
+    groups
 }
 
 /// The alerting rules.
 pub(crate) fn alerts() -> Vec<Rule> {
     all().into_iter().filter(|rule| !rule.alert.is_empty()).collect()
+}
+
+/// The rule of that alert and severity.
+pub(crate) fn alert_of(name: &str, severity: &str) -> Rule {
+    let found = alerts().into_iter().find(|rule| rule.alert == name && rule.labels["severity"] == severity);
+    found.unwrap_or_else(|| panic!("no alert {name} ({severity})"))
 }
 
 /// The first rule of that alert; they differ in severity at most.

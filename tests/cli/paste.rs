@@ -18,7 +18,7 @@ fn a_pasted_line_is_explained() {
         "Upstream: 10.0.0.1:80",
         "Likely behind it: fpm_not_running",
         "Fix: ",
-        "More: badgateway runbook Nginx502ConnectionRefused",
+        "More: badgateway runbook NginxCannotConnect",
         "Missing: a time stamp",
     ] {
         assert!(said.contains(wanted), "{wanted}: {said}");

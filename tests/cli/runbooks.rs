@@ -69,7 +69,7 @@ fn they_name_only_what_exists() {
         recorded.iter().filter_map(|series| series.strip_prefix("badgateway:threshold:")).collect();
     let series =
         Regex::new(r"(?:[a-z_]+:)?badgateway_[a-z0-9_:]*[a-z0-9]|badgateway:threshold:[a-z_]+").unwrap();
-    let threshold = Regex::new(r"`([a-z]+_(?:ratio|failures|bytes)|restarts)`").unwrap();
+    let threshold = Regex::new(r"`([a-z]+_(?:ratio|failures|bytes|seconds|rate|exits)|restarts)`").unwrap();
     let runbook = Regex::new(r"`((?:Nginx|PhpFpm|Badgateway)[A-Z0-9][A-Za-z0-9]+)`").unwrap();
     for Runbook { name, text } in runbooks::ALL.iter() {
         for found in series.find_iter(text).map(|found| found.as_str()) {
@@ -104,7 +104,7 @@ fn the_command_shows_them_by_alert_and_by_cause() {
     let down = said(&["runbook", "phpfpmdown"]);
     assert!(down.starts_with("# PhpFpmDown\n"), "{down}");
     assert_eq!(said(&["runbook", "fpm_not_running"]), down);
-    assert!(said(&["runbook", "socket_missing"]).starts_with("# Nginx502SocketMissing\n"));
+    assert!(said(&["runbook", "socket_missing"]).starts_with("# NginxCannotConnect\n"));
     for (wrong, meant) in
         [("PhpFpmDwon", "PhpFpmDown?"), ("socket_mising", "socket_missing?"), ("xyzzy", "xyzzy")]
     {

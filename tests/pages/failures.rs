@@ -40,10 +40,10 @@ pub(crate) struct Failure {
 }
 
 /// A page must be there this soon, in seconds.
-const PAGE: u64 = 30;
+const PAGE: u64 = 60;
 
-/// A ticket waits for three minutes, is evaluated and grouped.
-const TICKET: u64 = 300;
+/// A ticket looks at now and five minutes ago, is evaluated and grouped.
+const TICKET: u64 = 660;
 
 const BASE: Failure = Failure {
     alert: "",
@@ -95,7 +95,7 @@ pub(crate) const TABLE: &[Failure] = &[
         server: "location /beta/ { fastcgi_pass @beta@; }",
         path: "/beta/ok.php",
         upstream: "@beta@",
-        says: "connection_refused",
+        says: "does not run or does not listen",
         trouble: Breaks(
             |stack| {
                 stack.beta.signal_all("KILL");
@@ -128,7 +128,7 @@ pub(crate) const TABLE: &[Failure] = &[
         server: "location /locked/ { fastcgi_pass @locked@; }",
         path: "/locked/ok.php",
         upstream: "@locked@",
-        says: "forbids nginx to connect",
+        says: "refused by the system",
         trouble: Breaks(
             |stack| set_mode(stack, "@locked@", 0o000),
             |stack| set_mode(stack, "@locked@", 0o666),
@@ -136,17 +136,17 @@ pub(crate) const TABLE: &[Failure] = &[
         ..BASE
     },
     Failure {
-        alert: "Nginx502PoolSaturated",
+        alert: "PhpFpmPoolExhausted",
         short: true,
         server: "location /tiny/ { fastcgi_pass @tiny@; fastcgi_read_timeout 20s; }",
         path: "/tiny/slow.php?s=1",
         lanes: 6,
         upstream: "@tiny@",
-        says: "backlog_full",
+        says: "has no free worker",
         ..BASE
     },
     Failure {
-        alert: "Nginx502WorkerCrashed",
+        alert: "PhpFpmWorkersDying",
         short: true,
         server: "location /crash/ { fastcgi_pass @crash@; }",
         path: "/crash/kill.php?sig=11",
@@ -155,15 +155,15 @@ pub(crate) const TABLE: &[Failure] = &[
         ..BASE
     },
     Failure {
-        alert: "Nginx502WorkerKilled",
+        alert: "PhpFpmWorkersDying",
         server: "location /kill/ { fastcgi_pass @kill@; }",
         path: "/kill/kill.php?sig=9",
         upstream: "@kill@",
-        says: "no OOM kill was seen",
+        says: "worker_killed",
         ..BASE
     },
     Failure {
-        alert: "Nginx502WorkerOomKilled",
+        alert: "PhpFpmOomKill",
         server: "location /delta/ { fastcgi_pass @delta@; fastcgi_read_timeout 20s; }",
         path: "/delta/oom.php",
         per_second: 1.0,
@@ -173,7 +173,7 @@ pub(crate) const TABLE: &[Failure] = &[
         ..BASE
     },
     Failure {
-        alert: "Nginx502ClientNotAllowed",
+        alert: "Nginx502PermissionDenied",
         server: "location /picky/ { fastcgi_pass @picky@; }",
         path: "/picky/ok.php",
         upstream: "@picky@",
@@ -181,7 +181,7 @@ pub(crate) const TABLE: &[Failure] = &[
         ..BASE
     },
     Failure {
-        alert: "Nginx502ConnectionRefused",
+        alert: "NginxCannotConnect",
         server: "location /refused/ { proxy_pass http://@closed@; }",
         path: "/refused/",
         upstream: "@closed@",
@@ -205,29 +205,29 @@ pub(crate) const TABLE: &[Failure] = &[
         ..BASE
     },
     Failure {
-        alert: "Nginx502DnsFailure",
+        alert: "NginxCannotConnect",
         short: true,
         server: "location /dns/ { set $host_name x.lab.test; proxy_pass http://$host_name; }",
         path: "/dns/",
         // It belongs to no upstream, so it is measured against all requests of this nginx.
         lanes: 4,
         upstream: "",
-        says: "cannot be resolved",
+        says: "dns_failure",
         ..BASE
     },
     Failure {
-        alert: "Nginx504ConnectTimeout",
+        alert: "NginxCannotConnect",
         server: "location /full/ { proxy_pass http://@full@; }",
         path: "/full/",
         lanes: 3,
         upstream: "@full@",
-        says: "wait for a connection",
+        says: "connect_timeout",
         ..BASE
     },
     Failure {
         // The server's own failure pages, not what is left when it is out. nginx asks it once in fail_timeout (10 s) and
         // worker, so five failures take longer.
-        alert: "Nginx502ConnectionRefused",
+        alert: "NginxCannotConnect",
         http: "upstream dead { server @closed3@; server @closed4@ down; }",
         server: "location /dead/ { proxy_pass http://dead; }",
         path: "/dead/",
@@ -256,7 +256,7 @@ pub(crate) const TABLE: &[Failure] = &[
         ..BASE
     },
     Failure {
-        alert: "Nginx502RequestTerminated",
+        alert: "Nginx504SlowUpstream",
         server: "location /term/ { fastcgi_pass @term@; fastcgi_read_timeout 20s; }",
         path: "/term/slow.php?s=9",
         lanes: 2,
@@ -265,7 +265,7 @@ pub(crate) const TABLE: &[Failure] = &[
         ..TICKETS
     },
     Failure {
-        alert: "Nginx502HeaderTooBig",
+        alert: "Nginx502InvalidResponse",
         server: "location /big/ { fastcgi_pass @big@; }",
         path: "/big/bigheader.php",
         upstream: "@big@",
@@ -299,7 +299,7 @@ pub(crate) const TABLE: &[Failure] = &[
         ..TICKETS
     },
     Failure {
-        alert: "NginxPhpErrors",
+        alert: "NginxApplicationErrors",
         server: "location /fatal/ { fastcgi_pass @fatal@; }",
         path: "/fatal/fatal.php",
         upstream: "@fatal@",

@@ -1,208 +1,166 @@
 //! Failed responses: each pair of cause and root cause under one alert, and under no other.
 
-use super::{Case, START, rising, series, steady};
-use crate::promtool::Series;
+use super::{Case, FROM, Shape, Shaped, TO, always, page, rising, shaped, ticket};
 
-/// How an alert waits.
-#[derive(Clone, Copy, PartialEq)]
-enum Level {
-    /// At once: `page_ratio` and `page_failures` within two minutes.
-    Page,
-    /// A page that lets others go first, by seconds.
-    Late(u32),
-    /// `ticket_ratio` for three minutes.
-    Ticket,
-    /// One burst is enough.
-    Burst,
-}
-use Level::{Burst, Late, Page, Ticket};
-
-/// (alert, level, cause, root cause).
-const PAIRS: &[(&str, Level, &str, &str)] = &[
-    ("PhpFpmDown", Late(15), "socket_missing", "fpm_stopped"),
-    ("PhpFpmDown", Late(15), "connection_refused", "fpm_not_running"),
-    ("PhpFpmDown", Late(15), "connection_reset", "fpm_stopped"),
-    ("Nginx502WrongAddress", Page, "socket_missing", "wrong_address"),
-    ("Nginx502WrongAddress", Page, "connection_refused", "wrong_address"),
-    ("Nginx502WrongAddress", Page, "protocol_mismatch", "wrong_address"),
-    ("Nginx502PermissionDenied", Page, "permission_denied", "socket_permissions"),
-    ("Nginx502PermissionDenied", Page, "permission_denied", "network"),
-    ("Nginx502PoolSaturated", Page, "backlog_full", "pool_saturated"),
-    ("Nginx502PoolSaturated", Page, "connect_timeout", "pool_saturated"),
-    ("Nginx502WorkerOomKilled", Page, "connection_reset", "worker_oom_killed"),
-    ("Nginx502WorkerCrashed", Page, "connection_reset", "worker_crashed"),
-    ("Nginx502WorkerKilled", Page, "closed_prematurely", "worker_killed"),
-    ("Nginx502ClientNotAllowed", Page, "closed_prematurely", "client_not_allowed"),
-    ("Nginx502TlsFailure", Page, "tls_failure", "tls"),
-    ("Nginx502DnsFailure", Page, "dns_failure", "network"),
-    ("Nginx502DnsFailure", Page, "dns_failure", "nginx"),
-    ("Nginx502HostUnreachable", Page, "host_unreachable", "network"),
-    ("Nginx502HostUnreachable", Page, "firewall_denied", "network"),
-    ("Nginx504ConnectTimeout", Page, "connect_timeout", "network"),
-    ("Nginx502ConnectionRefused", Page, "connection_refused", "unknown"),
-    ("Nginx502SocketMissing", Page, "socket_missing", "unknown"),
-    ("Nginx502ConnectFailed", Page, "connect_failed", "unknown"),
-    ("Nginx502NoLiveUpstreams", Late(60), "no_live_upstreams", "unknown"),
-    ("Nginx502NoLiveUpstreams", Late(60), "no_live_upstreams", "fpm_not_running"),
-    ("Nginx502NoLiveUpstreams", Late(60), "no_live_upstreams", "wrong_address"),
-    ("Nginx502ConnectionLost", Page, "connection_reset", "unknown"),
-    ("Nginx502ConnectionLost", Page, "closed_prematurely", "unknown"),
-    ("Nginx502ConnectionLost", Page, "send_failed", "unknown"),
-    ("Nginx502PhpFpmReloaded", Burst, "connection_reset", "fpm_reloaded"),
-    ("Nginx502StaleKeepalive", Ticket, "closed_prematurely", "stale_keepalive"),
-    ("Nginx502RequestTerminated", Ticket, "connection_reset", "request_terminated"),
-    ("Nginx502HeaderTooBig", Ticket, "header_too_big", "buffers_too_small"),
-    ("Nginx502InvalidResponse", Ticket, "invalid_response", "unknown"),
-    ("Nginx504SlowUpstream", Ticket, "response_timeout", "slow_request"),
-    ("NginxApplicationErrors", Ticket, "upstream_status", "application"),
-    ("NginxPhpErrors", Ticket, "upstream_status", "php_fatal"),
-    ("NginxPhpErrors", Ticket, "upstream_status", "php_memory_limit"),
-    ("NginxPhpErrors", Ticket, "upstream_status", "php_time_limit"),
-    ("NginxCachedErrors", Ticket, "cached_error", "unknown"),
-    ("NginxReturnsErrors", Ticket, "nginx_return", "nginx"),
-    ("NginxLimitsRequests", Ticket, "nginx_limit", "nginx"),
-    ("NginxOutOfResources", Page, "nginx_resources", "nginx"),
-    ("NginxOutOfResources", Page, "local_ports_exhausted", "nginx"),
-    ("NginxConfigErrors", Ticket, "nginx_config", "nginx"),
+/// (alert, cause, root cause).
+const PAGES: &[(&str, &str, &str)] = &[
+    ("PhpFpmDown", "socket_missing", "fpm_stopped"),
+    ("PhpFpmDown", "connection_refused", "fpm_not_running"),
+    ("PhpFpmDown", "connection_reset", "fpm_stopped"),
+    ("Nginx502WrongAddress", "socket_missing", "wrong_address"),
+    ("Nginx502WrongAddress", "connection_refused", "wrong_address"),
+    ("Nginx502WrongAddress", "protocol_mismatch", "wrong_address"),
+    ("Nginx502PermissionDenied", "permission_denied", "socket_permissions"),
+    ("Nginx502PermissionDenied", "permission_denied", "network"),
+    ("Nginx502PermissionDenied", "closed_prematurely", "client_not_allowed"),
+    ("PhpFpmPoolExhausted", "backlog_full", "pool_saturated"),
+    ("PhpFpmPoolExhausted", "connect_timeout", "pool_saturated"),
+    ("PhpFpmOomKill", "connection_reset", "worker_oom_killed"),
+    ("PhpFpmWorkersDying", "connection_reset", "worker_crashed"),
+    ("PhpFpmWorkersDying", "closed_prematurely", "worker_killed"),
+    ("Nginx502TlsFailure", "tls_failure", "tls"),
+    ("NginxCannotConnect", "dns_failure", "network"),
+    ("NginxCannotConnect", "dns_failure", "nginx"),
+    ("NginxCannotConnect", "host_unreachable", "network"),
+    ("NginxCannotConnect", "firewall_denied", "network"),
+    ("NginxCannotConnect", "connect_timeout", "network"),
+    ("NginxCannotConnect", "connection_refused", "unknown"),
+    ("NginxCannotConnect", "socket_missing", "unknown"),
+    ("NginxCannotConnect", "connect_failed", "unknown"),
+    ("Nginx502NoLiveUpstreams", "no_live_upstreams", "unknown"),
+    ("Nginx502NoLiveUpstreams", "no_live_upstreams", "fpm_not_running"),
+    ("Nginx502NoLiveUpstreams", "no_live_upstreams", "wrong_address"),
+    ("Nginx502ConnectionLost", "connection_reset", "unknown"),
+    ("Nginx502ConnectionLost", "closed_prematurely", "unknown"),
+    ("Nginx502ConnectionLost", "send_failed", "unknown"),
+    ("NginxOutOfResources", "nginx_resources", "nginx"),
+    ("NginxOutOfResources", "local_ports_exhausted", "nginx"),
 ];
 
-const UPSTREAM: &str = r#"upstream="unix:/run/php/www.sock""#;
+const TICKETS: &[(&str, &str, &str)] = &[
+    ("Nginx502StaleKeepalive", "closed_prematurely", "stale_keepalive"),
+    ("Nginx504SlowUpstream", "connection_reset", "request_terminated"),
+    ("Nginx504SlowUpstream", "response_timeout", "slow_request"),
+    ("Nginx502InvalidResponse", "header_too_big", "buffers_too_small"),
+    ("Nginx502InvalidResponse", "invalid_response", "unknown"),
+    ("NginxApplicationErrors", "upstream_status", "application"),
+    ("NginxApplicationErrors", "upstream_status", "php_fatal"),
+    ("NginxApplicationErrors", "upstream_status", "php_memory_limit"),
+    ("NginxApplicationErrors", "upstream_status", "php_time_limit"),
+    ("NginxReturnsErrors", "cached_error", "unknown"),
+    ("NginxReturnsErrors", "nginx_return", "nginx"),
+    ("NginxReturnsErrors", "nginx_config", "nginx"),
+    ("NginxLimitsRequests", "nginx_limit", "nginx"),
+];
 
-/// Failed responses of one kind, and the requests they are a share of.
-fn failing(cause: &str, root: &str, failures: String, requests: String) -> Vec<Series> {
+pub(super) const UPSTREAM: &str = r#"upstream="unix:/run/php/www.sock""#;
+
+/// Failed responses of one kind, and the requests in a second that they are a share of.
+pub(super) fn failing(cause: &str, root: &str, shape: Shape, requests: f64) -> Vec<Shaped> {
+    let errors = format!(r#"server="a",{UPSTREAM},code="502",cause="{cause}""#);
+    let roots = format!(r#"{UPSTREAM},code="502",root_cause="{root}""#);
     vec![
-        series(
-            "badgateway_http_errors_total",
-            format!(r#"server="a",{UPSTREAM},code="502",cause="{cause}""#),
-            failures.clone(),
-        ),
-        series(
-            "badgateway_http_root_causes_total",
-            format!(r#"{UPSTREAM},code="502",root_cause="{root}""#),
-            failures,
-        ),
-        series("badgateway_upstream_seconds_count", format!(r#"{UPSTREAM},phase="response""#), requests),
+        shaped("badgateway_http_errors_total", errors, shape),
+        shaped("badgateway_http_root_causes_total", roots, shape),
+        always("badgateway_upstream_seconds_count", format!(r#"{UPSTREAM},phase="response""#), requests),
     ]
 }
 
-fn pair(alert: &'static str, level: Level, cause: &'static str, root: &'static str) -> Case {
-    let full =
-        |step: f64, steps: u32, requests: f64| failing(cause, root, rising(step, steps), steady(requests));
-    // Five minutes of trouble at just above the share that counts; a burst is over after one sample.
-    let (input, less, before, fires, ends) = match level {
-        Page => {
-            (full(6.0, 20, 100.0), vec![full(49.0, 20, 1000.0), full(4.0, 1, 4.0)], None, START + 120, 900)
-        }
-        Late(by) => (
-            full(6.0, 20, 100.0),
-            vec![full(49.0, 20, 1000.0), full(4.0, 1, 4.0)],
-            // 5 % of two minutes are reached after seven samples.
-            Some(START + 7 * 15 + by - 15),
-            START + 7 * 15 + by + 30,
-            900,
-        ),
-        Ticket => (
-            full(12.0, 20, 1000.0),
-            vec![full(99.0, 20, 10_000.0), full(500.0, 1, 1000.0)],
-            Some(START + 180),
-            600,
-            // It mutes one that lasts longer.
-            if alert == "Nginx502RequestTerminated" { 1080 } else { 780 },
-        ),
-        Burst => (full(50.0, 1, 100.0), vec![full(4.0, 1, 4.0)], None, START + 15, 900),
-    };
-    let what = format!("({cause}, {root})");
-    Case { alert, what, labels: UPSTREAM.to_owned(), input, less, before, fires, ends, along: "" }
+/// Every request fails; elsewhere 4.5 % do, or three in all, or all do for the 3.3 s of a deploy every ten minutes.
+fn pages((alert, cause, root): (&'static str, &str, &str)) -> Case {
+    let all = failing(cause, root, Shape::Rising(10.0, FROM, TO), 10.0);
+    let share = failing(cause, root, Shape::Rising(0.45, FROM, TO), 10.0);
+    let few = failing(cause, root, Shape::Rising(3.0, FROM, FROM + 1.0), 0.02);
+    let deploys = failing(cause, root, Shape::Again(10.0, 3.3, 600.0, FROM, TO), 10.0);
+    // What a deploy cuts off is a ticket.
+    let mut less = vec![share, few];
+    if root != "fpm_stopped" {
+        less.push(deploys);
+    }
+    let mut case = page(alert, UPSTREAM, all, less);
+    case.along = if root == "fpm_stopped" { "Nginx502PhpFpmReloaded" } else { "" };
+    if root == "fpm_stopped" {
+        case.less.clear();
+    }
+    case
+}
+
+/// 2 % fail, and as many of a site with few visitors; elsewhere 0.8 %, one burst, or one bot that comes every 90 s.
+fn tickets((alert, cause, root): (&'static str, &str, &str)) -> Case {
+    let much = failing(cause, root, Shape::Rising(0.2, FROM, TO), 10.0);
+    let less = vec![
+        failing(cause, root, Shape::Rising(0.08, FROM, TO), 10.0),
+        failing(cause, root, Shape::Rising(300.0, FROM, FROM + 1.0), 10.0),
+        failing(cause, root, Shape::Rising(1.0 / 90.0, FROM, TO), 0.1),
+    ];
+    let severity = if alert == "NginxLimitsRequests" { "info" } else { "warning" };
+    Case { severity, ..ticket(alert, UPSTREAM, much, less) }
 }
 
 /// Failed attempts that no access log shows as failed responses.
-fn attempts(alert: &'static str, outcome: &'static str) -> Case {
-    let full = |step: f64, steps: u32| {
+fn attempts(alert: &'static str, outcome: &str) -> Case {
+    let full = |shape: Shape| {
         let labels = format!(r#"{UPSTREAM},cause="connection_reset",outcome="{outcome}""#);
-        let requests = format!(r#"{UPSTREAM},phase="response""#);
         vec![
-            series("badgateway_upstream_failures_total", labels, rising(step, steps)),
-            series("badgateway_upstream_seconds_count", requests, steady(1000.0)),
+            shaped("badgateway_upstream_failures_total", labels, shape),
+            always("badgateway_upstream_seconds_count", format!(r#"{UPSTREAM},phase="response""#), 10.0),
         ]
     };
-    Case {
-        alert,
-        what: outcome.to_owned(),
-        labels: format!(r#"{UPSTREAM},outcome="{outcome}""#),
-        input: full(12.0, 20),
-        less: vec![full(9.0, 20), full(500.0, 1)],
-        before: Some(START + 180),
-        fires: 600,
-        ends: 780,
-        along: "",
-    }
+    let less = vec![full(Shape::Rising(0.08, FROM, TO)), full(Shape::Rising(300.0, FROM, FROM + 1.0))];
+    let labels = format!(r#"{UPSTREAM},outcome="{outcome}""#);
+    ticket(alert, &labels, full(Shape::Rising(0.2, FROM, TO)), less)
 }
 
-/// Where the log_format has no upstream times, all requests stand in for those to the upstream.
-fn without_times() -> Case {
-    let full = |step: f64| {
-        let mut series = failing("permission_denied", "socket_permissions", rising(step, 20), String::new());
-        series.pop();
-        series
+/// Thirty pools, and a log_format without upstream times: one of them fails for every visitor.
+fn one_of_thirty() -> Case {
+    let pools = |rate: f64| {
+        let mut all = failing("permission_denied", "socket_permissions", Shape::Rising(rate, FROM, TO), 0.0);
+        all.pop();
+        for number in 0..30 {
+            let labels =
+                format!(r#"fpm="8.2",pool="p{number}",upstream="unix:/run/php/p{number}.sock",pm="static""#);
+            all.push(shaped("badgateway_fpm_pool_info", labels, Shape::Gauge(1.0, 1.0, 0.0, 0.0)));
+        }
+        all
     };
-    Case {
-        alert: "Nginx502PermissionDenied",
-        what: "without upstream times".to_owned(),
-        labels: UPSTREAM.to_owned(),
-        input: full(90.0),
-        less: vec![full(70.0)],
-        before: None,
-        fires: START + 120,
-        ends: 900,
-        along: "",
-    }
+    // A thirtieth of 100 requests in a second.
+    page("Nginx502PermissionDenied", UPSTREAM, pools(3.3), vec![pools(0.1)])
 }
 
 /// Most failures have no known cause.
 fn unexplained() -> Case {
     let full = |unknown: f64| {
-        [
-            failing("unknown", "unknown", rising(unknown, 20), steady(100_000.0)),
-            vec![series(
-                "badgateway_http_errors_total",
-                format!(r#"server="a",{UPSTREAM},code="502",cause="header_too_big""#),
-                rising(10.0, 20),
-            )],
-        ]
-        .concat()
+        let mut all = failing("unknown", "unknown", Shape::Rising(unknown, FROM, TO), 10_000.0);
+        let other = format!(r#"server="a",{UPSTREAM},code="502",cause="header_too_big""#);
+        all.push(rising("badgateway_http_errors_total", other, 1.0));
+        all
     };
+    ticket("Nginx502Unexplained", "", full(0.3), vec![full(0.24), full(0.0)])
+}
+
+/// A reload cuts off what runs: one burst is enough.
+fn reloaded() -> Case {
+    let burst =
+        |root, rate| failing("connection_reset", root, Shape::Again(rate, 2.0, 180.0, FROM, TO), 10.0);
     Case {
-        alert: "Nginx502Unexplained",
-        what: String::new(),
-        labels: String::new(),
-        input: full(3.0),
-        less: vec![full(2.4), full(0.0)],
-        before: Some(START + 180),
-        fires: 600,
-        ends: 780,
+        within: 180,
         along: "",
+        ..ticket(
+            "Nginx502PhpFpmReloaded",
+            UPSTREAM,
+            burst("fpm_reloaded", 20.0),
+            vec![burst("fpm_reloaded", 1.0)],
+        )
     }
 }
 
-/// Two pools fail for two reasons: each alert names its own.
-fn of_another_upstream() -> Case {
-    let other: Vec<Series> = failing("connection_reset", "worker_crashed", steady(0.0), steady(100.0))
-        .into_iter()
-        .map(|(name, labels, values)| (name, labels.replace("www.sock", "other.sock"), values))
-        .collect();
-    let mut case = pair("Nginx502PermissionDenied", Page, "permission_denied", "socket_permissions");
-    case.what = "beside a healthy pool".to_owned();
-    case.input.extend(other);
-    case
-}
-
 pub(super) fn cases() -> Vec<Case> {
-    let mut cases: Vec<Case> =
-        PAIRS.iter().map(|(alert, level, cause, root)| pair(alert, *level, cause, root)).collect();
+    let mut cases: Vec<Case> = PAGES.iter().copied().map(pages).collect();
+    cases.extend(TICKETS.iter().copied().map(tickets));
     cases.push(attempts("NginxTruncatedResponses", "truncated"));
     cases.push(attempts("NginxRetriesMaskFailures", "rescued"));
-    cases.push(without_times());
+    cases.push(one_of_thirty());
     cases.push(unexplained());
-    cases.push(of_another_upstream());
+    cases.push(reloaded());
     cases
 }

@@ -1,123 +1,84 @@
-//! Badgateway itself.
+//! Badgateway itself, and its logs.
 
-use super::{Case, START, gauge, rising, series};
-use crate::promtool::Series;
+use super::{Case, FROM, Shape, Shaped, TO, always, gauge, rising, shaped, ticket};
 
 const LOG: &str = r#"log="/var/log/nginx/error.log""#;
 
-fn case(
-    alert: &'static str,
-    labels: &str,
-    input: Vec<Series>,
-    less: Vec<Series>,
-    before: Option<u32>,
-    fires: u32,
-    ends: u32,
-) -> Case {
-    let less = if less.is_empty() { Vec::new() } else { vec![less] };
-    Case {
-        alert,
-        what: labels.replace('"', ""),
-        labels: labels.to_owned(),
-        input,
-        less,
-        before,
-        fires,
-        ends,
-        along: "",
-    }
-}
-
-fn lines(unparsed: f64) -> Vec<Series> {
+fn lines(unparsed: f64) -> Vec<Shaped> {
     let labels = |result: &str| format!(r#"{LOG},result="{result}""#);
     vec![
-        series("badgateway_log_lines_total", labels("parsed"), "0+1000x400"),
-        series("badgateway_log_lines_total", labels("unparsed"), rising(unparsed, 60)),
+        always("badgateway_log_lines_total", labels("parsed"), 10.0),
+        rising("badgateway_log_lines_total", labels("unparsed"), unparsed),
     ]
 }
 
-/// A gauge that must be 1, for `steps` samples not.
-fn zero(name: &'static str, labels: &str, steps: u32) -> Vec<Series> {
-    vec![series(name, labels, gauge("1", "0", steps))]
+/// A log of which `bytes` are unread.
+fn unread(bytes: f64) -> Vec<Shaped> {
+    vec![gauge("badgateway_log_bytes_unread", LOG, 0.0, bytes)]
+}
+
+/// A log in which nothing was read since the trouble began.
+fn stuck(bytes: f64) -> Vec<Shaped> {
+    let last = shaped("badgateway_log_last_read_timestamp_seconds", LOG, Shape::Pausing(1.0, FROM, TO));
+    // The clock of Unix goes on.
+    let [mut input, mut last] = [unread(bytes), vec![last]];
+    input.append(&mut last);
+    input
+}
+
+fn space(bytes: f64) -> Vec<Shaped> {
+    vec![gauge("badgateway_log_filesystem_avail_bytes", LOG, 1e9, bytes)]
 }
 
 pub(super) fn cases() -> Vec<Case> {
-    let unread = |bytes| vec![series("badgateway_log_bytes_unread", LOG, gauge("0", bytes, 30))];
-    let counted = |name, labels: &str, by| vec![series(name, labels, rising(by, 1))];
-    let what = r#"collector="processes""#;
+    let zero = |name, labels: &str| vec![gauge(name, labels, 1.0, 0.0)];
+    let once = |name, labels: &str| vec![shaped(name, labels, Shape::Again(1.0, 1.0, 240.0, FROM, TO))];
+    let collector = r#"collector="processes""#;
+    let label = r#"label="server""#;
     vec![
-        case(
-            "BadgatewayLogUnreadable",
-            LOG,
-            zero("badgateway_log_readable", LOG, 12),
-            zero("badgateway_log_readable", LOG, 8),
-            Some(START + 120),
-            START + 165,
-            600,
-        ),
-        case(
-            "BadgatewayLogLagging",
-            LOG,
-            unread("67108865"),
-            unread("67108864"),
-            Some(START + 300),
-            START + 360,
-            900,
-        ),
-        case("BadgatewayLinesUnparsed", LOG, lines(15.0), lines(9.0), Some(START + 900), START + 1050, 2200),
-        case(
-            "BadgatewayLinesLost",
-            LOG,
-            counted("badgateway_log_bytes_lost_total", LOG, 1.0),
-            counted("badgateway_log_bytes_lost_total", LOG, 0.0),
-            None,
-            START + 30,
-            1000,
-        ),
-        case(
-            "BadgatewayLinesLost",
-            LOG,
-            counted("badgateway_log_gaps_total", LOG, 1.0),
-            counted("badgateway_log_gaps_total", LOG, 0.0),
-            None,
-            START + 30,
-            1000,
-        ),
-        case(
-            "BadgatewayStateNotDurable",
-            "",
-            zero("badgateway_state_durable", "", 12),
-            zero("badgateway_state_durable", "", 8),
-            Some(START + 120),
-            START + 165,
-            600,
-        ),
-        case(
+        ticket("BadgatewayLogUnreadable", LOG, zero("badgateway_log_readable", LOG), vec![]),
+        ticket("BadgatewayLogUnreadable", LOG, unread(68e6), vec![unread(66e6)]),
+        Case { within: 700, ..ticket("BadgatewayLogUnreadable", LOG, stuck(1.0), vec![stuck(0.0)]) },
+        Case {
+            within: 1000,
+            over: 1260,
+            ..ticket("BadgatewayLinesUnparsed", LOG, lines(0.5), vec![lines(0.09)])
+        },
+        Case {
+            over: 780,
+            ..ticket(
+                "BadgatewayLinesLost",
+                LOG,
+                once("badgateway_log_bytes_lost_total", LOG),
+                vec![vec![always("badgateway_log_lines_total", format!(r#"{LOG},result="parsed""#), 1.0)]],
+            )
+        },
+        Case {
+            over: 780,
+            ..ticket("BadgatewayLinesLost", LOG, once("badgateway_log_gaps_total", LOG), vec![])
+        },
+        ticket("BadgatewayStateNotDurable", "", zero("badgateway_state_durable", ""), vec![]),
+        ticket(
             "BadgatewayConfigReloadFailed",
             "",
-            zero("badgateway_config_last_reload_successful", "", 12),
-            zero("badgateway_config_last_reload_successful", "", 8),
-            Some(START + 120),
-            START + 165,
-            600,
+            zero("badgateway_config_last_reload_successful", ""),
+            vec![],
         ),
-        case(
-            "BadgatewayCannotObserve",
-            what,
-            zero("badgateway_collector_success", what, 50),
-            zero("badgateway_collector_success", what, 40),
-            Some(START + 600),
-            START + 645,
-            1100,
-        ),
-        case(
-            "BadgatewayLabelOverflow",
-            r#"label="server""#,
-            counted("badgateway_label_overflow_total", r#"label="server""#, 1.0),
-            counted("badgateway_label_overflow_total", r#"label="server""#, 0.0),
-            None,
-            START + 30,
-            4000,
-        ),
+        Case {
+            severity: "info",
+            within: 840,
+            ..ticket(
+                "BadgatewayCannotObserve",
+                collector,
+                zero("badgateway_collector_success", collector),
+                vec![],
+            )
+        },
+        ticket("NginxLogDiskFull", "", space(1e7), vec![space(7e7)]),
+        Case {
+            severity: "info",
+            over: 1500 + 2400,
+            ..ticket("BadgatewayLabelOverflow", label, once("badgateway_label_overflow_total", label), vec![])
+        },
     ]
 }
