@@ -5,6 +5,7 @@ mod fpm;
 mod own;
 mod shape;
 mod special;
+mod thresholds;
 
 use std::collections::BTreeSet;
 
