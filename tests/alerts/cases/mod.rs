@@ -4,6 +4,7 @@ mod failures;
 mod fpm;
 mod own;
 mod shape;
+mod silence;
 mod special;
 mod thresholds;
 
