@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::machine::{Counted, CounterDelta, GroupServer};
 use crate::label::label;
+use crate::topology::group_labels::GroupLabels;
 use crate::topology::remembered::RememberedNginx;
 use crate::topology::{Topology, kept_for_a_week, nginx_name};
 
@@ -84,15 +85,22 @@ impl Instances {
 
     /// The servers of all groups, as far as there is room.
     pub(super) fn groups(&self, topology: &Topology) -> Arc<[GroupServer]> {
+        // As the logs' upstreams are called, so that an alert about a group finds its servers.
+        let labels = GroupLabels::of(topology);
+        let called = |nginx: &str, group: &str| match &labels {
+            Some(labels) => labels.of_nginx(nginx, group),
+            None => group.to_owned(),
+        };
         let groups = topology.nginx.iter().flat_map(|nginx| {
             let name = self.name_of(&nginx.config);
             let servers = nginx
                 .groups
                 .iter()
                 .flat_map(|(group, servers)| servers.iter().map(move |server| (group, server.upstream())));
+            let called = &called;
             servers.map(move |(group, upstream)| GroupServer {
                 nginx: name.clone(),
-                group: label(group.as_bytes()).into_owned(),
+                group: label(called(&nginx.name, group).as_bytes()).into_owned(),
                 upstream,
             })
         });

@@ -26,6 +26,11 @@ impl GroupLabels {
         Some(Self(names)).filter(|names| !names.0.is_empty())
     }
 
+    /// What an nginx's group is called.
+    pub fn of_nginx(&self, nginx: &str, group: &str) -> String {
+        if self.0.contains(group) { label(group, nginx) } else { group.to_owned() }
+    }
+
     /// The labels of the groups that are ambiguous, if one nginx alone writes that log. `is_it`: whether a path of nginx's is
     /// the log.
     pub fn of_log(&self, topology: &Topology, is_it: impl Fn(&Path) -> bool) -> Option<Vec<(&str, String)>> {

@@ -4,7 +4,9 @@ mod failures;
 mod fpm;
 mod own;
 mod shape;
+mod silence;
 mod special;
+mod thresholds;
 
 use std::collections::BTreeSet;
 

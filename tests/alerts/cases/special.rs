@@ -1,9 +1,7 @@
 //! Alerts whose windows or series are unlike the others': the error budget, and no Badgateway at all.
 
 use super::{STEP, series};
-use crate::promtool::{
-    Expect, MACHINE, POD, Run, Series, WITHOUT_SLO, test, test_of, test_only, test_rules, test_with,
-};
+use crate::promtool::{Expect, MACHINE, POD, Run, Series, WITHOUT_SLO, test, test_of};
 
 pub(super) const TESTED: &[(&str, &str)] = &[
     ("NginxErrorBudgetBurn", "critical"),
@@ -21,7 +19,7 @@ fn steady(step: f64) -> String {
 }
 
 /// What every Badgateway shows.
-fn base() -> Vec<Series> {
+pub(super) fn base() -> Vec<Series> {
     vec![
         series("badgateway_build_info", r#"version="1""#, "1+0x400"),
         series("up", "", "1+0x400"),
@@ -29,15 +27,15 @@ fn base() -> Vec<Series> {
     ]
 }
 
-fn on_machine(name: &str, step: u32, input: Vec<Series>, expects: Vec<Expect>) -> Run {
+pub(super) fn on_machine(name: &str, step: u32, input: Vec<Series>, expects: Vec<Expect>) -> Run {
     Run { name: name.to_owned(), step, targets: vec![(MACHINE.to_owned(), input)], expects }
 }
 
-fn expect(at: u32, alert: &str, firing: Vec<String>) -> Expect {
+pub(super) fn expect(at: u32, alert: &str, firing: Vec<String>) -> Expect {
     Expect { at, matchers: format!("alertname=\"{alert}\""), firing }
 }
 
-fn labels(alert: &str, severity: &str, component: &str, more: &str) -> String {
+pub(super) fn labels(alert: &str, severity: &str, component: &str, more: &str) -> String {
     format!(r#"alertname="{alert}",{MACHINE},severity="{severity}",component="{component}"{more}"#)
 }
 
@@ -175,91 +173,8 @@ fn a_badgateway_that_is_gone_is_missed() {
     test_of("Badgateway is gone for long", 240, &[long], &["thresholds.yml", "badgateway.yml"]);
 }
 
-/// Nothing arrives: with an hour of traffic before, without, and on a full disk.
-#[test]
-fn silence_is_told() {
-    let log = |bytes: &str| series("badgateway_log_filesystem_avail_bytes", r#"log="/a""#, bytes);
-    let traffic = |per_minute: u32| {
-        let last = per_minute * 100;
-        let values = format!("0+{per_minute}x100 {last}+0x100");
-        vec![
-            series("badgateway_build_info", r#"version="1""#, "1+0x400"),
-            series("badgateway_http_responses_total", r#"server="a",code="200""#, values),
-        ]
-    };
-    let with = |mut input: Vec<Series>, more: Series| {
-        input.push(more);
-        input
-    };
-    let stopped = || vec![labels("NginxTrafficStopped", "warning", "nginx", "")];
-    let full = || vec![labels("NginxLogDiskFull", "critical", "nginx", "")];
-    // The last request comes after 6000 s.
-    let runs = [
-        on_machine(
-            "it was busy",
-            60,
-            traffic(120),
-            vec![
-                expect(6000 + 480, "NginxTrafficStopped", vec![]),
-                expect(6000 + 660, "NginxTrafficStopped", stopped()),
-            ],
-        ),
-        on_machine("it was quiet", 60, traffic(40), vec![expect(6660, "NginxTrafficStopped", vec![])]),
-        on_machine(
-            "the disk is full",
-            60,
-            with(traffic(120), log("1000000000+0x100 4096+0x100")),
-            vec![
-                expect(5700, "NginxLogDiskFull", vec![]),
-                expect(6000 + 360, "NginxLogDiskFull", full()),
-                expect(6000 + 660, "NginxTrafficStopped", vec![]),
-            ],
-        ),
-        on_machine(
-            "nginx is down, which has a page of its own",
-            60,
-            with(
-                traffic(120),
-                series("badgateway_nginx_down_seconds_total", r#"nginx="nginx""#, "0+0x100 60+60x100"),
-            ),
-            vec![
-                expect(6000 + 660, "NginxTrafficStopped", vec![]),
-                expect(
-                    6000 + 180,
-                    "NginxDown",
-                    vec![labels("NginxDown", "critical", "nginx", r#",nginx="nginx""#)],
-                ),
-            ],
-        ),
-    ];
-    test("silence", 60, &runs);
-}
-
-/// Little traffic, but some in the same hour of each of seven days.
-#[test]
-fn a_site_that_is_never_without_visitors_has_none() {
-    let input = vec![
-        series("badgateway_build_info", r#"version="1""#, "1+0x3000"),
-        series("badgateway_http_responses_total", r#"server="a",code="200""#, "0+20x2610 52200+0x100"),
-    ];
-    let fires = vec![labels("NginxTrafficStopped", "warning", "nginx", "")];
-    let at = |minutes: u32| minutes * 60;
-    // A sample every four minutes; the last visitor comes after 10,440 minutes.
-    let expects = vec![
-        expect(at(10_436), "NginxTrafficStopped", vec![]),
-        expect(at(10_464), "NginxTrafficStopped", fires),
-    ];
-    let week = on_machine("a week", 240, input, expects);
-    let names = [
-        "instance:badgateway_http_responses:increase4m",
-        "instance:badgateway_http_responses:min1h",
-        "NginxTrafficStopped",
-    ];
-    test_rules("a week", 240, &[week], &names);
-}
-
 /// Failures of one machine, by cause and root cause.
-fn failing(cause: &str, root: &str, upstream: &str, values: &str) -> Vec<Series> {
+pub(super) fn failing(cause: &str, root: &str, upstream: &str, values: &str) -> Vec<Series> {
     vec![
         series(
             "badgateway_http_errors_total",
@@ -277,109 +192,6 @@ fn failing(cause: &str, root: &str, upstream: &str, values: &str) -> Vec<Series>
             steady(100.0),
         ),
     ]
-}
-
-/// An override holds for its job, machine or upstream alone, and all else keeps the default; what is missing, doubled or of
-/// no effect is told.
-#[test]
-fn thresholds_can_be_set_for_a_job_a_machine_and_an_upstream() {
-    let input = || {
-        [
-            base(),
-            failing("tls_failure", "tls", "u:1", "0+0x20 10+10x100"),
-            failing("tls_failure", "tls", "u:2", "0+0x20 10+10x100"),
-        ]
-        .concat()
-    };
-    let machine = |job: &str, host: &str| (format!(r#"job="{job}",instance="{host}:10502""#), input());
-    let page = |job: &str, host: &str, upstream: &str| {
-        format!(
-            r#"alertname="Nginx502TlsFailure",job="{job}",instance="{host}:10502",upstream="{upstream}",severity="critical",component="nginx""#
-        )
-    };
-    let run = |name: &str, wrong: &[&str], firing: Vec<String>| {
-        Run {
-        name: name.to_owned(),
-        step: STEP,
-        targets: vec![machine("blog", "b1"), machine("shop", "s1"), machine("shop", "s2")],
-        expects: vec![
-            expect(720, "Nginx502TlsFailure", firing),
-            Expect {
-                at: 720,
-                matchers: r#"alertname="BadgatewayThresholdsWrong""#.to_owned(),
-                firing: wrong
-                    .iter()
-                    .map(|threshold| {
-                        format!(
-                            r#"alertname="BadgatewayThresholdsWrong",threshold="{threshold}",severity="warning",component="badgateway""#
-                        )
-                    })
-                    .collect(),
-            },
-        ],
-    }
-    };
-    let all = |skip: &[(&str, &str)]| {
-        let mut firing = Vec::new();
-        for (job, host) in [("blog", "b1"), ("shop", "s1"), ("shop", "s2")] {
-            for upstream in ["u:1", "u:2"] {
-                if !skip.contains(&(host, upstream)) {
-                    firing.push(page(job, host, upstream));
-                }
-            }
-        }
-        firing
-    };
-    let override_of = |labels: &str| {
-        format!("      - record: badgateway:threshold:page_ratio\n        expr: vector(0.2)\n{labels}")
-    };
-    let cases = [
-        ("default", String::new(), vec![], all(&[])),
-        (
-            "a job",
-            override_of("        labels: {job: shop}"),
-            vec![],
-            all(&[("s1", "u:1"), ("s1", "u:2"), ("s2", "u:1"), ("s2", "u:2")]),
-        ),
-        (
-            "a machine",
-            override_of("        labels: {job: shop, instance: 's1:10502'}"),
-            vec![],
-            all(&[("s1", "u:1"), ("s1", "u:2")]),
-        ),
-        (
-            "an upstream",
-            override_of("        labels: {job: shop, upstream: 'u:1'}"),
-            vec![],
-            all(&[("s1", "u:1"), ("s2", "u:1")]),
-        ),
-        ("no job", override_of("        labels: {instance: 's1:10502'}"), vec!["page_ratio"], all(&[])),
-        ("doubled", override_of("        labels: {team: web}"), vec!["page_ratio"], vec![]),
-    ];
-    for (name, rule, wrong, firing) in cases {
-        let more = if rule.is_empty() {
-            String::new()
-        } else {
-            format!("groups:\n  - name: overrides\n    rules:\n{rule}\n")
-        };
-        // The higher of two defaults holds, so nobody is woken at 10 %.
-        test_with(&format!("thresholds: {name}"), STEP, &[run(name, &wrong, firing)], &more);
-    }
-}
-
-#[test]
-fn a_missing_default_is_told() {
-    let thresholds = std::fs::read_to_string(crate::rules::directory().join("thresholds.yml")).unwrap();
-    let without = thresholds.replace("- record: badgateway:threshold:page_ratio\n", "- record: nothing\n");
-    assert_ne!(without, thresholds);
-    let wrong = r#"alertname="BadgatewayThresholdsWrong",threshold="page_ratio",severity="warning",component="badgateway""#;
-    let run = on_machine(
-        "missing",
-        STEP,
-        base(),
-        vec![expect(720, "BadgatewayThresholdsWrong", vec![wrong.to_owned()])],
-    );
-    test_only("a missing default", STEP, &[run], &without);
 }
 
 /// A group gives way to the alerts of its own servers, and to no other's.
