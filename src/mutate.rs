@@ -1,9 +1,19 @@
 //! Damaged text, always the same, for tests of the parsers.
 
-/// How often each parser is tried.
+use std::time::{Duration, Instant};
+
+/// How often each parser is tried, unless `FUZZ_INPUTS` says otherwise.
 const TIMES: u64 = 10_000;
 
-/// Gives `try_it` the text with one to four changes, ten thousand times.
+/// No input may take longer.
+const LONGEST: Duration = Duration::from_secs(1);
+
+/// Inputs for each text: what `make fuzz` sets.
+fn times() -> u64 {
+    std::env::var("FUZZ_INPUTS").ok().and_then(|times| times.parse().ok()).unwrap_or(TIMES)
+}
+
+/// Gives `try_it` the text with one to four changes, ten thousand times or as often as `FUZZ_INPUTS` says.
 pub(super) fn each(text: &[u8], mut try_it: impl FnMut(&[u8])) {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut random = move |below: usize| {
@@ -12,7 +22,8 @@ pub(super) fn each(text: &[u8], mut try_it: impl FnMut(&[u8])) {
         state ^= state << 17;
         (state % below.max(1) as u64) as usize
     };
-    for _ in 0..TIMES {
+    let (begun, mut longest) = (Instant::now(), Duration::ZERO);
+    for _ in 0..times() {
         let mut text = text.to_vec();
         for _ in 0..=random(4) {
             let at = random(text.len());
@@ -29,6 +40,16 @@ pub(super) fn each(text: &[u8], mut try_it: impl FnMut(&[u8])) {
                 }
             }
         }
+        let begun = Instant::now();
         try_it(&text);
+        longest = longest.max(begun.elapsed());
     }
+    // It is seen with --nocapture, as by `make fuzz`.
+    let name = std::thread::current().name().unwrap_or_default().to_owned();
+    println!(
+        "fuzz: {name}: {} inputs in {:.1} s, the longest {longest:?}",
+        times(),
+        begun.elapsed().as_secs_f64()
+    );
+    assert!(longest <= LONGEST, "{longest:?} for one input");
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 mod forged;
 mod formats;
+mod mutated;
 mod resets;
 mod storms;
 

@@ -95,6 +95,7 @@ fn judge(title: &str, step: u32, runs: &[Run], files: &[PathBuf]) {
     for file in files {
         writeln!(text, "  - {}", file.display()).unwrap();
     }
+    text.push_str(&rules::order());
     writeln!(text, "evaluation_interval: {step}s\ntests:").unwrap();
     for run in runs {
         writeln!(

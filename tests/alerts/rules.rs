@@ -78,6 +78,13 @@ pub(crate) fn groups() -> Vec<Group> {
     groups
 }
 
+/// What a test file says of the order of groups: without it promtool takes another one in each run. Thresholds come first.
+pub(crate) fn order() -> String {
+    let mut names: Vec<_> = groups().into_iter().map(|group| group.name).collect();
+    names.sort_by_key(|name| !name.contains("threshold"));
+    format!("group_eval_order: [{}]\n", names.join(", "))
+}
+
 /// The alerting rules.
 pub(crate) fn alerts() -> Vec<Rule> {
     all().into_iter().filter(|rule| !rule.alert.is_empty()).collect()

@@ -81,6 +81,7 @@ fn a_page_says_what_broke_and_what_to_type() {
     for file in rules::files() {
         text.push_str(&format!("  - {}\n", file.display()));
     }
+    text.push_str(&rules::order());
     let pages = PAGES.replace("BURN", "22.22").replace("PACE", "3h 14m 24s");
     text.push_str(&format!(
         "evaluation_interval: 15s\ntests:\n  - interval: 15s\n    input_series:{INPUT}    alert_rule_test:{pages}"
