@@ -37,6 +37,7 @@ unit:
 
 # Prints the time from the first failed request to each notification.
 e2e: setup-test
+	E2E=1 $(CARGO) test --locked --test alerts
 	E2E=1 $(CARGO) test --locked --test pages -- --nocapture --test-threads=1
 
 # Each prints one line with what it did and found.

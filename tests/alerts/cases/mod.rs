@@ -14,7 +14,7 @@ use crate::{
     promtool::{Expect, Run, Series, WITHOUT_SLO, test_of},
     rules,
 };
-use shape::{PACES, Pace, Shape};
+use shape::{Pace, Shape, paces};
 
 /// Between samples and evaluations of the cases that stand alone, in seconds.
 const STEP: u32 = 15;
@@ -140,7 +140,7 @@ fn run(cases: &[Case], pace: Pace) -> Run {
 
 /// At 60 s all of them, else the first of each rule: what differs between them is labels.
 fn judge(title: &str, cases: &[Case]) {
-    for pace in PACES {
+    for pace in paces() {
         let all = pace.scrape == 60 && pace.evaluation == 60 && pace.lossy;
         let mut seen = BTreeSet::new();
         let cases: Vec<Case> =
