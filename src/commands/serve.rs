@@ -96,6 +96,7 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
         wanted: Wanted {
             fpm: args.fpm_config.clone(),
             nginx: args.nginx_config.clone(),
+            installed_nginx: logs.is_empty(),
             remembered: engine.remembered(),
             limits: ConfigLimits {
                 file: args.limit_config_file_bytes,

@@ -11,11 +11,10 @@ use crate::attribute::logs::log_id;
 use crate::attribute::root_cause::{LogId, Peer, Peers, PoolPeer};
 use crate::attribute::{Attributor, Id, Renamed};
 use crate::ledger::Ledger;
-use crate::record::format::{Escape, Format};
+use crate::record::format::Format;
 use crate::sample::output::SamplerOutput;
 use crate::topology::group_labels::GroupLabels;
 use crate::topology::lookup::{Destination, Destinations};
-use crate::topology::nginx_conf;
 use crate::topology::{Fpm, Pool, PoolKey, Topology};
 
 /// Logs that are followed, by their paths.
@@ -146,14 +145,7 @@ impl TopologyBinder {
     fn formats_of_logs(&self) -> HashMap<LogId, Vec<Format>> {
         let of_log = |path: &PathBuf| {
             let formats = self.topology.formats_of_log(|log| is_same(path, log));
-            let formats = formats.filter_map(|format| {
-                let escape = match format.escape {
-                    nginx_conf::Escape::Default => Escape::Default,
-                    nginx_conf::Escape::Json => Escape::Json,
-                    nginx_conf::Escape::None => Escape::None,
-                };
-                Format::of_strings(&format.text, escape).ok()
-            });
+            let formats = formats.filter_map(|format| format.compiled().ok());
             (log_id(path), formats.collect::<Vec<_>>())
         };
         self.logs.access.iter().map(of_log).filter(|(_, formats)| !formats.is_empty()).collect()

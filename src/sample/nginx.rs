@@ -179,6 +179,7 @@ mod tests {
         ];
         let nginx = topology::Nginx {
             config: MAIN.into(),
+            root: "/".into(),
             network: None,
             groups,
             kept: Vec::new(),

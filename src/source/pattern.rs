@@ -36,6 +36,11 @@ pub(crate) fn paths_of(pattern: &str) -> Vec<PathBuf> {
     paths
 }
 
+/// Whether a path is one of those that a pattern names.
+pub(crate) fn fits(pattern: &Path, path: &Path) -> bool {
+    Pattern::new(pattern).is_ok_and(|pattern| pattern.matches(path))
+}
+
 impl Pattern {
     /// # Errors
     /// When it can match nothing: its `[` has no end, or it is not UTF-8.

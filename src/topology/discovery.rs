@@ -34,6 +34,8 @@ pub struct Wanted {
     pub fpm: Vec<PathBuf>,
     /// Main files of nginx's configuration that were named.
     pub nginx: Vec<PathBuf>,
+    /// While no nginx runs and none was named, those that are installed count.
+    pub installed_nginx: bool,
     /// Pools that were seen running before the last restart.
     pub remembered: Vec<Remembered>,
     /// How much of a configuration is read.
@@ -81,7 +83,7 @@ impl Discovery {
                 namespace::inode(procfs, None, "mnt").ok(),
                 wanted.limits.clone(),
             ),
-            nginx: NginxConfigs::new(wanted.nginx, wanted.limits),
+            nginx: NginxConfigs::new(wanted.nginx, wanted.installed_nginx, wanted.limits),
             remembered: Memory::new(wanted.remembered, remembered::now()),
             networks: HashMap::new(),
             state: State::default(),
@@ -187,6 +189,7 @@ impl Discovery {
             nginx.push(Nginx {
                 name: names::nginx_name(&taken, &file.1),
                 config: file.1.clone(),
+                root: file.0.clone(),
                 network,
                 groups: config.map(nginx_configs::groups).unwrap_or_default(),
                 kept: config.map(nginx_configs::kept).unwrap_or_default(),

@@ -2,6 +2,7 @@
 //! known places, which tell where a PHP-FPM that does not run would listen.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
@@ -157,11 +158,14 @@ impl FpmConfigs {
 
 /// Through which directory a process's file is read: its own root where we may look into that, else ours where both are one
 /// file system. In a container of its own it sees another tree than we do, and ours must not be taken for it; reading
-/// its own then says that it may not be read.
+/// its own then says that it may not be read. Where both see the very same file it is ours, which stays when the process
+/// ends.
 pub(super) fn root_of(procfs: &Path, pid: u32, file: &Path) -> PathBuf {
     let theirs = procfs.join(pid.to_string()).join("root");
-    let is_there = file.strip_prefix("/").is_ok_and(|file| theirs.join(file).exists());
-    if !is_there && namespace::shares_root(procfs, pid) == Ok(true) { PathBuf::from("/") } else { theirs }
+    let inode = |path: &Path| std::fs::metadata(path).map(|meta| (meta.dev(), meta.ino())).ok();
+    let there = file.strip_prefix("/").ok().and_then(|file| inode(&theirs.join(file)));
+    let is_same = there.is_none() || there == inode(file);
+    if is_same && namespace::shares_root(procfs, pid) == Ok(true) { PathBuf::from("/") } else { theirs }
 }
 
 #[cfg(test)]

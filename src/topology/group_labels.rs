@@ -100,6 +100,7 @@ mod tests {
         Nginx {
             name: name.to_owned(),
             config: PathBuf::from(name),
+            root: "/".into(),
             network: None,
             groups: nginx_configs::groups(&config),
             kept: Vec::new(),

@@ -58,6 +58,8 @@ pub struct Nginx {
     pub name: String,
     /// The main file of its configuration, as nginx names it.
     pub config: PathBuf,
+    /// What it has for `/`, as a path of ours: `/` itself where it sees the same files.
+    pub root: PathBuf,
     /// Where it runs; `None`: it does not, or that is not known.
     pub network: Option<Network>,
     /// Its groups of upstreams: names, each with all its servers. Without those with a host name among the servers.

@@ -1,23 +1,30 @@
 //! The configurations of the nginx of this machine: of those that run, and those that were named.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::configuration::{Configuration, Outcome};
 use super::fpm_configs::root_of;
 use super::loader::ConfigLimits;
+use super::nginx_command_line;
 use super::nginx_conf::{self, Command, NginxConfig};
 use crate::address::Listener;
 use crate::kernel::processes::NginxMaster;
 
-/// Where nginx looks when it is not told: as distributions, nginx.org and the official images build it; its own
-/// default; OpenResty's. `-p` does not move the first, which is absolute.
-const KNOWN: [&str; 3] = [
+/// Where the main file of an installed nginx is: distributions' and nginx.org's, its own build's and those of its kin, and
+/// of panels that build their own.
+const INSTALLED: [&str; 10] = [
     "/etc/nginx/nginx.conf",
+    "/etc/angie/angie.conf",
+    "/etc/tengine/tengine.conf",
+    "/etc/nginx-rc/nginx.conf",
     "/usr/local/nginx/conf/nginx.conf",
     "/usr/local/openresty/nginx/conf/nginx.conf",
+    "/usr/local/tengine/conf/nginx.conf",
+    "/opt/bitnami/nginx/conf/nginx.conf",
+    "/www/server/nginx/conf/nginx.conf",
+    "/usr/local/etc/nginx/nginx.conf",
 ];
 
 /// A main file, below what its nginx has for `/`.
@@ -26,16 +33,28 @@ pub(super) type MainFile = (PathBuf, PathBuf);
 /// All configurations.
 pub(super) struct NginxConfigs {
     given: Vec<PathBuf>,
+    /// Those that are installed are read too, while none runs and none was named.
+    installed: bool,
     limits: ConfigLimits,
     masters: Vec<NginxMaster>,
+    /// How each of them was started.
+    commands: BTreeMap<MainFile, Command>,
     pub(super) by_file: BTreeMap<MainFile, Configuration<NginxConfig>>,
     /// The masters that run with each.
     pub(super) running: BTreeMap<MainFile, Vec<u32>>,
 }
 
 impl NginxConfigs {
-    pub(super) fn new(given: Vec<PathBuf>, limits: ConfigLimits) -> Self {
-        Self { given, limits, masters: Vec::new(), by_file: BTreeMap::new(), running: BTreeMap::new() }
+    pub(super) fn new(given: Vec<PathBuf>, installed: bool, limits: ConfigLimits) -> Self {
+        Self {
+            given,
+            installed,
+            limits,
+            masters: Vec::new(),
+            commands: BTreeMap::new(),
+            by_file: BTreeMap::new(),
+            running: BTreeMap::new(),
+        }
     }
 
     /// Whether other masters run than when it was last looked.
@@ -43,22 +62,23 @@ impl NginxConfigs {
         self.masters != masters
     }
 
-    /// Reads what is new or has changed, and forgets what no nginx uses any more. True: something was.
+    /// Reads what is new or has changed, and forgets what is gone. True: something was.
     pub(super) fn look(&mut self, procfs: &Path, masters: &[NginxMaster]) -> bool {
-        self.masters = masters.to_vec();
-        let mut running: BTreeMap<MainFile, Vec<u32>> = BTreeMap::new();
-        for master in masters {
-            running.entry(of_master(procfs, master)).or_default().push(master.pid);
+        let before = self.running.clone();
+        if self.is_new(masters) || self.running.is_empty() {
+            self.settle(procfs, masters);
         }
-        let given = self.given.iter().map(|path| (PathBuf::from("/"), path.clone()));
-        let wanted: Vec<MainFile> = given.chain(running.keys().cloned()).collect();
-        let mut changed = self.running != running;
-        self.running = running;
+        let mut changed = self.running != before;
+        let wanted = self.wanted();
         for file in &wanted {
             let (root, path) = file;
             let outcome = self.by_file.entry(file.clone()).or_default().look(
                 root,
-                || nginx_conf::read_as(&Command::guess(path), root, &self.limits),
+                || {
+                    let command = self.commands.get(file);
+                    let command = command.cloned().unwrap_or_else(|| nginx_command_line::of_installed(path));
+                    nginx_conf::read_as(&command, root, &self.limits)
+                },
                 |config| &config.files,
                 |text| {
                     tracing::warn!("the upstream groups of {} are not known: {text}", path.display());
@@ -74,8 +94,39 @@ impl NginxConfigs {
         }
         let before = self.by_file.len();
         self.by_file.retain(|file, _| wanted.contains(file));
+        self.commands.retain(|file, _| wanted.contains(file));
         changed || self.by_file.len() != before
     }
+
+    /// Finds out how each master was started.
+    fn settle(&mut self, procfs: &Path, masters: &[NginxMaster]) {
+        self.masters = masters.to_vec();
+        self.running.clear();
+        for master in masters {
+            let command = nginx_command_line::of_master(procfs, master);
+            let file = (root_of(procfs, master.pid, &command.conf), command.conf.clone());
+            self.running.entry(file.clone()).or_default().push(master.pid);
+            self.commands.insert(file, command);
+        }
+    }
+
+    /// The main files to be read: those that were named or run; those that ran and are still there; else, if that is wanted,
+    /// those that are installed.
+    fn wanted(&self) -> Vec<MainFile> {
+        let ours = |path: &Path| (PathBuf::from("/"), path.to_path_buf());
+        let mut wanted: Vec<MainFile> = self.given.iter().map(|path| ours(path)).collect();
+        wanted.extend(self.running.keys().cloned());
+        let stopped = self.commands.keys().filter(|file| !wanted.contains(file) && is_there(file));
+        wanted.extend(stopped.cloned().collect::<Vec<_>>());
+        if wanted.is_empty() && self.installed {
+            wanted.extend(INSTALLED.iter().map(|path| ours(Path::new(path))).filter(is_there));
+        }
+        wanted
+    }
+}
+
+fn is_there((root, path): &MainFile) -> bool {
+    path.strip_prefix("/").is_ok_and(|path| root.join(path).exists())
 }
 
 /// Upstreams to which connections are kept.
@@ -100,40 +151,9 @@ pub(super) fn groups(config: &NginxConfig) -> Vec<(String, Vec<Listener>)> {
     groups.collect()
 }
 
-/// Which file a master has read. Its title does not tell where words of the command line begin, so a path with a space
-/// is not found.
-fn of_master(procfs: &Path, master: &NginxMaster) -> MainFile {
-    let process = procfs.join(master.pid.to_string());
-    let option = |flag: &str| {
-        let mut words = master.argv.split(' ').skip_while(|word| !word.starts_with(flag));
-        let word = words.next()?;
-        match word.strip_prefix(flag) {
-            Some("") => words.next(),
-            glued => glued,
-        }
-    };
-    let root = process.join("root");
-    let exists = |path: &Path| path.strip_prefix("/").is_ok_and(|path| root.join(path).exists());
-    // What is relative to where it was started is so only for -p; -c is relative to that, or to what was compiled in.
-    let cwd = || fs::read_link(process.join("cwd")).unwrap_or_default();
-    let prefix = option("-p").map(|prefix| cwd().join(prefix));
-    let path = match (option("-c"), &prefix) {
-        (Some(config), Some(prefix)) => prefix.join(config),
-        (Some(config), None) => Path::new("/etc/nginx").join(config),
-        (None, prefix) => {
-            let below = prefix.iter().map(|prefix| prefix.join("conf/nginx.conf"));
-            let mut known = [PathBuf::from(KNOWN[0])]
-                .into_iter()
-                .chain(below)
-                .chain(KNOWN[1..].iter().map(PathBuf::from));
-            known.find(|path| exists(path)).unwrap_or_else(|| KNOWN[0].into())
-        }
-    };
-    (root_of(procfs, master.pid, &path), path)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::time::SystemTime;
 
     use super::*;
@@ -151,38 +171,48 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_says_which_file() {
+    fn a_container_s_file_is_not_ours() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("7/root");
-        write(&root.join("srv/conf/nginx.conf"), CONFIG);
         write(&root.join("srv/x.conf"), CONFIG);
-        let of = |argv: &str| of_master(dir.path(), &master(argv)).1;
-        assert_eq!(of("nginx -p /srv/ -g daemon off;"), Path::new("/srv/conf/nginx.conf"));
-        write(&root.join("etc/nginx/nginx.conf"), CONFIG);
-        for (argv, expected) in [
-            ("nginx", "/etc/nginx/nginx.conf"),
-            ("nginx -p /srv/", "/etc/nginx/nginx.conf"),
-            ("nginx -c /srv/x.conf", "/srv/x.conf"),
-            ("nginx -c/srv/x.conf", "/srv/x.conf"),
-            ("nginx -p /srv -c x.conf", "/srv/x.conf"),
-            ("nginx -c x.conf", "/etc/nginx/x.conf"),
-        ] {
-            assert_eq!(of(argv), Path::new(expected), "{argv}");
-        }
-        assert_eq!(of_master(dir.path(), &master("nginx -c /srv/x.conf")).0, root);
+        let of = |argv: &str| {
+            let mut configs = NginxConfigs::new(Vec::new(), false, ConfigLimits::default());
+            configs.settle(dir.path(), &[master(argv)]);
+            configs.running.into_keys().next().unwrap()
+        };
+        assert_eq!(of("nginx -c /srv/x.conf"), (root.clone(), "/srv/x.conf".into()));
         // It has another root than we have, and no such file: ours is not it.
-        assert_eq!(of_master(dir.path(), &master("nginx -c /nowhere")).0, root);
+        assert_eq!(of("nginx -c /nowhere").0, root);
         for pid in ["7", "self"] {
             write(&dir.path().join(pid).join("mountinfo"), "22 1 8:1 / / rw - ext4 x rw\n");
         }
-        assert_eq!(of_master(dir.path(), &master("nginx -c /nowhere")).0, Path::new("/"), "one file system");
+        assert_eq!(of("nginx -c /nowhere").0, Path::new("/"), "one file system");
+    }
+
+    #[test]
+    fn one_that_stops_is_known_until_its_file_is_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("nginx.conf");
+        write(&file, CONFIG);
+        for pid in ["7", "self"] {
+            write(&dir.path().join(pid).join("mountinfo"), "22 1 8:1 / / rw - ext4 x rw\n");
+        }
+        let mut configs = NginxConfigs::new(Vec::new(), false, ConfigLimits::default());
+        let argv = format!("nginx -c {}", file.display());
+        assert!(configs.look(dir.path(), &[master(&argv)]));
+        assert_eq!((configs.by_file.len(), configs.running.len()), (1, 1));
+        assert!(configs.look(dir.path(), &[]));
+        assert_eq!((configs.by_file.len(), configs.running.len()), (1, 0));
+        fs::remove_file(&file).unwrap();
+        assert!(configs.look(dir.path(), &[]));
+        assert!(configs.by_file.is_empty());
     }
 
     #[test]
     fn a_file_that_breaks_leaves_what_was_known() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("nginx.conf");
-        let mut configs = NginxConfigs::new(vec![file.clone()], ConfigLimits::default());
+        let mut configs = NginxConfigs::new(vec![file.clone()], false, ConfigLimits::default());
         let known = |configs: &NginxConfigs| {
             let configuration = configs.by_file.values().next().unwrap();
             let kept = configuration.config.as_deref().map(kept).unwrap_or_default();

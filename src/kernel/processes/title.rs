@@ -1,5 +1,6 @@
 //! What PHP-FPM writes over its command line (fpm_env.c, `fpm_env_setproctitle`; fpm_conf.c for the master's,
-//! fpm_children.c for a worker's), and nginx over its master's (ngx_process_cycle.c, `master_process`).
+//! fpm_children.c for a worker's), and nginx over its master's (ngx_process_cycle.c, `master_process`). Angie has its version and
+//! the number of its configuration in front of the command line, in brackets.
 //!
 //! The title is cut to the room that arguments and environment had, and padded. Anyone can give himself such a
 //! title: whose is believed is for `trust` to say, and a worker is believed only as the child of a master.
@@ -25,6 +26,11 @@ impl Title {
     pub(super) fn parse(cmdline: &[u8]) -> Option<Self> {
         let title = cmdline.split(|b| *b == 0).next()?.trim_ascii_end();
         if let Some(argv) = title.strip_prefix(b"nginx: master process ") {
+            return Some(Self::Nginx(String::from_utf8_lossy(argv).into_owned()));
+        }
+        if let Some(version) = title.strip_prefix(b"angie: master process ") {
+            let argv = version.splitn(2, |byte| *byte == b'[').nth(1)?;
+            let argv = argv.strip_suffix(b"]").unwrap_or(argv);
             return Some(Self::Nginx(String::from_utf8_lossy(argv).into_owned()));
         }
         let title = title.strip_prefix(b"php-fpm: ")?;
@@ -65,6 +71,22 @@ mod tests {
         let title = Title::parse(b"nginx: master process /usr/sbin/nginx -c /srv/n.conf\0\0");
         assert_eq!(title, Some(Title::Nginx("/usr/sbin/nginx -c /srv/n.conf".into())));
         assert_eq!(Title::parse(b"nginx: worker process\0"), None);
+        let angie = |title: &str| Title::parse(title.as_bytes());
+        let argv = |argv: &str| Some(Title::Nginx(argv.into()));
+        assert_eq!(
+            angie("angie: master process v1.10.3 #1 [/usr/sbin/angie -c /etc/angie/angie.conf]"),
+            argv("/usr/sbin/angie -c /etc/angie/angie.conf")
+        );
+        assert_eq!(
+            angie("angie: master process v1.11.5 PRO #12 [angie -g a b[1];]"),
+            argv("angie -g a b[1];")
+        );
+        assert_eq!(angie("angie: master process v1.7.0 #1 [angie -c /x"), argv("angie -c /x"), "cut");
+        for other in
+            ["angie: worker process #1", "angie: master process v1", "angie: single process v1 #1 [angie]"]
+        {
+            assert_eq!(angie(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -29,6 +29,7 @@ fn fpm(name: &str, network: Option<Network>, listen: &str) -> Fpm {
 fn nginx(network: Option<Network>) -> Nginx {
     Nginx {
         config: "/etc/nginx/nginx.conf".into(),
+        root: "/".into(),
         network,
         groups: Vec::new(),
         kept: Vec::new(),

@@ -1,11 +1,13 @@
 //! `access_log` and `error_log` as nginx reads them (`ngx_http_log_set_log` in
 //! src/http/modules/ngx_http_log_module.c, `ngx_log_set_log` in src/core/ngx_log.c).
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::command::Command;
+use super::command::{Command, STDERR};
 use super::tree::Directive;
+use crate::record::format::{self, Format, FormatError};
 use crate::topology::config_error::Place;
 use crate::topology::units::{nginx_size, nginx_time};
 
@@ -63,8 +65,7 @@ impl LogTarget {
 /// One `access_log`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessLog {
-    /// Where it stands; `None`: there is none for it, and nginx writes the log that it was built with, which is assumed to
-    /// be this one.
+    /// Where it stands; `None`: there is none for it, and nginx writes the log that it was built with.
     pub place: Option<Place>,
     /// Where its lines go.
     pub target: LogTarget,
@@ -111,7 +112,7 @@ impl AccessLog {
 
     /// The one that there is without any `access_log`.
     pub(super) fn built_in(command: &Command) -> Self {
-        Self::to(LogTarget::File(command.built_in("access.log")))
+        Self::to(LogTarget::File(command.access_log.clone()))
     }
 
     fn to(target: LogTarget) -> Self {
@@ -141,6 +142,12 @@ pub enum Severity {
     Emerg,
 }
 
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&format!("{self:?}").to_ascii_lowercase())
+    }
+}
+
 impl Severity {
     /// As `error_log` spells it; all kinds of `debug_…` are `debug`.
     fn of(word: &str) -> Option<Self> {
@@ -161,8 +168,8 @@ impl Severity {
 /// One `error_log`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorLog {
-    /// Where it stands; `None`: there is none for it, and nginx writes the log that it was built with, which is assumed to
-    /// be this one. Debian 12 and Arch build it with stderr.
+    /// Where it stands; `None`: there is none for it, and nginx writes the log that it was built with. Debian 12 and Arch
+    /// build it with stderr.
     pub place: Option<Place>,
     /// Where its entries go. A log called `off` is a file of that name.
     pub target: LogTarget,
@@ -173,7 +180,7 @@ pub struct ErrorLog {
 impl ErrorLog {
     pub(super) fn of(directive: Directive<'_>, command: &Command) -> Self {
         let target = match directive.arg() {
-            "stderr" => LogTarget::Stderr,
+            STDERR => LogTarget::Stderr,
             path => match path.strip_prefix("memory:") {
                 Some(size) => LogTarget::Memory(size.to_owned()),
                 None => LogTarget::of(path, command),
@@ -185,7 +192,12 @@ impl ErrorLog {
 
     /// The one that there is without any `error_log`.
     pub(super) fn built_in(command: &Command) -> Self {
-        Self { place: None, target: LogTarget::File(command.built_in("error.log")), level: Severity::Error }
+        let target = if command.error_log.as_os_str() == STDERR {
+            LogTarget::Stderr
+        } else {
+            LogTarget::File(command.error_log.clone())
+        };
+        Self { place: None, target, level: Severity::Error }
     }
 }
 
@@ -214,6 +226,19 @@ pub enum Escape {
 }
 
 impl LogFormat {
+    /// To read lines with.
+    ///
+    /// # Errors
+    /// When they cannot be told apart, or have no `$status`.
+    pub fn compiled(&self) -> Result<Format, FormatError> {
+        let escape = match self.escape {
+            Escape::Default => format::Escape::Default,
+            Escape::Json => format::Escape::Json,
+            Escape::None => format::Escape::None,
+        };
+        Format::of_strings(&self.text, escape)
+    }
+
     pub(super) fn of(directive: Directive<'_>) -> Self {
         let escape = directive.args().nth(1).and_then(|arg| arg.strip_prefix("escape="));
         Self {

@@ -42,6 +42,8 @@ pub struct NginxConfig {
     pub http: Side,
     /// The `stream` block, whose logs and upstreams are not those of `http`.
     pub stream: Side,
+    /// The logs of the main level: the master's own entries, and all that no inner level has logs for. Never empty.
+    pub error_logs: Vec<ErrorLog>,
     /// Servers to which connections are kept open, by how long an idle one is, and on which nginx does not repeat a
     /// POST: spelled as in [`Upstream::servers`]. None where part of the configuration could not be read.
     pub kept: BTreeMap<String, Duration>,
@@ -140,7 +142,8 @@ pub fn read_as(command: &Command, root: &Path, limits: &ConfigLimits) -> Result<
     // A server may be reached in another way from what could not be read.
     let kept =
         if partial { BTreeMap::new() } else { keepalive::servers(&tree, &http.upstreams, &http.passes) };
-    Ok(NginxConfig { http, stream, kept, tree, problems, files })
+    let error_logs = server::main_error_logs(&tree, command);
+    Ok(NginxConfig { http, stream, kept, tree, problems, files, error_logs })
 }
 
 fn side(tree: &Tree, command: &Command, name: &str, partial: bool) -> Side {

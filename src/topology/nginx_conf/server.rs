@@ -80,12 +80,7 @@ pub(super) struct Reader<'a> {
 impl Reader<'_> {
     /// The servers of a block, `http` or `stream`.
     pub(super) fn servers(&self, tree: &Tree, block: Directive<'_>) -> Vec<Server> {
-        let main: Arc<[ErrorLog]> = tree
-            .top()
-            .filter(|directive| directive.name() == "error_log")
-            .map(|directive| ErrorLog::of(directive, self.command))
-            .collect();
-        let main = if main.is_empty() { [ErrorLog::built_in(self.command)].into() } else { main };
+        let main: Arc<[ErrorLog]> = main_error_logs(tree, self.command).into();
         let built_in = self.has_default.then(|| AccessLog::built_in(self.command));
         let access = self.own_access(block).unwrap_or_else(|| built_in.into_iter().collect());
         let around =
@@ -140,6 +135,13 @@ impl Reader<'_> {
         block.named("error_log").next()?;
         Some(block.named("error_log").map(|directive| ErrorLog::of(directive, self.command)).collect())
     }
+}
+
+/// Those outside all blocks, or the one that is built in.
+pub(super) fn main_error_logs(tree: &Tree, command: &Command) -> Vec<ErrorLog> {
+    let named = tree.top().filter(|directive| directive.name() == "error_log");
+    let main: Vec<_> = named.map(|directive| ErrorLog::of(directive, command)).collect();
+    if main.is_empty() { vec![ErrorLog::built_in(command)] } else { main }
 }
 
 fn listen(directive: Directive<'_>) -> Listen {
