@@ -37,7 +37,7 @@ impl Attributor {
         (server, kept): (Id, Option<Id>),
         sink: &mut impl Sink,
     ) {
-        let decision = decide::decide(access, group, self.options.error_log);
+        let decision = decide::decide(access, group, self.sees_errors());
         let last = access.last_attempt();
         let last_addr = last.map(|attempt| attempt.addr).filter(|addr| !list::missing(addr));
         let decided_by = if let Decision::Entry((seq, _), _) = decision { Some(*seq) } else { None };

@@ -20,7 +20,7 @@ pub mod root_cause;
 mod saved;
 mod shadow;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::record::access::{Access, Times, Written};
 use crate::record::format::{Followed, Format};
@@ -107,8 +107,12 @@ pub struct Attributor {
     pub servers_of_logs: HashMap<LogId, Id>,
     /// Groups that another nginx has under the same name, by the logs of each nginx, with their labels.
     pub groups_of_logs: HashMap<LogId, Renamed>,
-    /// The formats of an access log, where the configuration says so.
-    pub formats_of_logs: HashMap<LogId, Vec<Format>>,
+    /// The formats of an access log, where the configuration says so, and how often that was told.
+    formats_of_logs: (HashMap<LogId, Vec<Format>>, u64),
+    /// Access logs of whose failures a missing entry means nothing.
+    pub logs_without_errors: HashSet<LogId>,
+    /// The log whose lines are being read is one of them.
+    without_errors: bool,
     /// That of the log whose lines are being read.
     log_server: Id,
     kept: keepalive::PeerAnswers,
@@ -129,7 +133,9 @@ impl Attributor {
             peers: Peers::default(),
             servers_of_logs: HashMap::new(),
             groups_of_logs: HashMap::new(),
-            formats_of_logs: HashMap::new(),
+            formats_of_logs: (HashMap::new(), 0),
+            logs_without_errors: HashSet::new(),
+            without_errors: false,
             log_server: Id::NONE,
             kept: keepalive::PeerAnswers::default(),
             now: Local::MIN / 2,
@@ -142,11 +148,28 @@ impl Attributor {
     pub fn reads(&mut self, log: Option<LogId>) {
         self.names.upstreams.call(log.and_then(|log| self.groups_of_logs.get(&log)).cloned());
         self.log_server = log.and_then(|log| self.servers_of_logs.get(&log)).copied().unwrap_or(Id::NONE);
+        self.without_errors = log.is_some_and(|log| self.logs_without_errors.contains(&log));
     }
 
-    /// The formats that the configuration has for an access log.
-    pub fn formats_of(&self, log: Option<LogId>) -> &[Format] {
-        log.and_then(|log| self.formats_of_logs.get(&log)).map_or(&[], Vec::as_slice)
+    /// The formats that the configuration has for access logs.
+    pub fn formats_are(&mut self, formats: HashMap<LogId, Vec<Format>>) {
+        self.formats_of_logs = (formats, self.formats_of_logs.1 + 1);
+    }
+
+    /// The formats that the configuration has for an access log, and a number that changes when they may have.
+    pub fn formats_of(&self, log: Option<LogId>) -> (&[Format], u64) {
+        let formats = log.and_then(|log| self.formats_of_logs.0.get(&log)).map_or(&[][..], Vec::as_slice);
+        (formats, self.formats_of_logs.1)
+    }
+
+    /// Whether there are access logs, and error logs of which a missing entry means something.
+    pub fn logs_are(&mut self, access: bool, error: bool) {
+        (self.options.access_log, self.options.error_log) = (access, error);
+    }
+
+    /// Whether the entry of a failure in the log that is being read would be known.
+    fn sees_errors(&self) -> bool {
+        self.options.error_log && !self.without_errors
     }
 
     /// The clock, as [`Attributor::set_clock`] set it.
@@ -234,7 +257,7 @@ impl Attributor {
             decide::decide(access, &Group::default(), false),
             Decision::Line { cause: Cause::UpstreamStatus | Cause::CachedError, .. }
         );
-        if group.entries.is_empty() && !own_answer && self.options.error_log {
+        if group.entries.is_empty() && !own_answer && self.sees_errors() {
             return false;
         }
         self.judge(access, keys, group, sink);

@@ -3,7 +3,7 @@
 //!
 //! It holds no text of a request and no client's address, only hashes of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -58,7 +58,9 @@ impl Attributor {
             peers: Peers::default(),
             servers_of_logs: HashMap::new(),
             groups_of_logs: HashMap::new(),
-            formats_of_logs: HashMap::new(),
+            formats_of_logs: (HashMap::new(), 0),
+            logs_without_errors: HashSet::new(),
+            without_errors: false,
             log_server: super::Id::NONE,
             kept: keepalive::PeerAnswers::default(),
             now,

@@ -35,10 +35,6 @@ use crate::web::{self, Access, App, Listener, ServerError};
 /// Why `serve` could not start or go on.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    #[error(
-        "no log is given: name nginx's logs with --access-log and --error-log, for example --access-log /var/log/nginx/access.log --error-log /var/log/nginx/error.log"
-    )]
-    NoLog,
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]
@@ -56,9 +52,6 @@ pub enum ServeError {
 pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
     logging::start(args.log_level, args.log_format);
     let logs = &args.logs;
-    if logs.is_empty() {
-        return Err(ServeError::NoLog);
-    }
     let descriptors = raise_descriptors();
     let (send, receive) = channel();
     let from = match args.read_from {

@@ -1,19 +1,22 @@
 //! An input: a kind of log and the way in which its lines come.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use super::followed_log::{FollowedLog, STDIN};
 use super::stream::{Live, Stream};
+use super::zone;
 use crate::attribute::logs::{AnyLog, Log, Settings};
 use crate::attribute::{Attributor, Sink};
 use crate::ledger::{SavedCounts, SavedInput};
 use crate::record::LogKind;
 use crate::record::stamp::Local;
 use crate::source::files::Files;
-use crate::source::{FollowSet, Follower, OpenError, ReadFrom, SavedSet, Status, Stdin, Upto};
+use crate::source::{
+    FollowSet, Follower, OpenError, ReadFrom, SavedSet, Status, Stdin, Upto, offset_since,
+};
 use crate::view::LogState;
 
 /// How lines come.
@@ -34,6 +37,16 @@ impl Transport {
         now: Instant,
     ) -> Result<Self, OpenError> {
         FollowSet::resume_in(files, patterns, from, saved, now).map(Self::Files)
+    }
+
+    /// Opens the files that were followed before a restart; others are named later.
+    pub(super) fn all_files(
+        files: Arc<dyn Files>,
+        from: ReadFrom,
+        saved: Option<SavedSet>,
+        now: Instant,
+    ) -> Result<Self, OpenError> {
+        FollowSet::resume_all(files, from, saved, now).map(Self::Files)
     }
 
     /// Looks for rotation and new files, and marks the present ends.
@@ -106,6 +119,43 @@ impl Input {
             let log = |path: &PathBuf| FollowedLog::new(AnyLog::new(kind, path, settings));
             self.logs.entry(path).or_insert_with_key(log);
         }
+    }
+
+    /// Follows these files and patterns. One that has a history begins with what was written `since`.
+    pub(super) fn follow(
+        &mut self,
+        (paths, patterns): (BTreeSet<PathBuf>, BTreeSet<PathBuf>),
+        since: SystemTime,
+        now: Instant,
+        attributor: &Attributor,
+    ) {
+        let Transport::Files(set) = &mut self.transport else { return };
+        let (kind, settings) = (self.kind, &self.settings);
+        let mut begin = |files: &dyn Files, path: &Path, since: SystemTime| {
+            let mut log = AnyLog::new(kind, path, settings);
+            log.learn(attributor);
+            let (since, offset) = (zone::local(since, attributor.offset()), attributor.offset());
+            let mut is_before = |line: &[u8]| {
+                let at = log.time(line, offset).filter(|at| *at != Local::MAX)?;
+                Some(at < since)
+            };
+            let found = files.open(path).and_then(|file| {
+                let len = file.stat()?.len;
+                offset_since(file.as_ref(), len, &mut is_before)
+            });
+            found.ok().flatten().map_or(ReadFrom::End, ReadFrom::Byte)
+        };
+        set.set(&paths, &patterns, since, &mut begin, now);
+    }
+
+    /// Whether it has any log.
+    pub(super) fn is_any(&self) -> bool {
+        matches!(self.transport, Transport::Stdin(_)) || self.transport.followers().next().is_some()
+    }
+
+    /// Whether one of its logs cannot be read.
+    pub(super) fn is_hidden(&self) -> bool {
+        self.transport.followers().map(Follower::status).any(|status| !status.open && status.problem.is_some())
     }
 
     /// Its logs, each with what reads it. Of those whose lines are judged, up to the mark.

@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use super::Message;
+use super::discovered::Discovered;
 use super::followed_log::STDIN;
 use super::input::{Input, Transport};
 use super::merge::Streams;
 use super::stream::Buffers;
-use crate::attribute::logs::Settings;
+use super::topology_binder::FollowedLogs;
+use crate::attribute::logs::{Settings, log_id};
 use crate::attribute::{Attributor, Sink};
 use crate::config::flags::LogArgs;
 use crate::ledger::SavedInputs;
@@ -18,10 +20,17 @@ use crate::record::LogKind;
 use crate::record::stamp::Local;
 use crate::source::files::Files;
 use crate::source::{OpenError, ReadFrom, Stdin};
+use crate::topology::Topology;
 use crate::view::LogState;
 
 /// All of them, in the order in which what waits in them is given: entries before the access lines that wait for them.
-pub struct Inputs(Vec<Input>);
+pub struct Inputs {
+    inputs: Vec<Input>,
+    /// Kinds of which some are named.
+    named: Vec<LogKind>,
+    /// None was named: what is found is followed.
+    discovered: Option<Discovered>,
+}
 
 impl Inputs {
     /// Opens what the command line names and goes on where it was saved. `now` is the time for the followers, and on the
@@ -37,6 +46,7 @@ impl Inputs {
         now: (Instant, Local),
         wake: &Sender<Message>,
     ) -> Result<Self, OpenError> {
+        let discover = args.is_empty();
         let is_stdin = |pattern: &PathBuf| pattern.as_os_str() == STDIN;
         // Through a pipe an entry can come later than the access line it explains.
         let unordered = args.of(LogKind::Error).iter().any(is_stdin);
@@ -53,15 +63,61 @@ impl Inputs {
                 let wake = wake.clone();
                 add(Transport::Stdin(Stdin::start(move || drop(wake.send(Message::Wake)))?));
             }
-            add(Transport::files(files.clone(), patterns, from, set, now.0)?);
+            add(if discover {
+                Transport::all_files(files.clone(), from, set, now.0)?
+            } else {
+                Transport::files(files.clone(), patterns, from, set, now.0)?
+            });
         }
-        Ok(Self(inputs))
+        let named = LogKind::ALL.into_iter().filter(|kind| !args.of(*kind).is_empty()).collect();
+        Ok(Self { inputs, named, discovered: discover.then(Discovered::default) })
+    }
+
+    /// Whether logs are found instead of named.
+    pub fn is_discovering(&self) -> bool {
+        self.discovered.is_some()
+    }
+
+    /// Chooses the logs of this topology, and gives all that are or will be followed.
+    pub fn choose(&mut self, topology: &Topology) -> FollowedLogs {
+        let mut logs = self.followed();
+        if let Some(discovered) = &mut self.discovered {
+            let followed = logs.access.iter().chain(&logs.error).cloned().collect::<Vec<_>>();
+            discovered.look(topology, followed.into_iter());
+            for (kind, known) in logs.kinds() {
+                let new = discovered.of(kind).iter().map(|name| name.path().to_owned());
+                let new: Vec<_> = new.filter(|path| !known.contains(path)).collect();
+                known.extend(new);
+            }
+        }
+        logs
+    }
+
+    /// Follows what was chosen. `since`: the moment since which the configurations say so.
+    pub fn follow(&mut self, since: SystemTime, now: Instant, attributor: &mut Attributor) {
+        let Some(discovered) = &self.discovered else { return };
+        for input in &mut self.inputs {
+            input.follow(discovered.names(input.kind), since, now, attributor);
+        }
+        attributor.logs_without_errors = discovered.without_errors().map(log_id).collect();
+    }
+
+    /// The logs that are followed.
+    pub fn followed(&self) -> FollowedLogs {
+        FollowedLogs { access: self.of(LogKind::Access), error: self.of(LogKind::Error), fpm: self.of(LogKind::Fpm) }
+    }
+
+    /// Whether there are access logs, and error logs all of which can be read.
+    pub fn evidence(&self) -> (bool, bool) {
+        let of = |kind| self.inputs.iter().filter(move |input| input.kind == kind);
+        let any = |kind| self.named.contains(&kind) || of(kind).any(Input::is_any);
+        (any(LogKind::Access), any(LogKind::Error) && !of(LogKind::Error).any(Input::is_hidden))
     }
 
     /// What is needed to go on after a restart. `unix`: the wall clock.
     pub fn save(&mut self, now: Local, unix: u64) -> SavedInputs {
         let mut saved = SavedInputs::new();
-        for input in &mut self.0 {
+        for input in &mut self.inputs {
             input.save(saved.entry(input.kind).or_default(), now, unix);
         }
         saved
@@ -77,38 +133,38 @@ impl Inputs {
         go_on: &mut dyn FnMut() -> bool,
     ) {
         // All ends are marked before the error logs are read: every access line that is then taken has its entries in.
-        self.0.iter_mut().for_each(|input| input.check(now));
-        let mut streams: Streams<'_> = self.0.iter_mut().flat_map(Input::streams).collect();
+        self.inputs.iter_mut().for_each(|input| input.check(now));
+        let mut streams: Streams<'_> = self.inputs.iter_mut().flat_map(Input::streams).collect();
         // Errors are logged by the followers, once each, and show as log_readable 0.
         streams.pump(buffers, attributor, sink, go_on);
         drop(streams);
-        self.0.iter_mut().for_each(|input| input.idle(now, attributor, sink));
+        self.inputs.iter_mut().for_each(|input| input.idle(now, attributor, sink));
     }
 
     /// Bytes that are there and not read.
     pub fn unread(&self) -> u64 {
-        self.0.iter().map(Input::unread).sum()
+        self.inputs.iter().map(Input::unread).sum()
     }
 
     /// Numbers that change when anything moved: lines read with losses met, and files open.
     pub fn moves(&self) -> (u64, usize) {
-        self.0.iter().map(Input::moves).fold((0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1))
+        self.inputs.iter().map(Input::moves).fold((0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1))
     }
 
     /// All paths, to be watched while they are quiet.
     pub fn paths(&self) -> Vec<PathBuf> {
-        self.0.iter().flat_map(Input::paths).collect()
+        self.inputs.iter().flat_map(Input::paths).collect()
     }
 
     /// The logs of a kind that are followed.
     pub fn of(&self, kind: LogKind) -> Vec<PathBuf> {
-        self.0.iter().filter(|input| input.kind == kind).flat_map(Input::paths).collect()
+        self.inputs.iter().filter(|input| input.kind == kind).flat_map(Input::paths).collect()
     }
 
     /// The logs as they are shown, in order of their names.
     pub fn states(&mut self, unix: u64) -> Vec<LogState> {
         let mut out = Vec::new();
-        self.0.iter_mut().rev().for_each(|input| input.states(unix, &mut out));
+        self.inputs.iter_mut().rev().for_each(|input| input.states(unix, &mut out));
         out.sort_by(|a, b| a.log.cmp(&b.log));
         // One file in two roles is shown once: two series of one name would spoil the scrape.
         out.dedup_by(|b, a| a.log == b.log);

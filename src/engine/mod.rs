@@ -1,6 +1,7 @@
 //! The one thread that owns inputs, attribution and counters: messages in, a view out after each commit.
 
 pub mod clock;
+mod discovered;
 mod followed_log;
 mod input;
 pub mod inputs;
@@ -23,11 +24,10 @@ use clock::Clock;
 use inputs::Inputs;
 use persist::Persist;
 use stream::Buffers;
-use topology_binder::{FollowedLogs, TopologyBinder};
+use topology_binder::TopologyBinder;
 
 use crate::attribute::Attributor;
 use crate::ledger::{Ledger, State};
-use crate::record::LogKind;
 use crate::source::Waker;
 use crate::topology::remembered::{Remembered, RememberedNginx};
 use crate::view::View;
@@ -209,12 +209,17 @@ impl Engine {
         let start = clock.monotonic();
         let (mut behind, mut begun) = (false, None);
         attributor.set_clock(clock.local());
-        let logs = FollowedLogs {
-            access: inputs.of(LogKind::Access),
-            error: inputs.of(LogKind::Error),
-            fpm: inputs.of(LogKind::Fpm),
-        };
-        binder.hear(logs, attributor, ledger);
+        if let Some((topology, since)) = binder.hear(attributor, ledger)
+            && inputs.is_discovering()
+        {
+            // What they are is known before their first line is read.
+            let logs = inputs.choose(&topology);
+            binder.bind_logs(logs, attributor);
+            inputs.follow(since, start, attributor);
+        }
+        binder.bind_logs(inputs.followed(), attributor);
+        let (access, error) = inputs.evidence();
+        attributor.logs_are(access, error);
         inputs.read(start, &mut self.buffers, attributor, ledger, &mut || {
             // From the first lines on: however many files had to be looked at before, some are read.
             let now = clock.monotonic();

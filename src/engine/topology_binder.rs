@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::zone;
 use crate::address::Listener;
@@ -11,6 +12,7 @@ use crate::attribute::logs::log_id;
 use crate::attribute::root_cause::{LogId, Peer, Peers, PoolPeer};
 use crate::attribute::{Attributor, Id, Renamed};
 use crate::ledger::Ledger;
+use crate::record::LogKind;
 use crate::record::format::Format;
 use crate::sample::output::SamplerOutput;
 use crate::topology::group_labels::GroupLabels;
@@ -28,6 +30,13 @@ pub struct FollowedLogs {
     pub fpm: Vec<PathBuf>,
 }
 
+impl FollowedLogs {
+    /// Those of each kind.
+    pub fn kinds(&mut self) -> [(LogKind, &mut Vec<PathBuf>); 3] {
+        [(LogKind::Access, &mut self.access), (LogKind::Error, &mut self.error), (LogKind::Fpm, &mut self.fpm)]
+    }
+}
+
 /// What is taken from the board.
 pub struct TopologyBinder {
     board: Arc<SamplerOutput>,
@@ -36,6 +45,8 @@ pub struct TopologyBinder {
     upstreams: usize,
     /// The logs that are followed.
     logs: FollowedLogs,
+    /// The topology is another one than when logs were bound.
+    changed: bool,
     /// It was said that no pool has a status page.
     said: bool,
 }
@@ -43,11 +54,22 @@ pub struct TopologyBinder {
 impl TopologyBinder {
     /// Nothing is taken yet.
     pub fn new(board: Arc<SamplerOutput>) -> Self {
-        Self { board, topology: Arc::default(), upstreams: 0, logs: FollowedLogs::default(), said: false }
+        Self {
+            board,
+            topology: Arc::default(),
+            upstreams: 0,
+            logs: FollowedLogs::default(),
+            changed: false,
+            said: false,
+        }
     }
 
-    /// Takes what is new. `logs`: those that are followed.
-    pub fn hear(&mut self, logs: FollowedLogs, attributor: &mut Attributor, ledger: &mut Ledger) {
+    /// Takes what is new. The topology, if it is another one, with the moment since which it says what it says.
+    pub fn hear(
+        &mut self,
+        attributor: &mut Attributor,
+        ledger: &mut Ledger,
+    ) -> Option<(Arc<Topology>, SystemTime)> {
         let news = self.board.take();
         news.gains.into_iter().for_each(|gain| ledger.gain(gain));
         for (at, fact) in news.facts {
@@ -59,21 +81,26 @@ impl TopologyBinder {
         if let Some(nginx) = news.remembered_nginx {
             ledger.remember_nginx(nginx);
         }
-        let changed = news.topology.is_some() || logs != self.logs;
-        if let Some(topology) = news.topology {
-            for (fpm, pool) in topology.pools().filter(|(_, pool)| pool.shown) {
-                // Before its first worker ends.
-                let fpm = attributor.names.fpms.id(fpm.name.as_bytes());
-                ledger.start_exits(fpm, attributor.names.pools.id(pool.name.as_bytes()));
-            }
-            self.say_without_status(&topology, ledger.compat);
-            let upstreams = topology.upstream_names();
-            attributor.names.upstreams.expect(upstreams.iter().map(String::as_bytes));
-            let servers = topology.server_names();
-            attributor.names.servers.expect(servers.iter().map(String::as_bytes));
-            self.topology = topology;
-            attributor.names.end_configuration();
+        let topology = news.topology?;
+        for (fpm, pool) in topology.pools().filter(|(_, pool)| pool.shown) {
+            // Before its first worker ends.
+            let fpm = attributor.names.fpms.id(fpm.name.as_bytes());
+            ledger.start_exits(fpm, attributor.names.pools.id(pool.name.as_bytes()));
         }
+        self.say_without_status(&topology, ledger.compat);
+        let upstreams = topology.upstream_names();
+        attributor.names.upstreams.expect(upstreams.iter().map(String::as_bytes));
+        let servers = topology.server_names();
+        attributor.names.servers.expect(servers.iter().map(String::as_bytes));
+        self.topology = Arc::clone(&topology);
+        self.changed = true;
+        attributor.names.end_configuration();
+        Some((topology, news.topology_since.unwrap_or_else(SystemTime::now)))
+    }
+
+    /// Says what each upstream and each log is. `logs`: those that are followed.
+    pub fn bind_logs(&mut self, logs: FollowedLogs, attributor: &mut Attributor) {
+        let changed = std::mem::take(&mut self.changed) || logs != self.logs;
         self.logs = logs;
         self.bind(changed, attributor);
     }
@@ -117,7 +144,7 @@ impl TopologyBinder {
             attributor.peers = self.machine(attributor);
             attributor.servers_of_logs = self.servers_of_logs(attributor);
             attributor.groups_of_logs = self.groups_of_logs();
-            attributor.formats_of_logs = self.formats_of_logs();
+            attributor.formats_are(self.formats_of_logs());
         }
         if attributor.names.upstreams.ids().count() == self.upstreams {
             return;

@@ -26,6 +26,8 @@ pub struct Updates {
     pub remembered_nginx: Option<Vec<RememberedNginx>>,
     /// The topology, if it is another one than before.
     pub topology: Option<Arc<Topology>>,
+    /// When configurations were looked at the last time before that: what it names now and did not before, it names since.
+    pub topology_since: Option<SystemTime>,
 }
 
 #[derive(Debug, Default)]
@@ -83,7 +85,10 @@ impl SamplerOutput {
         self.lock().news.remembered_nginx = Some(nginx);
     }
 
-    pub(super) fn tell(&self, topology: Arc<Topology>) {
-        self.lock().news.topology = Some(topology);
+    pub(super) fn tell(&self, topology: Arc<Topology>, since: SystemTime) {
+        let mut inner = self.lock();
+        // The earliest of several that were not taken.
+        inner.news.topology_since.get_or_insert(since);
+        inner.news.topology = Some(topology);
     }
 }

@@ -185,7 +185,7 @@ impl Sampler {
         let changed = self.discovery.look(seen, due, now);
         if changed {
             self.take_pools();
-            self.board.tell(self.discovery.topology().clone());
+            self.board.tell(self.discovery.topology().clone(), self.discovery.unchanged_at());
         }
         changed
     }

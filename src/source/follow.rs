@@ -90,9 +90,10 @@ impl Follower {
         optional: bool,
     ) -> Follower {
         let mut follower = Self::unbegun(files, path, claims, optional, now);
-        if from == ReadFrom::End {
+        if from != ReadFrom::Start {
             let stat = follower.files.stat(&follower.path).ok().filter(|stat| stat.kind == FileType::File);
-            follower.existing = stat.map(|stat| (FileId::of(&stat), stat.len));
+            let begin = |len: u64| if let ReadFrom::Byte(byte) = from { byte.min(len) } else { len };
+            follower.existing = stat.map(|stat| (FileId::of(&stat), begin(stat.len)));
         }
         follower.check(now);
         follower

@@ -1,6 +1,6 @@
 //! From what the operator wrote, paths and patterns, to the files that are followed.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -45,6 +45,11 @@ pub struct FollowSet {
     /// Paths named outright; they are followed whether they exist or not.
     literal: HashSet<PathBuf>,
     claims: FileOwners,
+    /// Where a log begins that [`FollowSet::set`] names, the first time and if nothing was saved.
+    from: ReadFrom,
+    /// When what was gone on from was saved; `None`: nothing was, or names were set since.
+    saved: Option<SystemTime>,
+    named: bool,
     refreshed: Instant,
     files: Arc<dyn Files>,
 }
@@ -94,6 +99,9 @@ impl FollowSet {
             followers: Vec::new(),
             literal: HashSet::new(),
             claims: FileOwners::shared(),
+            from,
+            saved: None,
+            named: false,
             refreshed: now,
             files,
         };
@@ -122,6 +130,7 @@ impl FollowSet {
         }
         set.followers.iter_mut().for_each(|follower| follower.check(now));
         let since = saved.and_then(from_millis);
+        set.saved = since;
         // Paths come first: a file that is named outright keeps that name.
         let followed: HashSet<PathBuf> = set.iter().map(|follower| follower.path().to_path_buf()).collect();
         for path in literal {
@@ -140,6 +149,71 @@ impl FollowSet {
             logs: self.followers.iter().map(Follower::save).collect(),
             claims: self.claims.save(),
             saved: Some(to_millis(self.files.now())),
+        }
+    }
+
+    /// Follows what was followed when `saved` was taken, until names are [set](FollowSet::set).
+    pub fn resume_all(
+        files: Arc<dyn Files>,
+        from: ReadFrom,
+        saved: Option<SavedSet>,
+        now: Instant,
+    ) -> Result<FollowSet, OpenError> {
+        let logs = saved.iter().flat_map(|saved| &saved.logs).map(|log| log.path.clone());
+        // One that is no file any more is none of ours.
+        let is_file = |path: &PathBuf| match files.stat(path) {
+            Ok(stat) => stat.kind == FileType::File,
+            Err(_) => !is_pattern(path),
+        };
+        let paths = logs.filter(is_file).collect();
+        Self::resume_in(files, paths, from, saved, now)
+    }
+
+    /// Names what is to be followed from now on, paths and patterns. Files that were followed are followed on while they
+    /// exist: their writer may not have been told yet. `since` is for files that are new here and have a history: what was
+    /// written since then counts, and `begin` finds where that begins.
+    pub fn set(
+        &mut self,
+        paths: &BTreeSet<PathBuf>,
+        patterns: &BTreeSet<PathBuf>,
+        since: SystemTime,
+        begin: &mut dyn FnMut(&dyn Files, &Path, SystemTime) -> ReadFrom,
+        now: Instant,
+    ) {
+        let first = !std::mem::replace(&mut self.named, true);
+        let since = if first { self.saved.take() } else { Some(since) };
+        let gone = |path: &PathBuf| !paths.contains(path) && self.files.stat(path).is_err();
+        let gone: HashSet<PathBuf> = self.literal.iter().filter(|path| gone(path)).cloned().collect();
+        self.literal.retain(|path| !gone.contains(path));
+        self.followers.retain(|follower| {
+            !gone.contains(follower.path()) || follower.status().generations > 0 || has_to_tell(follower)
+        });
+        self.globs.retain(|glob| patterns.contains(&glob.pattern));
+        for pattern in patterns {
+            if self.globs.iter().all(|glob| glob.pattern != *pattern)
+                && let Ok(compiled) = Pattern::new(pattern)
+            {
+                let pattern = pattern.clone();
+                self.globs.push(Glob { pattern, compiled, trouble: Trouble::default() });
+            }
+        }
+        let mut matched = HashSet::new();
+        self.globs.iter_mut().for_each(|glob| glob.expand(&mut matched));
+        let followed: HashSet<PathBuf> = self.iter().map(|follower| follower.path().to_owned()).collect();
+        self.literal.extend(paths.iter().cloned());
+        // Paths come first, and of patterns' the shorter one is the live log's.
+        let mut fresh: Vec<(bool, PathBuf)> = paths.iter().map(|path| (false, path.clone())).collect();
+        fresh.extend(matched.into_iter().filter(|path| !paths.contains(path)).map(|path| (true, path)));
+        fresh.sort();
+        for (optional, path) in fresh.into_iter().filter(|(_, path)| !followed.contains(path)) {
+            let from = match since {
+                None => self.from,
+                Some(since) => match self.begin(&path, ReadFrom::End, Some(since)) {
+                    ReadFrom::Start => ReadFrom::Start,
+                    _ => begin(self.files.as_ref(), &path, since),
+                },
+            };
+            self.follow(path, from, now, optional);
         }
     }
 
@@ -237,11 +311,18 @@ impl FollowSet {
     fn drop_unmatched(&mut self, matched: &HashSet<PathBuf>) {
         let literal = &self.literal;
         self.followers.retain(|follower| {
-            let (path, status) = (follower.path(), follower.status());
-            let has_to_tell = status.lost_bytes > 0 || status.gaps > 0;
-            literal.contains(path) || matched.contains(path) || status.generations > 0 || has_to_tell
+            let path = follower.path();
+            literal.contains(path)
+                || matched.contains(path)
+                || follower.status().generations > 0
+                || has_to_tell(follower)
         });
     }
+}
+
+fn has_to_tell(follower: &Follower) -> bool {
+    let status = follower.status();
+    status.lost_bytes > 0 || status.gaps > 0
 }
 
 impl Glob {

@@ -16,6 +16,8 @@ pub enum ReadFrom {
     Start,
     /// At its end; an unfinished last line is still read whole.
     End,
+    /// At the line around this byte.
+    Byte(u64),
 }
 
 /// The state of one follower.

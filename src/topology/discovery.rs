@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::build::{self, Seen, SeenFpm};
 use super::fpm_configs::{FpmConfigs, LastReading};
@@ -64,6 +64,8 @@ pub struct Discovery {
     /// What the topology depends on, besides configurations.
     state: State,
     topology: Arc<Topology>,
+    /// When configurations were looked at last, and the time before.
+    looked: [SystemTime; 2],
 }
 
 #[derive(Debug, Default, PartialEq)]
@@ -88,12 +90,18 @@ impl Discovery {
             networks: HashMap::new(),
             state: State::default(),
             topology: Arc::default(),
+            looked: [SystemTime::now(); 2],
         }
     }
 
     /// What was found.
     pub fn topology(&self) -> &Arc<Topology> {
         &self.topology
+    }
+
+    /// When configurations were looked at the last time before [`Discovery::topology`] was made of them.
+    pub fn unchanged_at(&self) -> SystemTime {
+        self.looked[0]
     }
 
     /// The master of an instance.
@@ -126,6 +134,7 @@ impl Discovery {
         let due = news || due || self.nginx.is_new(seen.nginx);
         let mut changed = news;
         if due {
+            self.looked = [self.looked[1], SystemTime::now()];
             changed |= self.fpm.look(&self.procfs, masters);
             changed |= self.nginx.look(&self.procfs, seen.nginx);
             self.networks.retain(|_, (read, _)| now.duration_since(*read) < ADDRESSES);

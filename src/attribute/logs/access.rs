@@ -35,6 +35,8 @@ pub struct AccessLog {
     formats: Vec<Format>,
     /// The format was given, so no other one is guessed.
     given: bool,
+    /// The number of what was learned of the configuration last; 0: nothing was.
+    learned: u64,
     current: usize,
     envelope: LogEnvelope,
     parts: Parts,
@@ -51,6 +53,7 @@ impl AccessLog {
         Self {
             id: None,
             given: format.is_some(),
+            learned: 0,
             formats: format.into_iter().collect(),
             current: 0,
             envelope: LogEnvelope::default(),
@@ -184,9 +187,16 @@ impl AccessLog {
 
 impl Log for AccessLog {
     fn learn(&mut self, attributor: &Attributor) {
-        if self.formats.is_empty() {
-            self.formats = attributor.formats_of(self.id).iter().take(MOST_FORMATS).cloned().collect();
+        let (formats, number) = attributor.formats_of(self.id);
+        if self.given || number == self.learned {
+            return;
         }
+        self.learned = number;
+        // What was read so far stays behind them: workers that end after a reload still write it.
+        let mut known = std::mem::take(&mut self.formats);
+        known.retain(|format| !formats.contains(format));
+        self.formats = formats.iter().cloned().chain(known).take(MOST_FORMATS).collect();
+        self.current = 0;
     }
 
     fn block(&mut self, block: &[u8], attributor: &mut Attributor, sink: &mut impl Sink) {

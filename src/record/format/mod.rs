@@ -25,7 +25,7 @@ pub use super::escape::Escape;
 use field::{Shape, Values};
 
 /// One part of a format.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Literal(Box<[u8]>),
     Variable { shape: Shape, field: Option<Field> },
@@ -38,6 +38,13 @@ pub struct Format {
     escape: Escape,
     quick: quick::Plan,
     fields: [bool; Field::COUNT],
+}
+
+/// Two are one if they read the same; how they read it fast follows from that.
+impl PartialEq for Format {
+    fn eq(&self, other: &Self) -> bool {
+        self.escape == other.escape && self.parts == other.parts
+    }
 }
 
 /// Where a line stops matching: the byte column, from 1, and what the format wanted there.

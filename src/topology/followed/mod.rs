@@ -53,18 +53,27 @@ pub struct FoundLogs {
     pub notes: Vec<Noted>,
 }
 
-/// Chooses the logs. `followed`: those that are followed already. `is_ours`: whether a path of that nginx is the same file
-/// where we are.
-pub fn of(
-    topology: &Topology,
-    followed: &HashSet<LogName>,
-    is_ours: &dyn Fn(&Nginx, &Path) -> bool,
-) -> FoundLogs {
+/// What the file systems say.
+pub trait Machine {
+    /// Whether a path of that nginx is the same file where we are.
+    fn is_ours(&self, nginx: &Nginx, path: &Path) -> bool;
+    /// Whether there is a file at a path of ours.
+    fn has_file(&self, path: &Path) -> bool;
+}
+
+/// Where the official images, nginx.org's packages and all distributions have them.
+const USUAL: [&str; 2] = ["/var/log/nginx/access.log", "/var/log/nginx/error.log"];
+
+/// Chooses the logs. `followed`: those that are followed already.
+pub fn of(topology: &Topology, followed: &HashSet<LogName>, machine: &dyn Machine) -> FoundLogs {
     let mut lists = Lists::default();
     for nginx in &topology.nginx {
         if let Some(conf) = &nginx.conf {
-            Reader { nginx, conf, is_ours }.read(&mut lists);
+            Reader { nginx, conf, machine }.read(&mut lists);
         }
+    }
+    if topology.nginx.iter().all(|nginx| nginx.conf.is_none()) {
+        lists.usual(machine);
     }
     lists.leave_vague_patterns_out();
     let access = cover(&lists.candidates(&lists.access), followed);
@@ -82,9 +91,6 @@ pub fn of(
             }
             None => {}
         }
-    }
-    if topology.nginx.is_empty() {
-        lists.note(Note::NoNginx, "", None);
     }
     FoundLogs {
         access: access.chosen,
@@ -115,6 +121,23 @@ struct Lists {
 impl Lists {
     fn note(&mut self, note: Note, server: &str, place: Option<&super::config_error::Place>) {
         self.notes.entry(note.clone()).or_insert_with(|| Noted::new(note)).add(server, place);
+    }
+
+    /// No configuration of nginx can be read, as beside nginx in a pod: the logs that are where they usually are.
+    fn usual(&mut self, machine: &dyn Machine) {
+        let [access, error] = USUAL.map(|path| machine.has_file(Path::new(path)).then(|| path.into()));
+        let list = |path: &PathBuf| List {
+            candidates: vec![Candidate { name: LogName::File(path.clone()), rank: 0 }],
+            server: String::new(),
+            place: None,
+        };
+        self.access.extend(access.as_ref().map(list));
+        self.error.extend(error.as_ref().map(list));
+        if access.is_some() {
+            self.pairs.insert((0, error.is_some().then_some(0)));
+        }
+        let found: Vec<PathBuf> = access.into_iter().chain(error).collect();
+        self.note(if found.is_empty() { Note::NoNginx } else { Note::Usual(found) }, "", None);
     }
 
     fn candidates(&self, lists: &[List]) -> Vec<Vec<Candidate<LogName>>> {
@@ -177,7 +200,7 @@ impl Lists {
 struct Reader<'a> {
     nginx: &'a Nginx,
     conf: &'a NginxConfig,
-    is_ours: &'a dyn Fn(&Nginx, &Path) -> bool,
+    machine: &'a dyn Machine,
 }
 
 impl Reader<'_> {
@@ -321,13 +344,13 @@ impl Reader<'_> {
     fn name(&self, target: &LogTarget) -> Result<Option<LogName>, Elsewhere> {
         match target {
             LogTarget::File(path) if path == Path::new("/dev/null") => Ok(None),
-            LogTarget::File(path) if (self.is_ours)(self.nginx, path) => {
+            LogTarget::File(path) if self.machine.is_ours(self.nginx, path) => {
                 Ok(Some(LogName::File(path.clone())))
             }
             LogTarget::File(path) => Err(Elsewhere::Container(path.clone())),
             LogTarget::Variable(name) if name.starts_with('/') => {
                 let pattern = pattern(name);
-                if (self.is_ours)(self.nginx, pattern.parent().unwrap_or(&pattern)) {
+                if self.machine.is_ours(self.nginx, pattern.parent().unwrap_or(&pattern)) {
                     Ok(Some(LogName::Pattern(pattern)))
                 } else {
                     Err(Elsewhere::Container(pattern))

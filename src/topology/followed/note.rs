@@ -14,6 +14,8 @@ const NAMED: usize = 3;
 pub enum Note {
     /// No nginx was found.
     NoNginx,
+    /// No configuration of nginx can be read; these logs are where they usually are.
+    Usual(Vec<PathBuf>),
     /// `access_log off`, of a whole server or of a place whose requests go to an upstream.
     NoAccessLog,
     /// Lines go elsewhere than into a file of this machine.
@@ -97,6 +99,12 @@ impl fmt::Display for Noted {
                 f,
                 "no nginx is running or installed where it is looked for, so there is no log to follow: name its main file \
                  with --nginx-config, or the logs with --access-log and --error-log"
+            )?,
+            Note::Usual(logs) => write!(
+                f,
+                "no nginx or no configuration of it can be seen from here, so what is usual is followed: {}. If these are not \
+                 all, name them with --access-log and --error-log",
+                logs.iter().map(|log| log.display().to_string()).collect::<Vec<_>>().join(", ")
             )?,
             Note::NoAccessLog => write!(
                 f,

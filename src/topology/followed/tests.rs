@@ -24,10 +24,23 @@ fn nginx(main: &str, http: &str) -> Nginx {
     }
 }
 
+/// Those that exist.
+struct Paths(&'static [&'static str]);
+
+impl Machine for Paths {
+    fn is_ours(&self, _: &Nginx, path: &Path) -> bool {
+        !path.starts_with("/container")
+    }
+
+    fn has_file(&self, path: &Path) -> bool {
+        self.0.iter().any(|file| path == Path::new(file))
+    }
+}
+
 fn found(nginx: Vec<Nginx>, followed: &[&str]) -> FoundLogs {
     let followed = followed.iter().map(|path| LogName::File(path.into())).collect();
     let topology = Topology { nginx, ..Topology::default() };
-    of(&topology, &followed, &|_, path| !path.starts_with("/container"))
+    of(&topology, &followed, &Paths(&[]))
 }
 
 fn names(logs: &BTreeSet<LogName>) -> String {
@@ -151,6 +164,23 @@ fn a_missing_entry_means_something_only_with_an_error_log_for_every_level() {
     );
     let location = "server { access_log /a; error_log /e; location / { error_log /x crit; } }";
     assert_eq!(without("error_log /m;", location), "/a");
+}
+
+#[test]
+fn without_any_configuration_the_usual_logs_are_followed() {
+    let unread = Nginx { conf: None, ..nginx("", "") };
+    for nginx in [vec![], vec![unread]] {
+        let topology = Topology { nginx, ..Topology::default() };
+        let of = |paths| of(&topology, &HashSet::new(), &Paths(paths));
+        let logs = of(&["/var/log/nginx/access.log", "/var/log/nginx/error.log"]);
+        assert_eq!(names(&logs.access), "/var/log/nginx/access.log");
+        assert_eq!(names(&logs.error), "/var/log/nginx/error.log");
+        assert!(logs.without_errors.is_empty());
+        let logs = of(&["/var/log/nginx/access.log"]);
+        assert_eq!(logs.without_errors.len(), 1);
+        assert!(logs.notes[0].to_string().contains("--access-log"));
+        assert_eq!(of(&[]).notes[0].note, Note::NoNginx);
+    }
 }
 
 #[test]

@@ -1,0 +1,102 @@
+//! The logs that were found: what is followed when none is named on the command line.
+
+use std::collections::{BTreeSet, HashSet};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::record::LogKind;
+use crate::topology::followed::{self, FoundLogs, LogName, Machine};
+use crate::topology::{Nginx, Topology};
+
+/// Most logs and notes that are told one by one: a hoster's machine has thousands.
+const TOLD: usize = 12;
+
+/// What was found the last time.
+#[derive(Default)]
+pub(super) struct Discovered {
+    logs: FoundLogs,
+    told: HashSet<String>,
+}
+
+/// Our own file system.
+struct Ours;
+
+impl Machine for Ours {
+    fn is_ours(&self, nginx: &Nginx, path: &Path) -> bool {
+        if nginx.root == Path::new("/") {
+            return true;
+        }
+        let inode = |path: &Path| fs::metadata(path).map(|meta| (meta.dev(), meta.ino())).ok();
+        let theirs = path.strip_prefix("/").ok().and_then(|path| inode(&nginx.root.join(path)));
+        theirs.is_some() && theirs == inode(path)
+    }
+
+    fn has_file(&self, path: &Path) -> bool {
+        fs::metadata(path).is_ok_and(|meta| meta.is_file())
+    }
+}
+
+impl Discovered {
+    /// Chooses the logs anew. `followed`: those that are followed.
+    pub(super) fn look(&mut self, topology: &Topology, followed: impl Iterator<Item = PathBuf>) {
+        let mut known: HashSet<LogName> = followed.map(LogName::File).collect();
+        known.extend(self.logs.access.iter().chain(&self.logs.error).cloned());
+        let before = std::mem::take(&mut self.logs);
+        self.logs = followed::of(topology, &known, &Ours);
+        self.tell(&before);
+    }
+
+    /// The logs of a kind.
+    pub(super) fn of(&self, kind: LogKind) -> &BTreeSet<LogName> {
+        match kind {
+            LogKind::Access => &self.logs.access,
+            LogKind::Error => &self.logs.error,
+            LogKind::Fpm => &self.logs.fpm,
+        }
+    }
+
+    /// The files and patterns of a kind.
+    pub(super) fn names(&self, kind: LogKind) -> (BTreeSet<PathBuf>, BTreeSet<PathBuf>) {
+        let (files, patterns): (Vec<_>, Vec<_>) =
+            self.of(kind).iter().partition(|name| matches!(name, LogName::File(_)));
+        let paths = |names: Vec<&LogName>| names.into_iter().map(|name| name.path().to_owned()).collect();
+        (paths(files), paths(patterns))
+    }
+
+    /// Access logs of whose failures a missing error entry means nothing.
+    pub(super) fn without_errors(&self) -> impl Iterator<Item = &Path> {
+        self.logs.without_errors.iter().map(PathBuf::as_path)
+    }
+
+    /// Says what is new, each once.
+    fn tell(&mut self, before: &FoundLogs) {
+        let words = |kind| match kind {
+            LogKind::Access => "access log",
+            LogKind::Error => "error log",
+            LogKind::Fpm => "PHP-FPM's log",
+        };
+        let mut lines = Vec::new();
+        let kinds = [
+            (LogKind::Access, &before.access, &self.logs.access),
+            (LogKind::Error, &before.error, &self.logs.error),
+            (LogKind::Fpm, &before.fpm, &self.logs.fpm),
+        ];
+        for (kind, before, now) in kinds {
+            let new = now.iter().filter(|name| !before.contains(name));
+            lines.extend(new.map(|name| format!("following the {} {}", words(kind), name.path().display())));
+        }
+        for line in lines.iter().take(TOLD) {
+            tracing::info!("{line}");
+        }
+        if let Some(more @ 1..) = lines.len().checked_sub(TOLD) {
+            tracing::info!("and {more} more logs");
+        }
+        let notes: Vec<String> = self.logs.notes.iter().map(ToString::to_string).collect();
+        for note in notes.iter().filter(|note| !self.told.contains(*note)).take(TOLD) {
+            tracing::warn!("{note}");
+        }
+        // What is mended and comes again is told again.
+        self.told = notes.into_iter().collect();
+    }
+}
