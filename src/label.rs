@@ -62,6 +62,17 @@ pub fn is_control(char: char) -> bool {
         || matches!(char, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// A socket's path with one slash in front: `unix:///run/x`, as Plesk writes it and nginx logs it, is `unix:/run/x`.
+pub fn one_spelling(upstream: &[u8]) -> Cow<'_, [u8]> {
+    match upstream.strip_prefix(b"unix://") {
+        Some(path) => {
+            let slashes = path.iter().take_while(|byte| **byte == b'/').count();
+            Cow::Owned([b"unix:/", &path[slashes..]].concat())
+        }
+        None => Cow::Borrowed(upstream),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,5 +111,19 @@ mod tests {
         assert_eq!(label(exact.as_bytes()), exact);
         let broken = b"\xff".repeat(LONGEST);
         assert!(label(&broken).len() <= LONGEST, "repair makes three bytes of one");
+    }
+
+    #[test]
+    fn one_socket_has_one_spelling() {
+        for (written, label) in [
+            ("unix:/run/x", "unix:/run/x"),
+            ("unix:///run/x", "unix:/run/x"),
+            ("unix://run/x", "unix:/run/x"),
+            ("unix://", "unix:/"),
+            ("127.0.0.1:9000", "127.0.0.1:9000"),
+            ("//x", "//x"),
+        ] {
+            assert_eq!(&*one_spelling(written.as_bytes()), label.as_bytes());
+        }
     }
 }

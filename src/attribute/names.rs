@@ -4,12 +4,13 @@
 //! line) can never grow memory or the page without bound; what is above the cap counts as `other`. Of names that only
 //! entries of an error log have, there are few: an access line, the configuration or the machine confirms a name.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::label::{LONGEST, label, width};
+use crate::label::{LONGEST, label, one_spelling, width};
 use crate::record::scan;
 
 /// A name within its [`Interner`].
@@ -130,7 +131,7 @@ impl Interner {
             return lately.id;
         }
         let called = self.called.clone();
-        let name = label_of(called.as_ref(), name);
+        let name = &*label_of(called.as_ref(), name);
         let at = recent(name);
         let id = match self.ids.get(name) {
             Some(id) => *id,
@@ -155,7 +156,7 @@ impl Interner {
             return self.recent[at].id;
         }
         let called = self.called.clone();
-        let name = label_of(called.as_ref(), name);
+        let name = &*label_of(called.as_ref(), name);
         let at = recent(name);
         if self.expected.contains(name) {
             return self.id(name);
@@ -201,7 +202,7 @@ impl Interner {
         if scan::same(name, &lately.text) {
             return Some(lately.id);
         }
-        let name = label_of(self.called.as_ref(), name);
+        let name = &*label_of(self.called.as_ref(), name);
         self.ids.get(name).or_else(|| self.ids.get(label(name).as_bytes())).copied()
     }
 
@@ -284,9 +285,11 @@ impl Interner {
     }
 }
 
-/// A name's label, where it is another one.
-fn label_of<'n>(called: Option<&'n Renamed>, name: &'n [u8]) -> &'n [u8] {
-    called.and_then(|called| called.get(name)).map_or(name, |label| label)
+/// A name's label, where it is another one, in its one spelling.
+fn label_of<'n>(called: Option<&'n Renamed>, name: &'n [u8]) -> Cow<'n, [u8]> {
+    called
+        .and_then(|called| called.get(name))
+        .map_or_else(|| one_spelling(name), |label| Cow::Borrowed(label))
 }
 
 /// A slot for a name that is not empty. Neighbours often differ only in a byte near their end.

@@ -72,8 +72,8 @@ impl Discovered {
     /// Says what is new, each once.
     fn tell(&mut self, before: &FoundLogs) {
         let words = |kind| match kind {
-            LogKind::Access => "access log",
-            LogKind::Error => "error log",
+            LogKind::Access => "the access log",
+            LogKind::Error => "the error log",
             LogKind::Fpm => "PHP-FPM's log",
         };
         let mut lines = Vec::new();
@@ -84,7 +84,7 @@ impl Discovered {
         ];
         for (kind, before, now) in kinds {
             let new = now.iter().filter(|name| !before.contains(name));
-            lines.extend(new.map(|name| format!("following the {} {}", words(kind), name.path().display())));
+            lines.extend(new.map(|name| format!("following {} {}", words(kind), name.path().display())));
         }
         for line in lines.iter().take(TOLD) {
             tracing::info!("{line}");

@@ -14,9 +14,7 @@ use crate::ledger::{SavedCounts, SavedInput};
 use crate::record::LogKind;
 use crate::record::stamp::Local;
 use crate::source::files::Files;
-use crate::source::{
-    FollowSet, Follower, OpenError, ReadFrom, SavedSet, Status, Stdin, Upto, offset_since,
-};
+use crate::source::{FollowSet, Follower, OpenError, ReadFrom, SavedSet, Status, Stdin, Upto, offset_since};
 use crate::view::LogState;
 
 /// How lines come.
@@ -143,7 +141,7 @@ impl Input {
                 let len = file.stat()?.len;
                 offset_since(file.as_ref(), len, &mut is_before)
             });
-            found.ok().flatten().map_or(ReadFrom::End, ReadFrom::Byte)
+            found.ok().flatten().map(ReadFrom::Byte)
         };
         set.set(&paths, &patterns, since, &mut begin, now);
     }
@@ -155,7 +153,10 @@ impl Input {
 
     /// Whether one of its logs cannot be read.
     pub(super) fn is_hidden(&self) -> bool {
-        self.transport.followers().map(Follower::status).any(|status| !status.open && status.problem.is_some())
+        self.transport
+            .followers()
+            .map(Follower::status)
+            .any(|status| !status.open && status.problem.is_some())
     }
 
     /// Its logs, each with what reads it. Of those whose lines are judged, up to the mark.

@@ -104,7 +104,11 @@ impl Inputs {
 
     /// The logs that are followed.
     pub fn followed(&self) -> FollowedLogs {
-        FollowedLogs { access: self.of(LogKind::Access), error: self.of(LogKind::Error), fpm: self.of(LogKind::Fpm) }
+        FollowedLogs {
+            access: self.of(LogKind::Access),
+            error: self.of(LogKind::Error),
+            fpm: self.of(LogKind::Fpm),
+        }
     }
 
     /// Whether there are access logs, and error logs all of which can be read.

@@ -33,7 +33,11 @@ pub struct FollowedLogs {
 impl FollowedLogs {
     /// Those of each kind.
     pub fn kinds(&mut self) -> [(LogKind, &mut Vec<PathBuf>); 3] {
-        [(LogKind::Access, &mut self.access), (LogKind::Error, &mut self.error), (LogKind::Fpm, &mut self.fpm)]
+        [
+            (LogKind::Access, &mut self.access),
+            (LogKind::Error, &mut self.error),
+            (LogKind::Fpm, &mut self.fpm),
+        ]
     }
 }
 

@@ -3,6 +3,7 @@
 //! The reader of these is tired and has a broken site; "os error 13" is not an answer.
 
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Why a log could not be opened.
@@ -15,7 +16,7 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// The file, or a directory above it, may not be read by this user.
-    #[error("cannot open {} for reading: permission denied. nginx's logs usually belong to group adm: run badgateway as a member of it (usermod -aG adm USER, or SupplementaryGroups=adm in the systemd unit), and see that each directory above may be entered.", path.display())]
+    #[error("cannot open {} for reading: permission denied. {}", path.display(), advice(path))]
     Denied {
         /// What was to be opened.
         path: PathBuf,
@@ -74,6 +75,21 @@ impl OpenError {
             _ => Self::Io { path, attempt, source },
         }
     }
+}
+
+/// How a user gets to read a file. PHP-FPM makes its log with mode 0600 (`fpm_stdio_open_error_log` in fpm_stdio.c).
+fn advice(path: &Path) -> String {
+    let mode = std::fs::metadata(path).map(|meta| meta.mode()).ok();
+    if mode.is_some_and(|mode| mode & 0o040 == 0) {
+        let path = path.display();
+        return format!(
+            "Only its owner may read it: chgrp adm {path} && chmod 640 {path}, write create 640 root adm into its \
+             logrotate file, and run badgateway as a member of adm (usermod -aG adm USER)."
+        );
+    }
+    "nginx's logs usually belong to group adm: run badgateway as a member of it (usermod -aG adm USER, or \
+     SupplementaryGroups=adm in the systemd unit), and see that each directory above may be entered."
+        .to_owned()
 }
 
 /// Why an open log could not be read on.

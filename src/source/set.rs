@@ -171,13 +171,13 @@ impl FollowSet {
 
     /// Names what is to be followed from now on, paths and patterns. Files that were followed are followed on while they
     /// exist: their writer may not have been told yet. `since` is for files that are new here and have a history: what was
-    /// written since then counts, and `begin` finds where that begins.
+    /// written since then counts, and `begin` finds where that begins, if lines tell; else one born since counts whole.
     pub fn set(
         &mut self,
         paths: &BTreeSet<PathBuf>,
         patterns: &BTreeSet<PathBuf>,
         since: SystemTime,
-        begin: &mut dyn FnMut(&dyn Files, &Path, SystemTime) -> ReadFrom,
+        begin: &mut dyn FnMut(&dyn Files, &Path, SystemTime) -> Option<ReadFrom>,
         now: Instant,
     ) {
         let first = !std::mem::replace(&mut self.named, true);
@@ -208,10 +208,9 @@ impl FollowSet {
         for (optional, path) in fresh.into_iter().filter(|(_, path)| !followed.contains(path)) {
             let from = match since {
                 None => self.from,
-                Some(since) => match self.begin(&path, ReadFrom::End, Some(since)) {
-                    ReadFrom::Start => ReadFrom::Start,
-                    _ => begin(self.files.as_ref(), &path, since),
-                },
+                // Lines tell it better than the file: it may be a copy, or have been moved here.
+                Some(since) => begin(self.files.as_ref(), &path, since)
+                    .unwrap_or_else(|| self.begin(&path, ReadFrom::End, Some(since))),
             };
             self.follow(path, from, now, optional);
         }

@@ -230,7 +230,10 @@ impl Reader<'_> {
         // What the master writes is in the first log of the main level, which a server may have replaced.
         let servers = &self.conf.http.servers;
         if !servers.is_empty() {
+            // Whose requests they are about was noted with those servers.
+            let notes = lists.notes.clone();
             self.errors(&self.conf.error_logs, "", lists);
+            lists.notes = notes;
         }
     }
 

@@ -156,7 +156,7 @@ impl fmt::Display for Noted {
         }
         match self.count - self.places.len().min(self.count) {
             0 => Ok(()),
-            more if self.places.is_empty() => write!(f, " ({more} places)"),
+            _ if self.places.is_empty() => Ok(()),
             more => write!(f, " and {more} more"),
         }
     }
