@@ -13,6 +13,7 @@
 //! - [`ledger`]: counters and their label sets, and the state directory.
 //! - `export`: numbers as text for Prometheus.
 //! - `view`: what the engine publishes, typed.
+//! - `diagnosis`: pure; what is wrong now, in words.
 //! - `engine`: the thread that owns inputs, attribution and counters.
 //! - `web`: serves what the engine publishes.
 //! - `config`: the command line.
@@ -25,6 +26,7 @@ mod attribute;
 mod bytes;
 pub mod commands;
 mod config;
+mod diagnosis;
 mod engine;
 mod export;
 mod kernel;

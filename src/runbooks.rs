@@ -29,6 +29,14 @@ pub static ALL: LazyLock<Vec<Runbook>> = LazyLock::new(|| {
 });
 
 impl Runbook {
+    /// The commands with which its diagnosis begins.
+    pub fn first_commands(&self) -> Vec<String> {
+        let lines = self.text.lines().skip_while(|line| *line != "## Diagnosis");
+        let block = lines.skip_while(|line| !line.trim_start().starts_with("```")).skip(1);
+        let block = block.take_while(|line| !line.trim_start().starts_with("```"));
+        block.map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect()
+    }
+
     /// Its first sentence: what is happening.
     pub fn summary(&self) -> &'static str {
         self.text.lines().skip(1).find(|line| !line.is_empty()).unwrap_or_default()

@@ -1,5 +1,6 @@
 //! The commands: each puts the modules together and talks to a person.
 
+mod diagnose;
 mod explain;
 mod runbook;
 mod serve;
@@ -16,6 +17,9 @@ use crate::label::repaired;
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
+        Some(Command::Diagnose(args)) => {
+            return diagnose::run(&args).unwrap_or_else(|error| fail(&error.to_string(), 2));
+        }
         Some(Command::Explain(args)) => explain::run(&args).map_err(|error| error.to_string()),
         Some(Command::Runbook(args)) => runbook::run(&args).map_err(|error| error.to_string()),
         Some(Command::Serve(args)) => serve::run(&args).map_err(|error| error.to_string()),
@@ -23,10 +27,12 @@ pub fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // A reader that went away is no reason to abort, as `eprintln!` would.
-            let _ = writeln!(std::io::stderr(), "badgateway: {}", repaired(error.as_bytes()));
-            ExitCode::FAILURE
-        }
+        Err(error) => fail(&error, 1),
     }
+}
+
+fn fail(error: &str, code: u8) -> ExitCode {
+    // A reader that went away is no reason to abort, as `eprintln!` would.
+    let _ = writeln!(std::io::stderr(), "badgateway: {}", repaired(error.as_bytes()));
+    ExitCode::from(code)
 }

@@ -33,12 +33,14 @@ pub enum Command {
     Serve(ServeArgs),
     /// Read log files once and say what failed, why, and what to do first
     Explain(ExplainArgs),
+    /// Say what is wrong now, since when, whom it hits, and what to do
+    Diagnose(DiagnoseArgs),
     /// Say what to do for an alert, a cause or a root cause
     Runbook(RunbookArgs),
 }
 
 /// Which logs.
-#[derive(Debug, Args, Clone)]
+#[derive(Debug, Args, Clone, Default)]
 pub struct LogArgs {
     /// An access log of nginx; may be given several times
     #[arg(long = "access-log", value_name = "FILE")]
@@ -98,6 +100,43 @@ pub struct ExplainArgs {
     /// errno, upstream and level
     #[arg(long, conflicts_with = "format")]
     pub lines: bool,
+}
+
+/// `diagnose`
+#[derive(Debug, Args)]
+pub struct DiagnoseArgs {
+    /// The exporter to ask: http://HOST:PORT or unix:/PATH. Without it the one on this machine's port 10502 is asked, and if
+    /// none answers, the logs of the last 10 minutes and the machine are looked at here
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+
+    /// Say it again every two seconds, until Ctrl-C
+    #[arg(long)]
+    pub watch: bool,
+
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub format: Output,
+
+    /// Main file of PHP-FPM's configuration; those of running masters are found by themselves
+    #[arg(long, value_name = "FILE")]
+    pub fpm_config: Vec<PathBuf>,
+
+    /// Main file of nginx's configuration; those of running masters are found by themselves
+    #[arg(long, value_name = "FILE")]
+    pub nginx_config: Vec<PathBuf>,
+
+    /// A user, as a number, whose nginx and PHP-FPM masters are believed besides root's and one's own
+    #[arg(long = "discover.trust-uid", value_name = "UID")]
+    pub trust_uid: Vec<u32>,
+
+    /// Where procfs is mounted
+    #[arg(long = "path.procfs", value_name = "DIR", default_value = "/proc")]
+    pub procfs: PathBuf,
+
+    /// Where the cgroup file systems are mounted
+    #[arg(long = "path.cgroup", value_name = "DIR", default_value = "/sys/fs/cgroup")]
+    pub cgroup: PathBuf,
 }
 
 /// `runbook`
@@ -229,11 +268,11 @@ fn parse_mode(text: &str) -> Result<u32, String> {
 /// A path of the metrics that no other page has.
 fn parse_path(text: &str) -> Result<String, String> {
     let path = format!("/{}", text.trim_matches('/'));
-    let is_taken = ["/", "/-", "/runbooks"].contains(&path.as_str())
+    let is_taken = ["/", "/-", "/runbooks", "/diagnosis"].contains(&path.as_str())
         || ["/-/", "/runbooks/"].iter().any(|taken| path.starts_with(taken));
     if is_taken {
         return Err(
-            "/, /-/… and /runbooks are pages of Badgateway: choose another path, such as /metrics".to_owned()
+            "/, /-/…, /runbooks and /diagnosis are pages of Badgateway: choose another path, such as /metrics".to_owned()
         );
     }
     if path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte)) {

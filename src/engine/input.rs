@@ -153,10 +153,7 @@ impl Input {
 
     /// Whether one of its logs cannot be read.
     pub(super) fn is_hidden(&self) -> bool {
-        self.transport
-            .followers()
-            .map(Follower::status)
-            .any(|status| !status.open && status.problem.is_some())
+        matches!(&self.transport, Transport::Files(set) if set.is_any_hidden())
     }
 
     /// Its logs, each with what reads it. Of those whose lines are judged, up to the mark.

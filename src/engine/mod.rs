@@ -269,8 +269,9 @@ impl Engine {
         let Parts { inputs, attributor, ledger, binder, clock, .. } = &mut self.parts;
         ledger.logs = inputs.states(clock.unix());
         binder.show(attributor, ledger);
-        let view = ledger.view(&attributor.names);
+        let mut view = ledger.view(&attributor.names);
         ledger.measured(&view);
+        (view.now, view.offset) = (attributor.now(), attributor.offset());
         Arc::new(view)
     }
 }

@@ -4,6 +4,7 @@
 //! shown only when the [`State`] it is of, counters together with read positions, has been committed.
 
 mod budget;
+mod episodes;
 mod publish;
 mod saved;
 pub mod store;
@@ -11,6 +12,7 @@ mod sums;
 
 use budget::Budget;
 pub use budget::Limits;
+use episodes::Episodes;
 pub use sums::family;
 
 use std::collections::{BTreeMap, HashMap};
@@ -62,6 +64,8 @@ pub struct Ledger {
     gains: u64,
     /// Failed responses of the last day.
     history: History,
+    /// What failed lately, with its beginning.
+    episodes: Episodes,
     /// Upstreams that were seen, by their ids: their failed attempts begin at 0.
     attempted: Vec<bool>,
     /// Pools to be known again after a restart.
@@ -98,6 +102,7 @@ impl Default for Ledger {
             budget: Budget::default(),
             observed: sums::Sums::new(),
             history: History::default(),
+            episodes: Episodes::default(),
             attempted: Vec::new(),
             gains: 0,
             remembered: Vec::new(),
@@ -287,6 +292,7 @@ impl Sink for Ledger {
         let (server, upstream) = self.pair_of(verdict.server, verdict.upstream);
         *self.errors.entry((server, upstream, verdict.status, verdict.cause)).or_default() += 1;
         self.history.add(remembered::now() / 60, verdict.cause);
+        self.episodes.error(verdict);
     }
 
     fn root(&mut self, verdict: &Verdict, root: RootCause, count: u64) {
@@ -295,6 +301,7 @@ impl Sink for Ledger {
             key.0 = Id::OTHER;
         }
         *self.roots.entry(key).or_default() += count;
+        self.episodes.root(verdict, root, count);
     }
 
     fn failure(&mut self, upstream: Id, cause: Cause, outcome: Outcome) {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::file_owners::{FileOwners, SavedFileOwner};
 use super::files::{FileType, Files, Os};
+use super::generation::Generation;
 use super::identity::FileId;
 use super::pattern::{Pattern, is_pattern};
 use super::rotated_name::is_compressed_name;
@@ -36,6 +37,13 @@ pub struct SavedSet {
     claims: Vec<SavedFileOwner>,
     /// When it was saved, in milliseconds of Unix time.
     saved: Option<i64>,
+}
+
+impl SavedSet {
+    /// Nothing was followed; what was written since then is to be read.
+    pub fn since(at: SystemTime) -> Self {
+        Self { saved: Some(to_millis(at)), ..Self::default() }
+    }
 }
 
 /// Follows every file that a list of paths and patterns names, each file once.
@@ -254,6 +262,12 @@ impl FollowSet {
     /// Every follower.
     pub fn iter(&self) -> impl Iterator<Item = &Follower> {
         self.followers.iter()
+    }
+
+    /// Whether there is a path at which nothing can be read, and that is no rotation.
+    pub fn is_any_hidden(&self) -> bool {
+        let is_live = |follower: &Follower| follower.generations.iter().any(Generation::is_live);
+        self.followers.iter().any(|follower| follower.trouble.text().is_some() && !is_live(follower))
     }
 
     /// Number of paths followed.

@@ -3,12 +3,14 @@
 //! `/metrics` and the pages are functions of it; nothing reads labels back out of rendered text. Names are shared with
 //! the interner, so that a view of a thousand pools costs no copy of their names.
 
+mod episodes;
 mod histogram;
 mod history;
 mod size;
 
 use std::sync::Arc;
 
+pub use episodes::{Episode, QUIET};
 pub use histogram::Histogram;
 pub use history::History;
 pub use size::{OF_LOG, OF_POOL, Size};
@@ -148,6 +150,12 @@ pub struct View {
     pub exits: Vec<Exits>,
     /// Sums of what the sampler saw increase, by the label values of their family.
     pub sums: Vec<(Counted, Vec<String>, f64)>,
+    /// What failed lately, each kind with its beginning, the latest first.
+    pub episodes: Vec<Episode>,
+    /// The time, local to the logs, in seconds.
+    pub now: i64,
+    /// Their zone, in seconds east of UTC.
+    pub offset: i32,
     /// Failed responses of the last day, by the minute.
     pub history: History,
     /// The machine as it was sampled last.

@@ -28,6 +28,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
 
+use crate::diagnosis;
 use crate::export::encode;
 use crate::view::View;
 use clients::Clients;
@@ -48,6 +49,8 @@ enum Made {
     Gzip,
     /// The page for people.
     Page,
+    /// What is wrong now, as JSON.
+    Diagnosis,
 }
 
 /// What the handlers share.
@@ -65,6 +68,9 @@ impl App {
         let clients = Clients::new(connections);
         let path = telemetry_path.to_owned();
         let render = move |view: &Arc<View>, made: Made| match made {
+            Made::Diagnosis => {
+                serde_json::to_vec(&diagnosis::of(view)).map(Bytes::from).map_err(|error| error.to_string())
+            }
             Made::Page => Ok(page::render(view, &path).into()),
             Made::Text => encode::text(view, &procfs).map(Bytes::from).map_err(|error| error.to_string()),
             Made::Gzip => {
@@ -119,6 +125,7 @@ pub async fn serve(listeners: Vec<Listener>, access: Access, app: Arc<App>, stop
         .route("/-/healthy", get(|| async { "Badgateway is healthy.\n" }))
         .route("/-/ready", get(ready))
         .route("/", get(root))
+        .route("/diagnosis", get(diagnose))
         .route("/runbooks", get(runbooks::list))
         .route("/runbooks/", get(runbooks::list))
         .route("/runbooks/{name}", get(runbooks::one))
@@ -150,6 +157,10 @@ async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
 
 async fn root(State(app): State<Arc<App>>) -> Response {
     app.respond(Made::Page, "text/html; charset=utf-8").await
+}
+
+async fn diagnose(State(app): State<Arc<App>>) -> Response {
+    app.respond(Made::Diagnosis, "application/json").await
 }
 
 impl App {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use crate::diagnosis::{self, State};
 use crate::topology::remembered;
 use crate::view::View;
 use crate::vocabulary::{Cause, Outcome, code};
@@ -25,6 +26,7 @@ pub(super) fn render(view: &View, telemetry_path: &str) -> String {
     rows.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let body = html! {
         h1 { "Badgateway" }
+        (verdict(view))
         @if !view.logs.iter().any(|log| log.readable == Some(true)) {
             p.bad { "No log can be read at present, so nothing is known of failures. Badgateway's own log says why." }
         } @else if rows.is_empty() {
@@ -54,6 +56,23 @@ pub(super) fn render(view: &View, telemetry_path: &str) -> String {
         }
     };
     document("Badgateway", &body)
+}
+
+/// What is wrong now.
+fn verdict(view: &View) -> Markup {
+    let diagnosis = diagnosis::of(view);
+    html! {
+        p.bad[diagnosis.state != State::Well] { strong { (diagnosis.verdict) } }
+        @for finding in &diagnosis.findings {
+            section {
+                @if diagnosis.findings.len() > 1 { p { (finding.what) } }
+                @for evidence in &finding.evidence { p { (evidence) } }
+                p { i { (finding.fix) } }
+                @if !finding.commands.is_empty() { pre { (finding.commands.join("\n")) } }
+                @if !finding.runbook.is_empty() { p { a href={ "/runbooks/" (finding.runbook) } { "runbook" } } }
+            }
+        }
+    }
 }
 
 /// A whole page for people: nothing in it comes from elsewhere, and it is never wider than the screen.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-const ORDER: [&str; 15] = [
+const ORDER: [&str; 16] = [
     "vocabulary",
     "address",
     "source",
@@ -13,6 +13,7 @@ const ORDER: [&str; 15] = [
     "sample",
     "attribute",
     "view",
+    "diagnosis",
     "ledger",
     "engine",
     "export",
