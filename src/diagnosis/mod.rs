@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::runbooks;
 use crate::sample::machine::Pool;
 use crate::view::{Episode, Name, QUIET, View};
-use crate::vocabulary::RootCause;
+use crate::vocabulary::{Cause, RootCause};
 
 pub use text::{at, text};
 
@@ -85,7 +85,7 @@ pub fn of(view: &View) -> Diagnosis {
     let failing = findings.len();
     findings.extend(threats(view, &findings));
     let unseen = unseen(view);
-    let is_blind = !view.logs.iter().any(|log| log.readable == Some(true));
+    let is_blind = !view.logs.iter().any(|log| log.is_access && log.readable == Some(true));
     let state = match (failing, findings.len()) {
         (1.., _) => State::Failing,
         _ if is_blind => State::Blind,
@@ -94,7 +94,7 @@ pub fn of(view: &View) -> Diagnosis {
     };
     let verdict = match (state, findings.as_slice()) {
         (State::Blind, _) => {
-            "No log of nginx can be read, so nothing is known of failed requests.".to_owned()
+            "No access log of nginx can be read, so nothing is known of failed requests.".to_owned()
         }
         (State::Well, _) => {
             "Nothing is wrong: no request failed in the last 5 minutes, and what is seen of PHP-FPM is well."
@@ -111,7 +111,7 @@ pub fn of(view: &View) -> Diagnosis {
 /// Failures of the last minutes, those together that one thing broke.
 fn failing(view: &View) -> Vec<Finding> {
     let now = view.episodes.iter().filter(|episode| view.now.saturating_sub(episode.last) <= QUIET);
-    let mut groups: BTreeMap<(Name, &str), Vec<&Episode>> = BTreeMap::new();
+    let mut groups: BTreeMap<(Name, &'static str), Vec<&Episode>> = BTreeMap::new();
     for episode in now {
         let word = episode.root().map_or(episode.cause.word(), RootCause::word);
         groups.entry((episode.upstream.clone(), word)).or_default().push(episode);
@@ -119,7 +119,7 @@ fn failing(view: &View) -> Vec<Finding> {
     groups.into_iter().map(|((upstream, word), episodes)| finding(view, &upstream, word, &episodes)).collect()
 }
 
-fn finding(view: &View, upstream: &str, word: &str, episodes: &[&Episode]) -> Finding {
+fn finding(view: &View, upstream: &str, word: &'static str, episodes: &[&Episode]) -> Finding {
     let most = episodes.iter().max_by_key(|episode| episode.count).copied();
     let (root, cause) = (most.and_then(Episode::root), most.map(|episode| episode.cause));
     let count = episodes.iter().map(|episode| episode.count).sum();
@@ -133,6 +133,12 @@ fn finding(view: &View, upstream: &str, word: &str, episodes: &[&Episode]) -> Fi
     servers.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     servers.truncate(MOST_SERVERS);
     let pool = view.machine.pools.iter().find(|pool| pool.upstream == upstream);
+    // What is down now was probably what refused a minute ago.
+    let is_down = pool.is_some_and(|pool| pool.up == Some(false));
+    let cannot_connect = matches!(cause, Some(Cause::ConnectionRefused | Cause::SocketMissing));
+    let likely = (root.is_none() && is_down && cannot_connect).then_some(RootCause::FpmNotRunning);
+    let (word, sure) = (likely.map_or(word, RootCause::word), root.is_some());
+    let root = root.or(likely);
     let (meaning, fix, alert) = match (root, cause) {
         (Some(root), _) => (root.meaning(), root.fix(), root.alert()),
         (None, Some(cause)) => {
@@ -168,7 +174,7 @@ fn finding(view: &View, upstream: &str, word: &str, episodes: &[&Episode]) -> Fi
         last: Some(at(last, view.offset)),
         servers,
         evidence,
-        sure: root.is_some(),
+        sure,
         fix: fix.to_owned(),
         commands: runbooks::find(alert).map(runbooks::Runbook::first_commands).unwrap_or_default(),
         runbook: alert.to_owned(),

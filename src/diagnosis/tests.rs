@@ -6,7 +6,12 @@ use crate::vocabulary::Cause;
 const NOW: i64 = 1_795_183_800;
 
 fn log(readable: bool) -> LogState {
-    LogState { log: "/var/log/nginx/access.log".into(), readable: Some(readable), ..LogState::default() }
+    LogState {
+        log: "/var/log/nginx/access.log".into(),
+        is_access: true,
+        readable: Some(readable),
+        ..LogState::default()
+    }
 }
 
 fn episode(upstream: &str, cause: Cause, roots: &[(RootCause, u64)], count: u64, ago: i64) -> Episode {
@@ -72,7 +77,18 @@ fn what_broke_it_is_said_to_be_unknown() {
     let view = view(vec![episode("10.0.0.1:80", Cause::ConnectionReset, &[(RootCause::Unknown, 4)], 4, 3)]);
     let diagnosis = of(&view);
     assert!(!diagnosis.findings[0].sure && diagnosis.findings[0].name == "connection_reset");
-    assert!(text(&diagnosis).contains("unknown   what broke it"));
+    assert!(text(&diagnosis).contains("unknown   what broke it was not seen"));
+}
+
+#[test]
+fn a_pool_that_is_down_now_is_likely_what_refused() {
+    let mut view =
+        view(vec![episode("unix:/run/x.sock", Cause::ConnectionRefused, &[(RootCause::Unknown, 4)], 4, 90)]);
+    view.machine.pools.push(pool(Some(false), 0, 0));
+    let told = |view: &View| (of(view).findings[0].name.clone(), of(view).findings[0].sure);
+    assert_eq!(told(&view), ("fpm_not_running".to_owned(), false));
+    view.machine.pools[0].up = Some(true);
+    assert_eq!(told(&view), ("connection_refused".to_owned(), false));
 }
 
 #[test]
@@ -117,6 +133,9 @@ fn who_sees_nothing_says_so_and_who_sees_no_failure_too() {
     );
     let none = of(&View::default());
     assert!(none.state == State::Blind && none.unseen[0].contains("no log is followed"));
+    let errors =
+        LogState { log: "/var/log/nginx/error.log".into(), readable: Some(true), ..LogState::default() };
+    assert_eq!(of(&View { logs: vec![errors], now: NOW, ..View::default() }).state, State::Blind);
     // A pool that is down is told all the same.
     let mut view = View { logs: vec![log(false)], now: NOW, ..View::default() };
     view.machine.pools.push(pool(Some(false), 0, 0));

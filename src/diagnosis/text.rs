@@ -86,7 +86,8 @@ pub fn text(diagnosis: &Diagnosis) -> String {
             let _ = writeln!(out, "  evidence  {evidence}");
         }
         if !finding.sure {
-            let _ = writeln!(out, "  unknown   what broke it: only what nginx saw is known");
+            let known = "what broke it was not seen, only what nginx saw and how things stand now";
+            let _ = writeln!(out, "  unknown   {known}");
         }
         let _ = writeln!(out, "  fix       {}", finding.fix);
         for command in &finding.commands {

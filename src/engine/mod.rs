@@ -1,5 +1,6 @@
 //! The one thread that owns inputs, attribution and counters: messages in, a view out after each commit.
 
+mod aliases;
 pub mod clock;
 mod discovered;
 mod followed_log;

@@ -2,10 +2,11 @@
 //! and, from the topology, which pool each upstream is.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::aliases::Aliases;
 use super::zone;
 use crate::address::Listener;
 use crate::attribute::logs::log_id;
@@ -49,6 +50,7 @@ pub struct TopologyBinder {
     upstreams: usize,
     /// The logs that are followed.
     logs: FollowedLogs,
+    aliases: Aliases,
     /// The topology is another one than when logs were bound.
     changed: bool,
     /// It was said that no pool has a status page.
@@ -63,6 +65,7 @@ impl TopologyBinder {
             topology: Arc::default(),
             upstreams: 0,
             logs: FollowedLogs::default(),
+            aliases: Aliases::default(),
             changed: false,
             said: false,
         }
@@ -145,6 +148,8 @@ impl TopologyBinder {
     fn bind(&mut self, changed: bool, attributor: &mut Attributor) {
         if changed {
             self.upstreams = 0;
+            let logs = self.logs.access.iter().chain(&self.logs.error).chain(&self.logs.fpm);
+            self.aliases = Aliases::of(&self.topology, logs);
             attributor.peers = self.machine(attributor);
             attributor.servers_of_logs = self.servers_of_logs(attributor);
             attributor.groups_of_logs = self.groups_of_logs();
@@ -165,29 +170,38 @@ impl TopologyBinder {
 
     /// The access logs that the configuration says are of one server.
     fn servers_of_logs(&self, attributor: &mut Attributor) -> HashMap<LogId, Id> {
+        let aliases = &self.aliases;
         let server = |path: &PathBuf| {
-            let name = self.topology.server_of_log(|log| is_same(path, log))?;
+            let name = self.topology.server_of_log(|log| aliases.is_same(path, log))?;
             Some((log_id(path), attributor.names.servers.id(name.as_bytes())))
         };
-        self.logs.access.iter().filter_map(server).collect()
+        self.logs.access.iter().filter(|path| aliases.has(path)).filter_map(server).collect()
     }
 
     /// The formats that the configuration has for each access log. One without `$status` is none.
     fn formats_of_logs(&self) -> HashMap<LogId, Vec<Format>> {
+        let aliases = &self.aliases;
         let of_log = |path: &PathBuf| {
-            let formats = self.topology.formats_of_log(|log| is_same(path, log));
+            let formats = self.topology.formats_of_log(|log| aliases.is_same(path, log));
             let formats = formats.filter_map(|format| format.compiled().ok());
             (log_id(path), formats.collect::<Vec<_>>())
         };
-        self.logs.access.iter().map(of_log).filter(|(_, formats)| !formats.is_empty()).collect()
+        self.logs
+            .access
+            .iter()
+            .filter(|path| aliases.has(path))
+            .map(of_log)
+            .filter(|(_, formats)| !formats.is_empty())
+            .collect()
     }
 
     /// Groups whose name tells two apart only with their nginx, by the logs of each.
     fn groups_of_logs(&self) -> HashMap<LogId, Renamed> {
         let Some(labels) = GroupLabels::of(&self.topology) else { return HashMap::new() };
         let logs = self.logs.access.iter().chain(&self.logs.error);
+        let aliases = &self.aliases;
         let of_log = |path: &PathBuf| {
-            let groups = labels.of_log(&self.topology, |log| is_same(path, log))?;
+            let groups = labels.of_log(&self.topology, |log| aliases.is_same(path, log))?;
             let groups = groups.iter().map(|(name, label)| (name.as_bytes().into(), label.as_bytes().into()));
             Some((log_id(path), Renamed::new(groups.collect())))
         };
@@ -261,13 +275,8 @@ impl TopologyBinder {
     /// The log of a master, if it is among those that are followed.
     fn log_of(&self, fpm: &Fpm) -> Option<LogId> {
         let log = fpm.log.as_deref()?;
-        self.logs.fpm.iter().find(|path| is_same(path, log)).map(|path| log_id(path))
+        self.logs.fpm.iter().find(|path| self.aliases.is_same(path, log)).map(|path| log_id(path))
     }
-}
-
-/// Whether two paths name one log.
-fn is_same(a: &Path, b: &Path) -> bool {
-    a == b || a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
 }
 
 /// Whether `listen.allowed_clients` turns nginx away. Its address is only known where it is that of the listener: on

@@ -94,6 +94,7 @@ impl Budget {
 fn together(logs: Vec<LogState>) -> Option<LogState> {
     logs.into_iter()
         .reduce(|sum, log| LogState {
+            is_access: sum.is_access || log.is_access,
             log: String::new(),
             parsed: sum.parsed + log.parsed,
             unparsed: sum.unparsed + log.unparsed,

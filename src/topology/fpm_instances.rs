@@ -22,7 +22,7 @@ pub struct InstanceId {
 
 impl InstanceId {
     /// The first, and mostly the only one.
-    pub(super) fn first(path: &Path) -> Self {
+    pub(crate) fn first(path: &Path) -> Self {
         Self { path: path.to_owned(), nth: 0 }
     }
 }

@@ -133,6 +133,17 @@ impl Topology {
         !self.not_seen.iter().any(|what| matches!(what, NotSeen::Processes | NotSeen::FpmConfig(_)))
     }
 
+    /// Every path that a configuration has for a log that may be followed.
+    pub fn log_paths(&self) -> impl Iterator<Item = &Path> {
+        let servers = self.nginx.iter().filter_map(|nginx| nginx.conf.as_deref());
+        let errors = servers.flat_map(|conf| conf.http.servers.iter().flat_map(|server| &server.levels));
+        let errors = errors.flat_map(|level| level.error_logs.iter()).filter_map(|log| log.target.file());
+        let main = self.nginx.iter().filter_map(|nginx| nginx.conf.as_deref());
+        let main = main.flat_map(|conf| &conf.error_logs).filter_map(|log| log.target.file());
+        let access = self.nginx.iter().flat_map(|nginx| &nginx.log_files).map(|log| log.path.as_path());
+        access.chain(errors).chain(main).chain(self.fpm.iter().filter_map(|fpm| fpm.log.as_deref()))
+    }
+
     /// The server whose responses all lines of an access log are, if the configuration says so of every nginx that
     /// writes it. `is_it`: whether a path of nginx's is that log. What was read only in part may hold another writer.
     pub fn server_of_log(&self, is_it: impl Fn(&Path) -> bool) -> Option<&str> {

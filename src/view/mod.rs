@@ -102,6 +102,8 @@ pub struct Exits {
 pub struct LogState {
     /// Its path.
     pub log: String,
+    /// It is an access log: without one that can be read nothing is known of failed responses.
+    pub is_access: bool,
     /// Lines understood.
     pub parsed: u64,
     /// Lines not understood.

@@ -27,9 +27,7 @@ pub(super) fn render(view: &View, telemetry_path: &str) -> String {
     let body = html! {
         h1 { "Badgateway" }
         (verdict(view))
-        @if !view.logs.iter().any(|log| log.readable == Some(true)) {
-            p.bad { "No log can be read at present, so nothing is known of failures. Badgateway's own log says why." }
-        } @else if rows.is_empty() {
+        @if rows.is_empty() && view.logs.iter().any(|log| log.is_access && log.readable == Some(true)) {
             p { "No failed response since the start." }
         }
         @if !rows.is_empty() {
@@ -109,7 +107,7 @@ mod tests {
 
     fn view(readable: Option<bool>) -> View {
         View {
-            logs: vec![LogState { log: "a.log".into(), readable, ..LogState::default() }],
+            logs: vec![LogState { log: "a.log".into(), is_access: true, readable, ..LogState::default() }],
             ..View::default()
         }
     }

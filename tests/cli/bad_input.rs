@@ -26,7 +26,6 @@ fn paths_that_are_no_logs() {
     refused(&["explain", "--access-log", text(&fifo)], &["FIFO"]);
     refused(&["serve", "--access-log", text(&fifo)], &["FIFO"]);
     refused(&["serve", "--access-log", text(dir.path())], &["is a directory"]);
-    refused(&["serve"], &["--access-log"]);
     refused(&["explain"], &["--access-log"]);
     refused(&["explain", "--lines"], &["--error-log"]);
 }

@@ -82,5 +82,10 @@ echo '== said'
 cat said
 echo '== metrics'
 curl -s http://127.0.0.1:10502/metrics | grep -v '^#'
+echo '== asked'
+./badgateway diagnose || true
 kill "$pid"
+wait "$pid" || true
+echo '== alone'
+./badgateway diagnose || true
 INSIDE

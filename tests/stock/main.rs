@@ -22,7 +22,8 @@ fn may_make_machines() -> bool {
 }
 
 /// What a layout expects, a line each: `access PATH`, `error PATH`, `fpm PATH` (these logs are followed, and no others),
-/// `says TEXT`, `before CODE`, `after CODE`, `metric NAME{LABELS} VALUE`.
+/// `says TEXT`, `diagnosis TEXT` (by the exporter),
+/// `alone TEXT` (without one), `before CODE`, `after CODE`, `metric NAME{LABELS} VALUE`.
 fn expectations(layout: &str) -> Vec<(String, String)> {
     let lines = layout.lines().skip_while(|line| *line != "--- expect").skip(1);
     let lines = lines.take_while(|line| !line.starts_with("--- "));
@@ -47,7 +48,9 @@ fn failures(path: &Path) -> Vec<String> {
     if !output.status.success() {
         return vec![format!("it ended with {}:\n{all}", output.status)];
     }
-    let (said, metrics) = text.split_once("== metrics\n").unwrap();
+    let (said, rest) = text.split_once("== metrics\n").unwrap();
+    let (metrics, diagnoses) = rest.split_once("== asked\n").unwrap();
+    let (asked, alone) = diagnoses.split_once("== alone\n").unwrap();
     let mut failures = Vec::new();
     let mut followed: Vec<(&str, &str)> = Vec::new();
     for line in said.lines() {
@@ -76,6 +79,8 @@ fn failures(path: &Path) -> Vec<String> {
             "access" | "error" | "fpm" => true,
             "says" => said.contains(text),
             "before" | "after" => said.lines().any(|line| line == format!("{kind}: {text}")),
+            "diagnosis" => asked.contains(text),
+            "alone" => alone.contains(text),
             "metric" => metrics.lines().any(|line| line == format!("badgateway_{text}")),
             other => panic!("{}: {other} is no expectation", path.display()),
         };

@@ -2,7 +2,7 @@
 //! src/http/modules/ngx_http_log_module.c, `ngx_log_set_log` in src/core/ngx_log.c).
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::command::{Command, STDERR};
@@ -43,6 +43,11 @@ impl LogTarget {
                 None => command.full(path).map_or_else(|| Self::Relative(path.to_owned()), Self::File),
             },
         }
+    }
+
+    /// Its path, if it is a file of a known name.
+    pub fn file(&self) -> Option<&Path> {
+        if let Self::File(path) = self { Some(path) } else { None }
     }
 
     /// Whether lines that go here may stand in the file of that name.
