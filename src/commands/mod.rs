@@ -1,5 +1,6 @@
 //! The commands: each puts the modules together and talks to a person.
 
+mod check;
 mod explain;
 mod runbook;
 mod serve;
@@ -16,6 +17,7 @@ use crate::label::repaired;
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
+        Some(Command::Check(args)) => return check::run(&args),
         Some(Command::Explain(args)) => explain::run(&args).map_err(|error| error.to_string()),
         Some(Command::Runbook(args)) => runbook::run(&args).map_err(|error| error.to_string()),
         Some(Command::Serve(args)) => serve::run(&args).map_err(|error| error.to_string()),

@@ -179,6 +179,7 @@ mod tests {
         ];
         let nginx = topology::Nginx {
             config: MAIN.into(),
+            pid: None,
             network: None,
             groups,
             kept: Vec::new(),

@@ -187,6 +187,7 @@ impl Discovery {
             nginx.push(Nginx {
                 name: names::nginx_name(&taken, &file.1),
                 config: file.1.clone(),
+                pid: pid.copied(),
                 network,
                 groups: config.map(nginx_configs::groups).unwrap_or_default(),
                 kept: config.map(nginx_configs::kept).unwrap_or_default(),

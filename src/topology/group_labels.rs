@@ -100,6 +100,7 @@ mod tests {
         Nginx {
             name: name.to_owned(),
             config: PathBuf::from(name),
+            pid: None,
             network: None,
             groups: nginx_configs::groups(&config),
             kept: Vec::new(),

@@ -58,6 +58,8 @@ pub struct Nginx {
     pub name: String,
     /// The main file of its configuration, as nginx names it.
     pub config: PathBuf,
+    /// Its master, if it runs.
+    pub pid: Option<u32>,
     /// Where it runs; `None`: it does not, or that is not known.
     pub network: Option<Network>,
     /// Its groups of upstreams: names, each with all its servers. Without those with a host name among the servers.
@@ -86,6 +88,8 @@ pub struct Fpm {
     pub group: Option<GroupKey>,
     /// Where it logs to, if that is a file.
     pub log: Option<PathBuf>,
+    /// All that its configuration says; `None`: it could not be read, or it is only remembered.
+    pub conf: Option<Arc<fpm_conf::FpmConfig>>,
     /// Its pools.
     pub pools: Vec<Pool>,
 }

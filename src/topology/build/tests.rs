@@ -58,6 +58,7 @@ fn a_pool_that_is_only_configured_is_not_shown_until_something_wants_it() {
         let nginx = vec![Nginx {
             name: "n".to_owned(),
             config: "/n".into(),
+            pid: None,
             network: None,
             groups,
             kept,

@@ -84,6 +84,8 @@ pub struct Pool {
     pub access_log: Option<PathBuf>,
     /// In which format; `None`: PHP-FPM's own.
     pub access_format: Option<String>,
+    /// `php_value[max_execution_time]` or `php_admin_value[…]`: seconds of CPU time, and where it stands.
+    pub max_execution_time: Option<(u64, Place)>,
     /// Where the section was first opened.
     pub place: Place,
     /// Where each directive stands that counts, by its name.
@@ -147,6 +149,9 @@ impl Pool {
             prefix: prefix.map(str::to_owned),
             access_log: section.text("access.log").map(|log| around.under_prefix(&log, prefix).into()),
             access_format: section.text("access.format"),
+            max_execution_time: section
+                .php("max_execution_time")
+                .and_then(|(seconds, at)| Some((u64::try_from(atoi(seconds.as_bytes())).ok()?, at.clone()))),
             places: section.places(),
             place,
         })
