@@ -17,6 +17,8 @@ pub struct Machine {
     pub names: BTreeMap<String, Vec<IpAddr>>,
     /// Whom nginx's workers run as, by the main file of its configuration.
     pub nginx_users: BTreeMap<PathBuf, User>,
+    /// The workers that run, by the same.
+    pub nginx_workers: BTreeMap<PathBuf, Vec<u32>>,
     /// `net.core.somaxconn`
     pub somaxconn: Option<u64>,
     /// What workers of each PHP-FPM use, by the main file of its configuration.

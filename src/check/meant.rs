@@ -7,6 +7,8 @@ use crate::address::Listener;
 
 /// Names of sockets that differ in more letters are not taken for one another.
 const LETTERS: usize = 3;
+/// Among more pools than this, names that are alike say little.
+const POOLS: usize = 256;
 
 /// The pool that was probably meant, and why, as the end of a sentence.
 pub(super) fn pool<'a>(site: &'a Site, wanted: &Listener) -> Option<(PoolSite<'a>, Listener, &'static str)> {
@@ -27,7 +29,7 @@ pub(super) fn pool<'a>(site: &'a Site, wanted: &Listener) -> Option<(PoolSite<'a
                 matches!(listener, Listener::Unix(path) if path.file_name() == wanted.file_name())
             })
         })
-        .or_else(|| nearest(&pools, wanted))
+        .or_else(|| if pools.len() <= POOLS { nearest(&pools, wanted) } else { None })
         .or_else(|| only(&pools)),
         Listener::Tcp { port, .. } => found("it has the same port at another address", &|listener| {
             matches!(listener, Listener::Tcp { port: other, .. } if other == port)

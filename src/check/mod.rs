@@ -3,26 +3,26 @@
 //! [`findings`] is a pure function of a [`site::Site`] and a [`machine::Machine`]; [`look`] makes the second, [`read`] the
 //! first. Without a machine only what the files say is judged.
 
-//OFF mod backlog;
-//OFF mod buffers;
-//OFF mod cdn;
-//OFF mod clients;
-//OFF mod disk;
+mod backlog;
+mod buffers;
+mod cdn;
+mod clients;
+mod disk;
 pub mod finding;
 mod formats;
-//OFF mod keepalive;
+mod keepalive;
 mod logs;
 pub mod look;
 pub mod machine;
 mod meant;
-//OFF mod memory;
-//OFF mod own;
-//OFF mod permission;
+mod memory;
+mod own;
+mod permission;
 mod pools;
-//OFF mod ports;
+mod ports;
 mod problems;
 pub mod read;
-//OFF mod retries;
+mod retries;
 pub mod site;
 mod targets;
 mod timeouts;
@@ -36,22 +36,22 @@ pub fn findings(site: &Site, machine: Option<&Machine>) -> Vec<Finding> {
     let mut all = Vec::new();
     problems::check(site, &mut all);
     targets::check(site, machine, &mut all);
-    //OFF permission::check(site, machine, &mut all);
-    //OFF ports::check(site, machine, &mut all);
-    //OFF clients::check(site, machine, &mut all);
+    permission::check(site, machine, &mut all);
+    ports::check(site, machine, &mut all);
+    clients::check(site, machine, &mut all);
     timeouts::check(site, &mut all);
-    //OFF buffers::check(site, machine, &mut all);
-    //OFF backlog::check(site, machine, &mut all);
+    buffers::check(site, machine, &mut all);
+    backlog::check(site, machine, &mut all);
     pools::check(site, &mut all);
     logs::check(site, &mut all);
     formats::check(site, &mut all);
-    //OFF retries::check(site, &mut all);
-    //OFF keepalive::check(site, &mut all);
-    if let Some(_machine) = machine {
-        //OFF memory::check(site, machine, &mut all);
-        //OFF disk::check(machine, &mut all);
-        //OFF cdn::check(site, machine, &mut all);
-        //OFF own::check(site, machine, &mut all);
+    retries::check(site, &mut all);
+    keepalive::check(site, &mut all);
+    if let Some(machine) = machine {
+        memory::check(site, machine, &mut all);
+        disk::check(machine, &mut all);
+        cdn::check(site, machine, &mut all);
+        own::check(site, machine, &mut all);
     }
     in_order(all)
 }

@@ -20,22 +20,22 @@ pub fn files(
     root: &Path,
     limits: &ConfigLimits,
 ) -> Result<Site, Vec<ConfigError>> {
-    let (mut site, mut errors) = (Site::default(), Vec::new());
+    let (mut sites, mut pools, mut errors) = (Vec::new(), Vec::new(), Vec::new());
     for path in nginx {
         let path = absolute(path);
         match nginx_conf::read_as(&Command::guess(&path), root, limits) {
-            Ok(config) => site.nginx.push(NginxSite { path, config: Arc::new(config), pid: None }),
+            Ok(config) => sites.push(NginxSite { path, config: Arc::new(config), pid: None }),
             Err(error) => errors.push(error),
         }
     }
     for path in fpm {
         let path = absolute(path);
         match fpm_conf::read_in(&path, &Surroundings::guess(&path, root), limits) {
-            Ok(config) => site.fpm.push(FpmSite { path, config: Arc::new(config), pid: None, shown: true }),
+            Ok(config) => pools.push(FpmSite { path, config: Arc::new(config), pid: None, shown: true }),
             Err(error) => errors.push(error),
         }
     }
-    if errors.is_empty() { Ok(site) } else { Err(errors) }
+    if errors.is_empty() { Ok(Site::new(sites, pools)) } else { Err(errors) }
 }
 
 /// Includes are relative to the main file, wherever we were started.
@@ -57,5 +57,5 @@ pub fn discovered(topology: &Topology) -> Site {
             shown: fpm.process.is_some() || fpm.pools.iter().any(|pool| pool.shown),
         })
     });
-    Site { nginx: nginx.collect(), fpm: fpm.collect() }
+    Site::new(nginx.collect(), fpm.collect())
 }

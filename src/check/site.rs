@@ -1,6 +1,6 @@
 //! What is checked: configurations of nginx and PHP-FPM, and where they meet.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,6 +15,8 @@ pub struct Site {
     pub nginx: Vec<NginxSite>,
     /// Every PHP-FPM.
     pub fpm: Vec<FpmSite>,
+    /// Pools by where they listen: the numbers of their PHP-FPM and of the pool in it. A hoster has thousands.
+    by_address: HashMap<Listener, (usize, usize)>,
 }
 
 /// One nginx.
@@ -95,6 +97,22 @@ impl PoolSite<'_> {
 }
 
 impl Site {
+    /// Of these.
+    pub fn new(nginx: Vec<NginxSite>, fpm: Vec<FpmSite>) -> Self {
+        let mut by_address = HashMap::new();
+        let mut order: Vec<_> = fpm.iter().enumerate().collect();
+        // Of two pools with one address that of a PHP-FPM that runs has it.
+        order.sort_by_key(|(_, fpm)| (fpm.pid.is_none(), !fpm.shown));
+        for (at, fpm) in order {
+            for (nth, pool) in fpm.config.pools.iter().enumerate() {
+                if let Some(listener) = (PoolSite { fpm, pool }).listener() {
+                    by_address.entry(plain(&listener)).or_insert((at, nth));
+                }
+            }
+        }
+        Self { nginx, fpm, by_address }
+    }
+
     /// Every pool.
     pub fn pools(&self) -> impl Iterator<Item = PoolSite<'_>> {
         self.fpm.iter().flat_map(|fpm| fpm.config.pools.iter().map(move |pool| PoolSite { fpm, pool }))
@@ -113,13 +131,13 @@ impl Site {
     /// The pool that listens at an address, by the text of both.
     pub fn pool_at(&self, address: &Listener) -> Option<PoolSite<'_>> {
         let wanted = plain(address);
-        // Of two the one that runs has the address.
-        let mut found: Vec<_> = self
-            .pools()
-            .filter(|pool| pool.listener().is_some_and(|listener| plain(&listener).accepts(&wanted)))
-            .collect();
-        found.sort_by_key(|pool| (pool.fpm.pid.is_none(), !pool.fpm.shown));
-        found.first().copied()
+        let any = match &wanted {
+            Listener::Tcp { port, .. } => self.by_address.get(&Listener::Tcp { host: None, port: *port }),
+            Listener::Unix(_) => None,
+        };
+        let (fpm, pool) = self.by_address.get(&wanted).or(any)?;
+        let fpm = self.fpm.get(*fpm)?;
+        Some(PoolSite { fpm, pool: fpm.config.pools.get(*pool)? })
     }
 }
 

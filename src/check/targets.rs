@@ -1,6 +1,7 @@
 //! Where nginx connects to, and nobody is: no pool listens there, the socket is missing, is none, is left over, or its
 //! alias leads to nothing; the port is closed.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use super::finding::{Finding, Severity, Step};
@@ -12,13 +13,18 @@ use crate::topology::nginx_conf::Protocol;
 use crate::vocabulary::Cause;
 
 pub(super) fn check(site: &Site, machine: Option<&Machine>, out: &mut Vec<Finding>) {
+    // One for each address, whatever the number of places that name it.
+    let mut known: HashMap<(Protocol, Listener), Option<Finding>> = HashMap::new();
     for upstream in site.upstreams() {
         let Ok(listener) = upstream.listener() else { continue };
-        let found = match machine {
-            Some(machine) => seen(site, machine, &upstream, &listener),
-            None => written(site, &upstream, &listener),
-        };
-        out.extend(found);
+        let found =
+            known.entry((upstream.pass.protocol, listener.clone())).or_insert_with(|| match machine {
+                Some(machine) => seen(site, machine, &upstream, &listener),
+                None => written(site, &upstream, &listener),
+            });
+        if let Some(finding) = found {
+            out.push(Finding { places: vec![upstream.named.place()], ..finding.clone() });
+        }
     }
 }
 

@@ -60,6 +60,8 @@ pub struct Pool {
     pub pm: Pm,
     /// The most workers.
     pub max_children: u32,
+    /// The most workers that a dynamic pool keeps idle; 0: not set.
+    pub max_spare_servers: u32,
     /// After so many requests a worker is replaced; 0 is never.
     pub max_requests: u32,
     /// A worker is killed when its request takes longer; 0 is never.
@@ -136,6 +138,7 @@ impl Pool {
                 _ => return Err(refuse("does not say pm = static, dynamic or ondemand")),
             },
             max_children,
+            max_spare_servers: number(section, "pm.max_spare_servers"),
             max_requests: number(section, "pm.max_requests"),
             request_terminate_timeout: time(section, "request_terminate_timeout"),
             request_slowlog_timeout: time(section, "request_slowlog_timeout"),
