@@ -7,6 +7,7 @@ use globset::GlobBuilder;
 
 use super::finding::{Finding, Severity, Step};
 use super::machine::Machine;
+use super::site::shell;
 use crate::vocabulary::Cause;
 
 pub(super) fn check(machine: &Machine, out: &mut Vec<Finding>) {
@@ -41,7 +42,7 @@ fn full(machine: &Machine, out: &mut Vec<Finding>) {
             .cause(Cause::NginxResources)
             .step(Step::Run(vec![format!(
                 "du -xh {} | sort -h | tail -n 20",
-                path.parent().unwrap_or(path).display()
+                shell(path.parent().unwrap_or(path))
             )])),
         );
     }

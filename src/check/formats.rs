@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::finding::{Finding, Severity, Step};
-use super::logs;
+use super::log_line::line;
 use super::site::{NginxSite, Site, quoted};
 use crate::record::format::RECOMMENDED;
 use crate::topology::config_error::Place;
@@ -90,11 +90,11 @@ fn recommend(nginx: &NginxSite, log: &AccessLog, missing: &str) -> Finding {
         }
         None => finding,
     };
-    let line = format!("{};", logs::line(&AccessLog { format: name, ..log.clone() }));
+    let written = format!("{};", line(&AccessLog { format: name, ..log.clone() }));
     match &log.place {
-        Some(at) => finding.step(Step::Replace { at: at.clone(), with: line }),
+        Some(at) => finding.step(Step::Replace { at: at.clone(), with: written }),
         None => match http_of(nginx) {
-            Some(at) => finding.step(Step::Add { at, block: "http {".to_owned(), lines: vec![line] }),
+            Some(at) => finding.step(Step::Add { at, block: "http {".to_owned(), lines: vec![written] }),
             None => finding,
         },
     }

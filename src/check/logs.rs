@@ -1,10 +1,10 @@
 //! Logs that hide, double or hold back what happened.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use super::finding::{Finding, Severity, Step};
 use super::formats::has_join_fields;
+use super::log_line::{line, name};
 use super::site::{NginxSite, Site, quoted};
 use crate::topology::nginx_conf::{AccessLog, Directive, ErrorLog, Level, LogTarget, Severity as Grave};
 use crate::vocabulary::Cause;
@@ -156,18 +156,6 @@ fn is_file(target: &LogTarget) -> bool {
     matches!(target, LogTarget::File(_) | LogTarget::Relative(_) | LogTarget::Variable(_)) && !is_null(target)
 }
 
-/// A log as `access_log` and `error_log` spell it.
-pub(super) fn name(target: &LogTarget) -> String {
-    match target {
-        LogTarget::File(path) => path.display().to_string(),
-        LogTarget::Relative(name) | LogTarget::Variable(name) => name.clone(),
-        LogTarget::Syslog(parameters) => format!("syslog:{parameters}"),
-        LogTarget::Stdout => "/dev/stdout".to_owned(),
-        LogTarget::Stderr => "stderr".to_owned(),
-        LogTarget::Memory(size) => format!("memory:{size}"),
-    }
-}
-
 fn word(level: Grave) -> &'static str {
     match level {
         Grave::Debug => "debug",
@@ -179,16 +167,4 @@ fn word(level: Grave) -> &'static str {
         Grave::Alert => "alert",
         Grave::Emerg => "emerg",
     }
-}
-
-/// The directive of a log, without its end: not compressed, and with a `flush` where it has a buffer.
-pub(super) fn line(log: &AccessLog) -> String {
-    let mut words = vec!["access_log".to_owned(), quoted(&name(&log.target)), quoted(&log.format)];
-    if let Some(bytes) = log.buffer.filter(|_| !log.gzip) {
-        let flush = log.flush.unwrap_or(Duration::from_secs(1));
-        words.push(format!("buffer={bytes}"));
-        words.push(format!("flush={}ms", flush.as_millis()));
-    }
-    words.extend(log.condition.as_ref().map(|condition| quoted(&format!("if={condition}"))));
-    words.join(" ")
 }

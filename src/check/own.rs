@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::finding::{Finding, Severity, Step};
 use super::machine::Machine;
-use super::site::Site;
+use super::site::{Site, shell};
 use crate::topology::config_error::Place;
 use crate::topology::fpm_conf::ErrorLog;
 
@@ -21,7 +21,7 @@ pub(super) fn check(site: &Site, machine: &Machine, out: &mut Vec<Finding>) {
             ErrorLog::Syslog => None,
         })
         .collect();
-    for (path, log) in machine.logs.iter().filter(|(_, log)| !log.readable) {
+    for (path, _) in machine.logs.iter().filter(|(_, log)| !log.readable) {
         let reader = &machine.reader;
         let service = fpm.iter().find(|(other, _)| other == path).map(|(_, service)| service);
         let effect = match service {
@@ -30,7 +30,6 @@ pub(super) fn check(site: &Site, machine: &Machine, out: &mut Vec<Finding>) {
         };
         let what = format!("{reader} may not read {}", path.display());
         let finding = Finding::new(Severity::Warning, "log_unreadable", None, what, effect);
-        let _ = log;
         out.push(readable(finding, path, reader, service.map(String::as_str)));
     }
 }
@@ -40,7 +39,7 @@ fn readable(finding: Finding, path: &Path, reader: &str, service: Option<&str>) 
     let file = path.display();
     let mut finding = finding.step(Step::Run(vec![
         format!("usermod -aG adm {reader}"),
-        format!("chgrp adm {file} && chmod 0640 {file}"),
+        format!("chgrp adm {0} && chmod 0640 {0}", shell(path)),
     ]));
     // Without it, logrotate's successor of the file is PHP-FPM's own again: root's, 0600.
     if let Some(service) = service {

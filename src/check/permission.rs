@@ -2,7 +2,7 @@
 
 use super::finding::{Finding, Severity, Step};
 use super::machine::{Machine, SocketFile, SocketKind};
-use super::site::{PoolSite, Site, Upstream};
+use super::site::{PoolSite, Site, Upstream, shell};
 use crate::address::Listener;
 use crate::vocabulary::Cause;
 
@@ -37,9 +37,9 @@ pub(super) fn check(site: &Site, machine: Option<&Machine>, out: &mut Vec<Findin
 }
 
 fn finding(upstream: &Upstream<'_>, what: String) -> Finding {
-    let effect = "Every request that comes here answers 502.";
+    let (severity, effect) = upstream.fails();
     let place = Some(upstream.named.place());
-    Finding::new(Severity::Error, "not_permitted", place, what, effect).cause(Cause::PermissionDenied)
+    Finding::new(severity, "not_permitted", place, what, effect).cause(Cause::PermissionDenied)
 }
 
 /// What the files on the machine allow.
@@ -55,7 +55,9 @@ fn seen(
     if let Some(closed) = directories.iter().find(|directory| !user.may(SEARCH, directory)) {
         let path = closed.path.display();
         let what = format!("nginx's user {} may not enter {path}, above {}", user.name, listener.upstream());
-        return Some(finding(upstream, what).step(Step::Run(vec![format!("chmod o+x {path}")])));
+        return Some(
+            finding(upstream, what).step(Step::Run(vec![format!("chmod o+x {}", shell(&closed.path))])),
+        );
     }
     if !matches!(file.kind, SocketKind::Socket(_)) || user.may(WRITE, socket) {
         return None;
@@ -126,8 +128,10 @@ fn let_in(mut finding: Finding, pool: &PoolSite<'_>, user: &str) -> Finding {
         let line = format!("listen.acl_users = {}", users.join(","));
         return finding.step(set(pool, "listen.acl_users", line));
     }
-    for (name, value) in [("listen.owner", user), ("listen.group", user), ("listen.mode", "0660")] {
-        finding = finding.step(set(pool, name, format!("{name} = {value}")));
+    // The group that PHP-FPM takes then is the owner's, or stays what is written.
+    finding = finding.step(set(pool, "listen.owner", format!("listen.owner = {user}")));
+    if settings.mode & 0o200 == 0 {
+        finding = finding.step(set(pool, "listen.mode", "listen.mode = 0660".to_owned()));
     }
     finding
 }
@@ -151,8 +155,8 @@ fn labelled(machine: &Machine, upstream: &Upstream<'_>, file: &SocketFile) -> Op
     let path = file.resolved.display();
     Some(finding(upstream, format!("SELinux keeps nginx from {path}, whose type is {label}")).step(
         Step::Run(vec![
-            format!("semanage fcontext -a -t httpd_var_run_t '{path}'"),
-            format!("restorecon -v '{path}'"),
+            format!("semanage fcontext -a -t httpd_var_run_t {}", shell(&file.resolved)),
+            format!("restorecon -v {}", shell(&file.resolved)),
         ]),
     ))
 }

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::finding::Severity;
 use crate::address::{Listener, ListenerError};
 use crate::topology::fpm_conf::{self, FpmConfig};
 use crate::topology::nginx_conf::{Directive, NginxConfig, Pass, Protocol, Target};
@@ -65,6 +66,24 @@ impl Upstream<'_> {
             Some(port) => Listener::from_upstream(&format!("127.0.0.1:{port}")),
             None => Listener::from_upstream(self.address),
         }
+    }
+
+    /// Servers of the group that it belongs to, those that are down left out; 1 without a group.
+    pub fn servers(&self) -> usize {
+        let group = self.named.parent().filter(|block| block.name() == "upstream");
+        group.map_or(1, |group| {
+            group.named("server").filter(|server| !server.args().any(|arg| arg == "down")).count()
+        })
+    }
+
+    /// How grave it is that nobody answers there, and what it does to requests.
+    pub fn fails(&self) -> (Severity, String) {
+        if self.servers() > 1 {
+            let effect = "Requests that this server is given are tried at another one of the group; when none is left, they \
+                          answer 502.";
+            return (Severity::Warning, effect.to_owned());
+        }
+        (Severity::Error, "Every request that comes here answers 502.".to_owned())
     }
 
     /// The directive with another address in it, that of a pool.
@@ -208,4 +227,14 @@ impl FpmSite {
             _ => "php-fpm".to_owned(),
         }
     }
+}
+
+/// A path as a shell takes it.
+pub fn shell(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/_.,+-".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text;
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
 }

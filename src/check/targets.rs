@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::finding::{Finding, Severity, Step};
+use super::finding::{Finding, Step};
 use super::machine::{Machine, SocketKind};
 use super::meant;
 use super::site::{Site, Upstream, plain};
@@ -14,11 +14,12 @@ use crate::vocabulary::Cause;
 
 pub(super) fn check(site: &Site, machine: Option<&Machine>, out: &mut Vec<Finding>) {
     // One for each address, whatever the number of places that name it.
-    let mut known: HashMap<(Protocol, Listener), Option<Finding>> = HashMap::new();
+    let mut known: HashMap<(Protocol, bool, Listener), Option<Finding>> = HashMap::new();
     for upstream in site.upstreams() {
         let Ok(listener) = upstream.listener() else { continue };
-        let found =
-            known.entry((upstream.pass.protocol, listener.clone())).or_insert_with(|| match machine {
+        let found = known
+            .entry((upstream.pass.protocol, upstream.servers() < 2, listener.clone()))
+            .or_insert_with(|| match machine {
                 Some(machine) => seen(site, machine, &upstream, &listener),
                 None => written(site, &upstream, &listener),
             });
@@ -102,30 +103,28 @@ fn down(site: &Site, upstream: &Upstream<'_>, listener: &Listener, cause: Cause,
         "and its PHP-FPM does not run."
     };
     let verb = if pool.fpm.pid.is_some() { "reload" } else { "start" };
+    let (severity, fails) = upstream.fails();
     Finding::new(
-        Severity::Error,
+        severity,
         "not_listening",
         Some(upstream.named.place()),
         format!("{what} {}", listener.upstream()),
-        format!(
-            "Every request that comes here answers 502. The pool {} should listen there, {state}",
-            pool.name()
-        ),
+        format!("{fails} The pool {} should listen there, {state}", pool.name()),
     )
     .cause(cause)
     .step(Step::Run(vec![format!("systemctl {verb} {service}"), format!("journalctl -u {service} -n 50")]))
 }
 
 fn nobody(site: &Site, upstream: &Upstream<'_>, listener: &Listener, cause: Cause, what: &str) -> Finding {
+    let (severity, fails) = upstream.fails();
     let finding = |effect: String| {
         let place = Some(upstream.named.place());
         let what = format!("{what} {}", listener.upstream());
-        Finding::new(Severity::Error, "no_listener", place, what, effect).cause(cause)
+        Finding::new(severity, "no_listener", place, what, effect).cause(cause)
     };
-    let fails = "Every request that comes here answers 502.";
     if upstream.pass.protocol != Protocol::FastCgi {
         let fix = format!("Start what should listen on {}, or correct the address.", listener.upstream());
-        return finding(fails.to_owned()).step(Step::Decide(fix));
+        return finding(fails).step(Step::Decide(fix));
     }
     match meant::pool(site, listener) {
         Some((pool, at, why)) => {
@@ -147,7 +146,7 @@ fn nobody(site: &Site, upstream: &Upstream<'_>, listener: &Listener, cause: Caus
                 listener.fpm(),
                 upstream.named.name()
             );
-            finding(fails.to_owned()).step(Step::Decide(fix))
+            finding(fails).step(Step::Decide(fix))
         }
     }
 }

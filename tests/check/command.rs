@@ -96,7 +96,8 @@ fn unknown_modules_and_lua_are_no_obstacle() {
         server {\nlisten 80;\nlocation / {\ncontent_by_lua_block { ngx.say([[ } ]]) }\n}\nlocation /p {\n\
         fastcgi_pass unix:/run/y.sock;\n}\n}\n}\n";
     let (code, out, err) = files(&Fixture::new(nginx, &pool("/run/x.sock", "")), &[]);
-    assert!(code == 1 && out.contains("nginx.conf:11  no pool listens on unix:/run/y.sock"), "{out}{err}");
+    let out = out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(code == 1 && out.contains("nginx.conf:11: no pool listens on unix:/run/y.sock"), "{out}{err}");
 }
 
 #[test]
@@ -134,6 +135,6 @@ fn files_below_another_root_are_read_as_if_it_were_ours() {
     let named = ["--nginx-config", "/etc/nginx/nginx.conf", "--fpm-config", "/etc/php/php-fpm.conf"];
     let output = run(&[&named[..], &["--path.rootfs", root]].concat());
     let out = String::from_utf8_lossy(&output.stdout);
-    assert!(out.starts_with("error: /etc/nginx/sites/a:3  no pool listens on unix:/run/y.sock"), "{out}");
+    assert!(out.starts_with("error: /etc/nginx/sites/a:3: no pool listens on unix:/run/y.sock"), "{out}");
     assert!(Path::new(root).join("etc").exists());
 }

@@ -1,5 +1,7 @@
 //! Findings in files alone: for each rule configurations that have it, and some that look alike and have it not.
 
+use badgateway::check::finding::Severity;
+
 use crate::fixture::{Fixture, of, php, pool, site};
 
 /// Rule, nginx's configuration, PHP-FPM's, and whether it is found.
@@ -62,6 +64,18 @@ fn the_line_of_a_group_keeps_its_parameters() {
     let found = of(&findings, "no_listener");
     assert_eq!(found.len(), 1, "{findings:?}");
     assert!(format!("{found:?}").contains("server unix:/run/php/php8.4-fpm.sock max_fails=0;"), "{found:?}");
+}
+
+#[test]
+fn one_of_several_servers_is_less_grave() {
+    let with = |others: &str| {
+        let nginx =
+            site(&format!("upstream php {{\nserver unix:/run/gone.sock;\n{others}\n}}"), "fastcgi_pass php;");
+        let findings = Fixture::new(&nginx, &pool(SOCKET, "")).findings(None);
+        of(&findings, "no_listener").iter().map(|finding| finding.severity).collect::<Vec<_>>()
+    };
+    assert_eq!(with(&format!("server unix:{SOCKET};")), [Severity::Warning]);
+    assert_eq!(with(&format!("server unix:{SOCKET} down;")), [Severity::Error]);
 }
 
 #[test]

@@ -103,8 +103,8 @@ fn what_is_pasted_ends_the_finding() {
         ("no_listener", php("fastcgi_pass unix:@D@/pph.sock;"), plain.clone()),
         (
             "not_permitted",
-            format!("user nobody;\n{}", pass()),
-            section(unix, "listen.mode = 0600\nlisten.group = nogroup"),
+            format!("user nobody nogroup;\n{}", pass()),
+            section(unix, "listen.mode = 0400\nlisten.group = nogroup"),
         ),
         ("localhost_two_addresses", php("fastcgi_pass localhost:9000;"), section("127.0.0.1:9000", "")),
         (

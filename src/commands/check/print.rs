@@ -20,7 +20,7 @@ pub(super) fn text(checked: &Checked) -> String {
         one(&mut out, finding);
     }
     for problem in &checked.problems {
-        wrapped(&mut out, "", &format!("could not be read: {problem}"));
+        wrapped(&mut out, [""; 2], &format!("could not be read: {problem}"));
     }
     if !checked.problems.is_empty() {
         out.push('\n');
@@ -29,33 +29,33 @@ pub(super) fn text(checked: &Checked) -> String {
         let _ = writeln!(out, "checked: {subject}");
     }
     for sentence in &checked.left_out {
-        wrapped(&mut out, "", &format!("not looked at: {sentence}"));
+        wrapped(&mut out, [""; 2], &format!("not looked at: {sentence}"));
     }
     if !checked.live {
         let left = "not looked at: sockets, permissions, memory, disks and logs. The files alone were checked; without \
                     --nginx-config and --fpm-config, the machine is.";
-        wrapped(&mut out, "", left);
+        wrapped(&mut out, [""; 2], left);
     }
     let _ = writeln!(out, "{}", sum(checked));
     out
 }
 
 fn one(out: &mut String, finding: &Finding) {
-    let place = finding.places.first().map(|place| format!("{}  ", at(place))).unwrap_or_default();
-    let _ = writeln!(out, "{}: {place}{}", finding.severity.word(), finding.what);
+    let place = finding.places.first().map(|place| format!("{}: ", at(place))).unwrap_or_default();
+    wrapped(out, ["", "    "], &format!("{}: {place}{}", finding.severity.word(), finding.what));
     let cause = finding.cause.map(|cause| format!(" [{}]", cause.word())).unwrap_or_default();
-    wrapped(out, "  ", &format!("{}{cause}", finding.effect));
+    wrapped(out, ["  "; 2], &format!("{}{cause}", finding.effect));
     if let [_, others @ ..] = finding.places.as_slice()
         && !others.is_empty()
     {
         let named: Vec<_> = others.iter().take(PLACES).map(at).collect();
         let more = others.len() - named.len();
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        wrapped(out, "  ", &format!("The same: {}{more}.", named.join(", ")));
+        wrapped(out, ["  "; 2], &format!("The same: {}{more}.", named.join(", ")));
     }
     for step in &finding.fix {
         let (title, lines) = step_of(step);
-        wrapped(out, "  ", &title);
+        wrapped(out, ["  "; 2], &title);
         for line in lines {
             let _ = writeln!(out, "      {line}");
         }
@@ -96,13 +96,15 @@ fn sum(checked: &Checked) -> String {
     if checked.problems.is_empty() { sum } else { format!("{sum}; not everything could be read") }
 }
 
-fn wrapped(out: &mut String, indent: &str, text: &str) {
-    let mut column = 0;
+/// `indents`: of the first line, and of those that follow.
+fn wrapped(out: &mut String, indents: [&str; 2], text: &str) {
+    let (mut column, mut indent) = (0, indents[0]);
     for word in text.split_whitespace() {
         let width = word.chars().count();
         if column > 0 && column + 1 + width > WIDTH {
             out.push('\n');
             column = 0;
+            indent = indents[1];
         }
         if column == 0 {
             out.push_str(indent);
