@@ -1,5 +1,6 @@
 //! What was found: where, what will happen, and the change that ends it.
 
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use crate::topology::config_error::Place;
@@ -119,20 +120,16 @@ pub enum Step {
 /// Findings of one rule that say the same become one with all of their places; then the gravest first, by file and line.
 pub fn in_order(findings: Vec<Finding>) -> Vec<Finding> {
     let mut out: Vec<Finding> = Vec::new();
-    let mut known = std::collections::HashMap::new();
+    let mut known = HashMap::new();
+    let mut placed: HashSet<(usize, Place)> = HashSet::new();
     for finding in findings {
         let key = (finding.rule, finding.what.clone(), finding.effect.clone());
-        match known.get(&key) {
-            Some(at) => {
-                let first: &mut Finding = &mut out[*at];
-                let new: Vec<_> =
-                    finding.places.into_iter().filter(|place| !first.places.contains(place)).collect();
-                first.places.extend(new);
-            }
-            None => {
-                known.insert(key, out.len());
-                out.push(finding);
-            }
+        let at = *known.entry(key).or_insert(out.len());
+        let places: Vec<_> =
+            finding.places.iter().filter(|place| placed.insert((at, (*place).clone()))).cloned().collect();
+        match out.get_mut(at) {
+            Some(first) => first.places.extend(places),
+            None => out.push(Finding { places, ..finding }),
         }
     }
     out.sort_by(|a, b| (a.severity, &a.places, a.rule).cmp(&(b.severity, &b.places, b.rule)));

@@ -5,6 +5,7 @@
     clippy::disallowed_methods,
     reason = "the tests start programs; the exporter never does, which is what clippy.toml guards"
 )]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic with a message is how a test fails")]
 
 mod command;
 mod files;
