@@ -40,7 +40,7 @@ pub(super) fn check(site: &Site, machine: Option<&Machine>, out: &mut Vec<Findin
         let read = read_timeout(&upstream).0.as_secs();
         let wait = kept.saturating_mul(FAST) / children.max(1) / 1000;
         if wait > read {
-            let fits = (read * children * 1000 / FAST).clamp(1, USUAL);
+            let fits = (read.saturating_mul(children).saturating_mul(1000) / FAST).clamp(1, USUAL);
             out.push(
                 Finding::new(
                     Severity::Warning,

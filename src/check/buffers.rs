@@ -62,8 +62,8 @@ impl Buffers {
     /// `ngx_http_fastcgi_merge_loc_conf`, and the same in the other modules.
     fn is_refused(&self) -> bool {
         let one = self.size.max(self.each);
-        let busy = self.busy.unwrap_or(2 * one);
-        self.number < 2 || busy < one || busy > (self.number - 1) * self.each
+        let busy = self.busy.unwrap_or(one.saturating_mul(2));
+        self.number < 2 || busy < one || busy > (self.number - 1).saturating_mul(self.each)
     }
 }
 
@@ -108,7 +108,7 @@ fn mend(finding: Finding, block: Directive<'_>, module: &str, first: Directive<'
         }
     }
     if let Some(busy) = own("busy_buffers_size") {
-        let line = format!("{module}_busy_buffers_size {};", size(2 * one));
+        let line = format!("{module}_busy_buffers_size {};", size(one.saturating_mul(2)));
         if busy.id() == first.id() {
             lines.insert(0, line);
         } else {
@@ -159,7 +159,7 @@ fn too_big_headers(nginx: &NginxSite, machine: &Machine, out: &mut Vec<Finding>)
         let pass = nginx.config.http.passes.iter().find(|pass| pass.protocol.prefix() == module);
         let Some(block) = pass.and_then(|pass| tree.get(pass.id)?.parent()) else { continue };
         let Some(now) = Buffers::of(block, module) else { continue };
-        let wanted = AMPLE.max(2 * now.size);
+        let wanted = AMPLE.max(now.size.saturating_mul(2));
         let set = block.setting(&format!("{module}_buffer_size"));
         let finding = Finding::new(
             Severity::Error,

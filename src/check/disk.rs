@@ -24,7 +24,7 @@ fn full(machine: &Machine, out: &mut Vec<Finding>) {
         }
     }
     for ((free, all), path) in disks {
-        let percent = (free * 100).checked_div(all).unwrap_or(100);
+        let percent = free.saturating_mul(100).checked_div(all).unwrap_or(100);
         let severity = match (percent, free >> 20) {
             (_, ..100) => Severity::Error,
             (..5, ..2048) => Severity::Warning,

@@ -94,7 +94,7 @@ fn holds_workers(site: &Site, upstream: &Upstream<'_>, group: Directive<'_>) -> 
             Some(set.place()),
             format!(
                 "{} idle connections may hold all {children} workers of the pool [{}]",
-                kept * workers,
+                kept.saturating_mul(workers),
                 pool.pool.name
             ),
             "A worker of PHP-FPM is bound to its connection while that is kept (fastcgi_keep_conn): the pool is full with nobody \

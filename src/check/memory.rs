@@ -28,7 +28,7 @@ fn of(fpm: &FpmSite, machine: &Machine) -> Option<Finding> {
     if most.saturating_mul(memory.mean) <= memory.available {
         return None;
     }
-    let fit = (memory.available * PERCENT / 100 / memory.mean).max(1);
+    let fit = (memory.available / 100 * PERCENT / memory.mean).max(1);
     let first = fpm.config.pools.first()?;
     let measure = if memory.proportional {
         "proportional set size"
@@ -40,7 +40,7 @@ fn of(fpm: &FpmSite, machine: &Machine) -> Option<Finding> {
         Severity::Warning,
         "memory",
         first.place_of("pm.max_children").or(Some(&first.place)).cloned(),
-        format!("{most} workers need {}, and there are {}", mib(most * memory.mean), mib(memory.available)),
+        format!("{most} workers need {}, and there are {}", mib(most.saturating_mul(memory.mean)), mib(memory.available)),
         format!(
             "When all of them run, the kernel kills workers in the middle of requests. A worker uses {} (the mean of {}, {measure}); \
              {fit} fit into {PERCENT} % of {whose}.",
@@ -56,7 +56,7 @@ fn of(fpm: &FpmSite, machine: &Machine) -> Option<Finding> {
     }
     Some(fpm.config.pools.iter().fold(finding, |finding, pool| {
         let pool = PoolSite { fpm, pool };
-        let share = (fit * u64::from(pool.pool.max_children) / children).max(1);
+        let share = (fit.saturating_mul(u64::from(pool.pool.max_children)) / children).max(1);
         lower(finding, &pool, share)
     }))
 }

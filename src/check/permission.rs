@@ -71,7 +71,8 @@ fn seen(
         socket.mode
     );
     let finding = finding(upstream, what);
-    Some(match site.pool_at(listener) {
+    let pool = site.pool_at(listener).or_else(|| site.pool_at(&Listener::Unix(file.resolved.clone())));
+    Some(match pool {
         Some(pool) => let_in(finding, &pool, &user.name)
             .step(Step::Run(vec![format!("systemctl restart {}", pool.fpm.service())])),
         None => finding.step(Step::Decide(format!(

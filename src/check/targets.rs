@@ -7,7 +7,7 @@ use std::path::Path;
 use super::finding::{Finding, Step};
 use super::machine::{Machine, SocketKind};
 use super::meant;
-use super::site::{Site, Upstream, plain};
+use super::site::{PoolSite, Site, Upstream, plain};
 use crate::address::Listener;
 use crate::topology::nginx_conf::Protocol;
 use crate::vocabulary::Cause;
@@ -62,23 +62,33 @@ fn seen(site: &Site, machine: &Machine, upstream: &Upstream<'_>, listener: &List
     let path = match listener {
         Listener::Unix(path) => path,
         Listener::Tcp { .. } if machine.ports.get(listener) == Some(&false) => {
-            return Some(down(site, upstream, listener, Cause::ConnectionRefused, "nobody listens on"));
+            let owner = site.pool_at(listener);
+            return Some(down(
+                site,
+                upstream,
+                listener,
+                owner,
+                Cause::ConnectionRefused,
+                "nobody listens on",
+            ));
         }
         Listener::Tcp { .. } => return None,
     };
     let file = machine.socket(path)?;
+    // A link such as Debian's /run/php/php-fpm.sock leads to the pool's own.
+    let owner = site.pool_at(listener).or_else(|| site.pool_at(&Listener::Unix(file.resolved.clone())));
     match file.kind {
         SocketKind::Socket(Some(false)) => {
             let what = "the socket is left over from a process that has ended:";
-            Some(down(site, upstream, listener, Cause::ConnectionRefused, what))
+            Some(down(site, upstream, listener, owner, Cause::ConnectionRefused, what))
         }
         SocketKind::Socket(_) | SocketKind::Unseen => None,
         SocketKind::Missing => {
-            Some(down(site, upstream, listener, Cause::SocketMissing, "there is no socket at"))
+            Some(down(site, upstream, listener, owner, Cause::SocketMissing, "there is no socket at"))
         }
         SocketKind::Dangling => {
             let mut finding =
-                down(site, upstream, listener, Cause::SocketMissing, "the link leads to no socket:");
+                down(site, upstream, listener, owner, Cause::SocketMissing, "the link leads to no socket:");
             finding.what = format!("{} ({})", finding.what, file.resolved.display());
             Some(finding)
         }
@@ -93,8 +103,15 @@ fn seen(site: &Site, machine: &Machine, upstream: &Upstream<'_>, listener: &List
 }
 
 /// A pool should listen there: then its PHP-FPM does not run. Else no pool does.
-fn down(site: &Site, upstream: &Upstream<'_>, listener: &Listener, cause: Cause, what: &str) -> Finding {
-    let owner = site.pool_at(listener).filter(|_| upstream.pass.protocol == Protocol::FastCgi);
+fn down(
+    site: &Site,
+    upstream: &Upstream<'_>,
+    listener: &Listener,
+    owner: Option<PoolSite<'_>>,
+    cause: Cause,
+    what: &str,
+) -> Finding {
+    let owner = owner.filter(|_| upstream.pass.protocol == Protocol::FastCgi);
     let Some(pool) = owner else { return nobody(site, upstream, listener, cause, what) };
     let service = pool.fpm.service();
     let state = if pool.fpm.pid.is_some() {

@@ -264,3 +264,17 @@ fn what_its_own_user_may_not_see() {
     assert_eq!(found(true, &[]), (false, false));
     assert_eq!(found(true, &["others in /proc are hidden."]), (false, true));
 }
+
+/// Debian's /run/php/php-fpm.sock leads over /etc/alternatives to the socket of a version.
+#[test]
+fn an_alias_that_leads_to_a_pool_s_socket() {
+    for (kind, found) in [(SocketKind::Dangling, true), (SocketKind::Socket(Some(true)), false)] {
+        let alias = PathBuf::from("/run/php/php-fpm.sock");
+        let rules = rules(&php("fastcgi_pass unix:/run/php/php-fpm.sock;"), &pool(SOCKET, ""), |_| {
+            let file = SocketFile { resolved: SOCKET.into(), kind, way: Vec::new(), label: None };
+            Machine { sockets: [(alias.clone(), file)].into(), ..Machine::default() }
+        });
+        assert_eq!(rules.contains(&"not_listening"), found, "{rules:?}");
+        assert!(!rules.contains(&"no_listener"), "{rules:?}");
+    }
+}
