@@ -46,7 +46,7 @@ fn readable(finding: Finding, path: &Path, reader: &str, service: Option<&str>) 
         finding = finding.step(Step::Add {
             at: Place { file: Path::new("/etc/logrotate.d").join(service).into(), line: 0 },
             block: format!("{file} {{"),
-            lines: vec!["    create 0640 root adm".to_owned()],
+            lines: vec!["create 0640 root adm".to_owned()],
         });
     }
     finding

@@ -158,11 +158,8 @@ fn nobody(site: &Site, upstream: &Upstream<'_>, listener: &Listener, cause: Caus
             finding(text).step(step)
         }
         None => {
-            let fix = format!(
-                "Give a pool `listen = {}`, or have {} lead to the `listen` of a pool.",
-                listener.fpm(),
-                upstream.named.name()
-            );
+            let fix =
+                format!("Give a pool `listen = {}`, or write the address of a pool here.", listener.fpm());
             finding(fails).step(Step::Decide(fix))
         }
     }

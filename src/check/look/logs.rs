@@ -21,10 +21,6 @@ const LOGS: usize = 4096;
 
 /// Looks at each log. `reader`: who will follow them; `None`: we ourselves.
 pub(super) fn look(site: &Site, reader: Option<&User>, machine: &mut Machine) {
-    machine.reader = match reader {
-        Some(user) => user.name.clone(),
-        None => format!("the user {}", rustix::process::geteuid().as_raw()),
-    };
     let mut tails = 0;
     for path in paths(site) {
         let Ok(meta) = fs::metadata(&path) else { continue };

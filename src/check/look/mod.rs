@@ -71,6 +71,7 @@ pub fn record(procfs: &Path, site: &Site, topology: &Topology, masters: &Reading
     machine.selinux = selinux(procfs, &machine);
     memory::measure(procfs, site, masters.as_deref().unwrap_or_default(), &mut machine);
     let reader = users::reader(&accounts);
+    machine.reader = reader.as_ref().map_or_else(|| users::own_name(&accounts), |user| user.name.clone());
     logs::look(site, reader.as_ref(), &mut machine);
     machine
 }

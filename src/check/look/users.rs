@@ -86,6 +86,12 @@ pub(super) fn reader(accounts: &Accounts) -> Option<User> {
     if rustix::process::geteuid().is_root() { accounts.user(OWN) } else { None }
 }
 
+/// What we ourselves are called, or our number.
+pub(super) fn own_name(accounts: &Accounts) -> String {
+    let uid = rustix::process::geteuid().as_raw();
+    accounts.name(uid).map_or_else(|| uid.to_string(), str::to_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
