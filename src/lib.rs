@@ -12,6 +12,7 @@
 //! - `attribute`: pure; records in, one verdict for each failed response out.
 //! - [`ledger`]: counters and their label sets, and the state directory.
 //! - `export`: numbers as text for Prometheus.
+//! - [`check`]: pure; what in the configurations will answer 502, before it does.
 //! - `view`: what the engine publishes, typed.
 //! - `diagnosis`: pure; what is wrong now, in words.
 //! - `engine`: the thread that owns inputs, attribution and counters.
@@ -24,6 +25,7 @@
 pub mod address;
 mod attribute;
 mod bytes;
+pub mod check;
 pub mod commands;
 mod config;
 mod diagnosis;

@@ -1,6 +1,7 @@
 //! The commands: each puts the modules together and talks to a person.
 
 mod diagnose;
+mod check;
 mod explain;
 mod runbook;
 mod serve;
@@ -20,6 +21,7 @@ pub fn main() -> ExitCode {
         Some(Command::Diagnose(args)) => {
             return diagnose::run(&args).unwrap_or_else(|error| fail(&error.to_string(), 2));
         }
+        Some(Command::Check(args)) => return check::run(&args),
         Some(Command::Explain(args)) => explain::run(&args).map_err(|error| error.to_string()),
         Some(Command::Runbook(args)) => runbook::run(&args).map_err(|error| error.to_string()),
         Some(Command::Serve(args)) => serve::run(&args).map_err(|error| error.to_string()),

@@ -58,6 +58,7 @@ mod tests {
             process: None,
             group: None,
             log: Some(log),
+            conf: None,
             pools: Vec::new(),
         };
         let topology = Topology { fpm: vec![fpm(path("link")), fpm(path("gone"))], ..Topology::default() };

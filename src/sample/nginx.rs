@@ -180,6 +180,7 @@ mod tests {
         let nginx = topology::Nginx {
             config: MAIN.into(),
             root: "/".into(),
+            pid: None,
             network: None,
             groups,
             kept: Vec::new(),

@@ -68,6 +68,7 @@ pub fn build(seen: &Seen, before: &Topology) -> Topology {
             process: of.process.clone(),
             group: of.cgroup.as_deref().map(group_of).or(before.and_then(|before| before.group)),
             log: of.config.as_deref().and_then(log_of),
+            conf: of.config.clone(),
             pools: Vec::new(),
             name,
         };
@@ -102,7 +103,7 @@ pub fn build(seen: &Seen, before: &Topology) -> Topology {
     for (id, pools) in remembered {
         let pools: Vec<Pool> = pools.iter().filter_map(|pool| remembered_pool(&id, pool)).collect();
         let name = names.of(&id, None);
-        fpm.push(Fpm { id, name, process: None, group: None, log: None, pools });
+        fpm.push(Fpm { id, name, process: None, group: None, log: None, conf: None, pools });
     }
     for fpm in &mut fpm {
         for pool in &mut fpm.pools {

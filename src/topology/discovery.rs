@@ -199,6 +199,7 @@ impl Discovery {
                 name: names::nginx_name(&taken, &file.1),
                 config: file.1.clone(),
                 root: file.0.clone(),
+                pid: pid.copied(),
                 network,
                 groups: config.map(nginx_configs::groups).unwrap_or_default(),
                 kept: config.map(nginx_configs::kept).unwrap_or_default(),

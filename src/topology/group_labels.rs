@@ -101,6 +101,7 @@ mod tests {
             name: name.to_owned(),
             config: PathBuf::from(name),
             root: "/".into(),
+            pid: None,
             network: None,
             groups: nginx_configs::groups(&config),
             kept: Vec::new(),

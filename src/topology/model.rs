@@ -60,6 +60,8 @@ pub struct Nginx {
     pub config: PathBuf,
     /// What it has for `/`, as a path of ours: `/` itself where it sees the same files.
     pub root: PathBuf,
+    /// Its master, if it runs.
+    pub pid: Option<u32>,
     /// Where it runs; `None`: it does not, or that is not known.
     pub network: Option<Network>,
     /// Its groups of upstreams: names, each with all its servers. Without those with a host name among the servers.
@@ -88,6 +90,8 @@ pub struct Fpm {
     pub group: Option<GroupKey>,
     /// Where it logs to, if that is a file.
     pub log: Option<PathBuf>,
+    /// All that its configuration says; `None`: it could not be read, or it is only remembered.
+    pub conf: Option<Arc<fpm_conf::FpmConfig>>,
     /// Its pools.
     pub pools: Vec<Pool>,
 }

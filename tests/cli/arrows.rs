@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-const ORDER: [&str; 16] = [
+const ORDER: [&str; 17] = [
     "vocabulary",
     "address",
     "source",
@@ -12,6 +12,7 @@ const ORDER: [&str; 16] = [
     "topology",
     "sample",
     "attribute",
+    "check",
     "view",
     "diagnosis",
     "ledger",

@@ -59,6 +59,7 @@ fn a_pool_that_is_only_configured_is_not_shown_until_something_wants_it() {
             name: "n".to_owned(),
             config: "/n".into(),
             root: "/".into(),
+            pid: None,
             network: None,
             groups,
             kept,

@@ -15,6 +15,7 @@ fn nginx(main: &str, http: &str) -> Nginx {
         name: "nginx".to_owned(),
         config: "/etc/nginx/nginx.conf".into(),
         root: "/".into(),
+        pid: None,
         network: None,
         groups: Vec::new(),
         kept: Vec::new(),

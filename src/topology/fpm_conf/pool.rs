@@ -60,6 +60,8 @@ pub struct Pool {
     pub pm: Pm,
     /// The most workers.
     pub max_children: u32,
+    /// The most workers that a dynamic pool keeps idle; 0: not set.
+    pub max_spare_servers: u32,
     /// After so many requests a worker is replaced; 0 is never.
     pub max_requests: u32,
     /// A worker is killed when its request takes longer; 0 is never.
@@ -84,6 +86,8 @@ pub struct Pool {
     pub access_log: Option<PathBuf>,
     /// In which format; `None`: PHP-FPM's own.
     pub access_format: Option<String>,
+    /// `php_value[max_execution_time]` or `php_admin_value[…]`: seconds of CPU time, and where it stands.
+    pub max_execution_time: Option<(u64, Place)>,
     /// Where the section was first opened.
     pub place: Place,
     /// Where each directive stands that counts, by its name.
@@ -134,6 +138,7 @@ impl Pool {
                 _ => return Err(refuse("does not say pm = static, dynamic or ondemand")),
             },
             max_children,
+            max_spare_servers: number(section, "pm.max_spare_servers"),
             max_requests: number(section, "pm.max_requests"),
             request_terminate_timeout: time(section, "request_terminate_timeout"),
             request_slowlog_timeout: time(section, "request_slowlog_timeout"),
@@ -147,6 +152,9 @@ impl Pool {
             prefix: prefix.map(str::to_owned),
             access_log: section.text("access.log").map(|log| around.under_prefix(&log, prefix).into()),
             access_format: section.text("access.format"),
+            max_execution_time: section
+                .php("max_execution_time")
+                .and_then(|(seconds, at)| Some((u64::try_from(atoi(seconds.as_bytes())).ok()?, at.clone()))),
             places: section.places(),
             place,
         })

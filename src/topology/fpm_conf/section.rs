@@ -13,6 +13,8 @@ pub(super) struct Section {
     /// Where it was first opened; `None`: `[global]`, which need not be.
     pub(super) place: Option<Place>,
     values: BTreeMap<&'static str, (String, Place)>,
+    /// `php_value` and `php_admin_value` by key; of both the latter holds.
+    php: BTreeMap<String, (String, Place, bool)>,
 }
 
 impl Section {
@@ -23,6 +25,11 @@ impl Section {
     /// The same, but nothing for an empty value.
     pub(super) fn text(&self, name: &str) -> Option<String> {
         self.get(name).filter(|value| !value.is_empty()).map(str::to_owned)
+    }
+
+    /// What PHP is told of a setting, and where.
+    pub(super) fn php(&self, key: &str) -> Option<(&str, &Place)> {
+        self.php.get(key).map(|(value, place, _)| (value.as_str(), place))
     }
 
     /// Where each directive stands that counts.
@@ -77,7 +84,7 @@ impl Sections {
             }
             _ if matches!(self.current, Current::Unknown) => Ok(Done::default()),
             Statement::Entry(name, Some(value)) => self.entry(&text(&name), text(&value), at),
-            Statement::Array(name, key, value) => self.array(&text(&name), &text(&key), text(&value)),
+            Statement::Array(name, key, value) => self.array(&text(&name), &text(&key), text(&value), at),
         }
     }
 
@@ -92,7 +99,7 @@ impl Sections {
             return;
         }
         let pool = *self.by_name.entry(name.to_ascii_lowercase()).or_insert_with(|| {
-            self.pools.push(Section { name, place: Some(at.clone()), values: BTreeMap::new() });
+            self.pools.push(Section { name, place: Some(at.clone()), ..Section::default() });
             self.pools.len() - 1
         });
         self.current = Current::Pool(pool);
@@ -119,11 +126,11 @@ impl Sections {
         Ok(Done::default())
     }
 
-    /// Keys in brackets set PHP, not the pool; they are checked and passed over.
-    fn array(&mut self, name: &str, key: &str, value: String) -> Result<Done, String> {
-        if self.pool().is_none() {
+    /// Keys in brackets set PHP, not the pool.
+    fn array(&mut self, name: &str, key: &str, value: String, at: &Place) -> Result<Done, String> {
+        let Current::Pool(pool) = self.current else {
             return Err(format!("{name}[{key}] belongs into the section of a pool, not into [global]."));
-        }
+        };
         let Some((_, boolean)) = ARRAYS.iter().find(|(known, _)| *known == name) else {
             return Ok(self.unknown(&format!("{name}[{key}]")));
         };
@@ -137,7 +144,19 @@ impl Sections {
             () if *boolean && check(Kind::Boolean, &value).is_err() => {
                 Err(format!("{name}[{key}] = {value:?} is neither on nor off."))
             }
-            () => self.expand(value).map(|_| Done::default()),
+            () => {
+                let value = self.expand(value)?;
+                let admin = name == "php_admin_value";
+                let php = self
+                    .pools
+                    .get_mut(pool)
+                    .map(|pool| &mut pool.php)
+                    .filter(|_| admin || name == "php_value");
+                if let Some(php) = php.filter(|php| admin || php.get(key).is_none_or(|(.., admin)| !admin)) {
+                    php.insert(key.to_owned(), (value, at.clone(), admin));
+                }
+                Ok(Done::default())
+            }
         }
     }
 

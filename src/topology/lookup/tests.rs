@@ -23,13 +23,22 @@ fn fpm(name: &str, network: Option<Network>, listen: &str) -> Fpm {
         settings: None,
     };
     let process = FpmProcess { pid: 1, network, shares_root: true };
-    Fpm { id, name: name.into(), process: Some(process), group: None, log: None, pools: vec![pool] }
+    Fpm {
+        id,
+        name: name.into(),
+        process: Some(process),
+        group: None,
+        log: None,
+        conf: None,
+        pools: vec![pool],
+    }
 }
 
 fn nginx(network: Option<Network>) -> Nginx {
     Nginx {
         config: "/etc/nginx/nginx.conf".into(),
         root: "/".into(),
+        pid: None,
         network,
         groups: Vec::new(),
         kept: Vec::new(),
