@@ -59,6 +59,7 @@ impl Attributor {
             servers_of_logs: HashMap::new(),
             groups_of_logs: HashMap::new(),
             formats_of_logs: HashMap::new(),
+            within: None,
             log_server: super::Id::NONE,
             kept: keepalive::PeerAnswers::default(),
             now,

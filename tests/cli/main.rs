@@ -5,6 +5,7 @@
 
 mod arrows;
 mod bad_input;
+mod buffers;
 mod configured_formats;
 mod cycles;
 mod docs;

@@ -1,10 +1,12 @@
 //! `badgateway explain`: a post-mortem of log files, and what a pasted line means.
 
+mod advice;
 mod json;
 mod lines;
 mod paste;
 mod progress;
 mod report;
+mod table;
 mod text;
 
 use std::collections::HashSet;

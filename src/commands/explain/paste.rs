@@ -6,6 +6,7 @@ use std::io::Read;
 use serde::Serialize;
 
 use super::ExplainError;
+use super::advice::{capital, to_start};
 use crate::attribute::paste::{self, Entry, Paste};
 use crate::config::flags::Output;
 use crate::label::repaired;
@@ -103,13 +104,15 @@ fn error(entry: &Entry) -> String {
         for root in cause.likely() {
             root_cause("  Likely behind it", *root, &mut out);
         }
+        let fix = if entry.refused_to_start { to_start(&entry.message) } else { fix };
         let _ = writeln!(out, "  Fix: {fix}.");
         let _ = writeln!(out, "  More: badgateway runbook {}", cause.alert());
     } else if entry.refused_to_start {
         let _ = writeln!(
             out,
-            "nginx did not start, or kept its old configuration on a reload: {}\n  Fix: nginx -t names the file and the line.",
-            shortened(&entry.message)
+            "nginx did not start, or kept its old configuration on a reload: {}\n  Fix: {}.",
+            shortened(&entry.message),
+            to_start(&entry.message)
         );
     } else {
         let _ = writeln!(
@@ -127,11 +130,6 @@ fn error(entry: &Entry) -> String {
 
 fn root_cause(lead: &str, root: RootCause, out: &mut String) {
     let _ = writeln!(out, "{lead}: {} ({}). Fix: {}.", root.word(), root.meaning(), root.fix());
-}
-
-pub(super) fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 fn shortened(text: &[u8]) -> String {
