@@ -290,7 +290,7 @@ impl Attributor {
         let server = match access.server() {
             Some(name) => self.names.servers.id(&name),
             // Successes have no entry that names a server, and all of a log's lines must count under one.
-            None if self.options.live => self.log_server,
+            None if self.options.live || self.log_server != Id::NONE => self.log_server,
             None => group.entries.first().map_or(Id::NONE, |(_, entry)| entry.server),
         };
         if self.within.as_ref().is_none_or(|within| within.contains(&keys.end)) {

@@ -4,6 +4,9 @@ mod explain;
 mod runbook;
 mod serve;
 
+#[doc(hidden)]
+pub use explain::{of_files as explain_files, of_memory as explain_memory};
+
 use std::io::Write;
 use std::process::ExitCode;
 

@@ -146,15 +146,7 @@ impl TopologyBinder {
     fn formats_of_logs(&self) -> HashMap<LogId, Vec<Format>> {
         let of_log = |path: &PathBuf| {
             let formats = self.topology.formats_of_log(|log| is_same(path, log));
-            let formats = formats.filter_map(|format| {
-                let escape = match format.escape {
-                    nginx_conf::Escape::Default => Escape::Default,
-                    nginx_conf::Escape::Json => Escape::Json,
-                    nginx_conf::Escape::None => Escape::None,
-                };
-                Format::of_strings(&format.text, escape).ok()
-            });
-            (log_id(path), formats.collect::<Vec<_>>())
+            (log_id(path), formats.filter_map(format_of).collect::<Vec<_>>())
         };
         self.logs.access.iter().map(of_log).filter(|(_, formats)| !formats.is_empty()).collect()
     }
@@ -240,6 +232,16 @@ impl TopologyBinder {
         let log = fpm.log.as_deref()?;
         self.logs.fpm.iter().find(|path| is_same(path, log)).map(|path| log_id(path))
     }
+}
+
+/// A `log_format` of nginx's, compiled.
+pub fn format_of(format: &nginx_conf::LogFormat) -> Option<Format> {
+    let escape = match format.escape {
+        nginx_conf::Escape::Default => Escape::Default,
+        nginx_conf::Escape::Json => Escape::Json,
+        nginx_conf::Escape::None => Escape::None,
+    };
+    Format::of_strings(&format.text, escape).ok()
 }
 
 /// Whether two paths name one log.

@@ -15,6 +15,7 @@ mod gzip_bomb;
 mod hostile;
 mod kept;
 mod many_logs;
+mod morning;
 mod paste;
 mod pools;
 mod random_names;

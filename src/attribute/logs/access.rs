@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::attribute::root_cause::LogId;
 use crate::bytes::Text;
-use crate::record::access::Access;
+use crate::record::access::{Access, Written};
 use crate::record::envelope::{Envelope, LogEnvelope};
 use crate::record::error;
 use crate::record::format::Format;
@@ -65,6 +65,23 @@ impl AccessLog {
     pub fn at(mut self, path: &Path) -> Self {
         self.id = Some(log_id(path));
         self
+    }
+
+    /// One that may have these formats besides those that are found out.
+    pub(super) fn knowing(formats: &[Format]) -> Self {
+        Self { formats: formats.iter().take(MOST_FORMATS).cloned().collect(), ..Self::new(None, false) }
+    }
+
+    /// Whether a line is one of an access log: whether a transport stands around it, and its time and zone if it names them.
+    pub(super) fn try_line(&mut self, line: &[u8]) -> Option<(bool, Option<(Local, i32)>)> {
+        self.envelope.open(line).find_map(|(envelope, inner)| {
+            let (_, access) = self.fit(&inner).ok()?;
+            let zone = match access.written() {
+                Some(Written::Zoned(zoned)) => Some((zoned.local, zoned.offset)),
+                _ => None,
+            };
+            Some((envelope.reorders(), zone))
+        })
     }
 
     #[inline]

@@ -63,6 +63,11 @@ impl ErrorLog {
         self.id = Some(log_id(path));
         self
     }
+
+    /// A transport stands around its lines.
+    pub(super) fn is_wrapped(&self) -> bool {
+        self.envelope.get().is_some_and(Envelope::reorders)
+    }
 }
 
 /// Entries of an open window that were given, because the end of a followed log was reached and access lines may

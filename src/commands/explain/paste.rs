@@ -18,7 +18,7 @@ const MOST: u64 = 4 << 20;
 /// Lines as they were given: `-` stands for those of standard input.
 ///
 /// # Errors
-/// When standard input cannot be read, or a log's name was given for a line.
+/// When standard input cannot be read, or no line is there.
 pub fn lines(given: &[String]) -> Result<Vec<Vec<u8>>, ExplainError> {
     let mut lines = Vec::new();
     for text in given {
@@ -26,8 +26,6 @@ pub fn lines(given: &[String]) -> Result<Vec<Vec<u8>>, ExplainError> {
             let mut bytes = Vec::new();
             std::io::stdin().lock().take(MOST).read_to_end(&mut bytes).map_err(ExplainError::Stdin)?;
             lines.extend(bytes.split(|b| *b == b'\n').map(<[u8]>::to_vec));
-        } else if !text.contains(' ') && std::path::Path::new(text).is_file() {
-            return Err(ExplainError::IsFile(text.clone()));
         } else {
             lines.extend(text.split('\n').map(|line| line.as_bytes().to_vec()));
         }
@@ -132,7 +130,8 @@ fn root_cause(lead: &str, root: RootCause, out: &mut String) {
     let _ = writeln!(out, "{lead}: {} ({}). Fix: {}.", root.word(), root.meaning(), root.fix());
 }
 
-fn shortened(text: &[u8]) -> String {
+/// A text that is not too long for a line.
+pub fn shortened(text: &[u8]) -> String {
     const SHOWN: usize = 200;
     let text = repaired(text);
     match text.char_indices().nth(SHOWN) {

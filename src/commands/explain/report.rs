@@ -1,6 +1,6 @@
 //! What `explain` counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use crate::attribute::logs::{Example, Tally};
@@ -25,6 +25,8 @@ pub struct LogState {
     pub oversized: u64,
     /// The first line that was not understood.
     pub example: Option<Example>,
+    /// Its lines told the kind: they may be of several.
+    pub by_lines: bool,
 }
 
 impl LogState {
@@ -36,6 +38,7 @@ impl LogState {
             unparsed: tally.unparsed + oversized,
             oversized,
             example: tally.example.clone(),
+            by_lines: false,
         }
     }
 }
@@ -122,6 +125,30 @@ impl Report {
     /// Whether no line of any log was understood.
     pub fn is_without_lines(&self) -> bool {
         self.logs.iter().all(|log| log.parsed == 0)
+    }
+
+    /// A file that was read as several kinds of log has only lines that are none of them left, and no kind that it is not.
+    pub fn merge_kinds(&mut self) {
+        let logs = std::mem::take(&mut self.logs);
+        let mut understood: BTreeMap<String, u64> = BTreeMap::new();
+        for log in logs.iter().filter(|log| log.by_lines) {
+            *understood.entry(log.path.clone()).or_default() += log.parsed;
+        }
+        let mut told = BTreeSet::new();
+        for mut log in logs {
+            if log.by_lines {
+                let understood = understood.get(&log.path).copied().unwrap_or_default();
+                if log.parsed == 0 && understood > 0 {
+                    continue;
+                }
+                log.unparsed = (log.parsed + log.unparsed).saturating_sub(understood.max(log.parsed));
+                if !told.insert(log.path.clone()) {
+                    log.unparsed = 0;
+                }
+                log.example = log.example.filter(|_| understood == log.parsed);
+            }
+            self.logs.push(log);
+        }
     }
 
     fn is_within(&self, at: Local) -> bool {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::ops::Range;
 
 use super::advice;
 use super::paste::meaning;
@@ -10,12 +11,16 @@ use super::table::{align, moment, or_dash, zone_name};
 use crate::attribute::{Attributor, Id, paste};
 use crate::label::repaired;
 use crate::record::LogKind;
+use crate::record::stamp::Local;
 use crate::vocabulary::{Cause, Outcome, code};
 
 /// Renders the report.
 pub fn render(report: &Report, attributor: &Attributor) -> String {
     let mut out = String::new();
     headline(report, &mut out);
+    if let Some(within) = &report.within {
+        let _ = writeln!(out, "{}", between(within, attributor.offset()));
+    }
     advice::not_started(report, &mut out);
     if !report.responses.is_empty() {
         table(report, attributor, &mut out);
@@ -30,6 +35,14 @@ pub fn render(report: &Report, attributor: &Attributor) -> String {
     out
 }
 
+/// `From 2026-11-27 02:00:00 until 2026-11-27 03:00:00 (UTC+01:00), as the logs have it.`
+fn between(within: &Range<Local>, offset: i32) -> String {
+    let since = Some(within.start).filter(|at| *at != Local::MIN).map(|at| format!("from {}", moment(at)));
+    let until = Some(within.end).filter(|at| *at != Local::MAX).map(|at| format!("until {}", moment(at)));
+    let both: Vec<_> = since.into_iter().chain(until).collect();
+    format!("{} ({}), as the logs have it.", advice::capital(&both.join(" ")), zone_name(offset))
+}
+
 fn headline(report: &Report, out: &mut String) {
     let has_access = report.logs.iter().any(|log| log.kind == LogKind::Access);
     let _ = match (has_access, report.failed) {
@@ -37,6 +50,10 @@ fn headline(report: &Report, out: &mut String) {
             out,
             "No access log was given, so no response can be counted: below is what the error log says by itself."
         ),
+        (true, 0) if report.parsed(LogKind::Access) == 0 => {
+            writeln!(out, "No line of an access log could be read, so no response can be counted.")
+        }
+        (true, 0) if report.total == 0 => writeln!(out, "No response is of that time."),
         (true, 0) => {
             writeln!(out, "{} responses, none of them failed (500, 502, 503, 504, 009).", report.total)
         }
