@@ -129,7 +129,7 @@ fn is_level(word: &[u8]) -> bool {
 }
 
 /// `log_level = debug` writes `pid N, function(), line N: ` in front of each message.
-fn skip_debug_origin(message: &[u8]) -> &[u8] {
+pub fn skip_debug_origin(message: &[u8]) -> &[u8] {
     match message.strip_prefix(b"pid ").and_then(|_| memchr::memmem::find(message, b": ")) {
         Some(at) => &message[at + 2..],
         None => message,
