@@ -165,6 +165,18 @@ impl AccessLog {
         Ok((self.formats.len() - 1, access))
     }
 
+    /// When a line was written, if it can be read. What may be a part of a line teaches no format.
+    fn stamp_of(&self, line: &[u8]) -> Option<Option<Written>> {
+        let known = self.formats.iter().find_map(|format| format.access(line).ok());
+        if let Some(access) = known {
+            return Some(access.written());
+        }
+        if self.given || self.formats.len() >= MOST_FORMATS || error::head(line).is_some() {
+            return None;
+        }
+        Some(Format::detect(line).ok()?.access(line).ok()?.written())
+    }
+
     fn take(
         &mut self,
         line: &[u8],
@@ -226,8 +238,8 @@ impl Log for AccessLog {
 
     fn time(&mut self, line: &[u8], offset: i32) -> Option<Local> {
         self.envelope.open(line).find_map(|(_, inner)| {
-            let (_, access) = self.fit(&inner).ok()?;
-            Some(access.written().map_or(Local::MAX, |written| written.local(offset)))
+            let written = self.stamp_of(&inner)?;
+            Some(written.map_or(Local::MAX, |written| written.local(offset)))
         })
     }
 
