@@ -7,7 +7,7 @@ use super::pending::{Evidence, WaitingEntry};
 use super::root_cause::{PendingRootCause, Target};
 use super::{Attributor, Id, Sink, settle};
 use crate::record::entries::Entry;
-use crate::record::error::{Context, Head};
+use crate::record::error::{Context, Head, Level};
 use crate::vocabulary::{Cause, Outcome, RootCause};
 
 /// A waiting entry, by its place in the order of arrival.
@@ -61,6 +61,9 @@ impl Attributor {
         sink: &mut impl Sink,
     ) -> (Meaning, Option<Place>) {
         let head = &entry.head;
+        if head.level == Level::Emerg && head.connection.is_none() && !provisional && !entry.shadowed {
+            sink.not_started(Some(head.at), head.body);
+        }
         let Some(recognised) = message::recognise(head.level, head.body) else {
             return (Meaning::Nothing, None);
         };
@@ -152,14 +155,14 @@ impl Attributor {
         let Some(connection) = head.connection else {
             // Outside of a connection: the resolver of an upstream zone.
             if !shadowed {
-                sink.failure(upstream, cause, Outcome::Background);
+                sink.failure(upstream, cause, Outcome::Background, head.at);
             }
             return;
         };
         if !truncated {
-            return sink.failure(upstream, cause, Outcome::Unmatched);
+            return sink.failure(upstream, cause, Outcome::Unmatched, head.at);
         }
-        sink.failure(upstream, cause, Outcome::Truncated);
+        sink.failure(upstream, cause, Outcome::Truncated, head.at);
         if shadowed {
             return;
         }

@@ -71,7 +71,8 @@ impl Attributor {
             let decided = decided_by == Some(*seq);
             let outcome = if entry.subrequest && !decided { Outcome::Background } else { Outcome::Failed };
             if self.pending.take(*seq) {
-                sink.failure(join::peer(entry, &mut self.names, last_addr), cause, outcome);
+                let peer = join::peer(entry, &mut self.names, last_addr);
+                sink.failure(peer, cause, outcome, keys.end);
             }
         }
     }
@@ -115,7 +116,7 @@ impl Attributor {
                 // limit_req_status, limit_conn_status: whatever the client got, it was refused.
                 Evidence::Failure(cause @ Cause::NginxLimit) if keys.status >= 400 && !entry.subrequest => {
                     if self.pending.take(*seq) {
-                        sink.failure(entry.upstream, cause, Outcome::Failed);
+                        sink.failure(entry.upstream, cause, Outcome::Failed, keys.end);
                     }
                 }
                 Evidence::Failure(cause) if keys.connection.is_some() || entry.subrequest => {
@@ -125,7 +126,7 @@ impl Attributor {
                         _ => outcome,
                     };
                     if self.pending.take(*seq) {
-                        sink.failure(entry.upstream, cause, outcome);
+                        sink.failure(entry.upstream, cause, outcome, keys.end);
                     }
                 }
                 // Only probable: a failed line of the same client and request may still come.

@@ -22,6 +22,7 @@ mod saved;
 mod shadow;
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 use crate::record::access::{Access, Times, Written};
 use crate::record::format::{Followed, Format};
@@ -64,11 +65,13 @@ pub trait Sink {
     /// The root cause of `count` failed responses that are alike: once for each, up to [`root_cause::GRACE`] seconds
     /// later.
     fn root(&mut self, verdict: &Verdict, root: RootCause, count: u64);
-    /// A failed attempt and what became of it.
-    fn failure(&mut self, upstream: Id, cause: Cause, outcome: Outcome);
+    /// A failed attempt, what became of it, and when: the end of its request, or the time of its entry.
+    fn failure(&mut self, upstream: Id, cause: Cause, outcome: Outcome, at: Local);
     /// The end of a worker of a pool of the PHP-FPM master called `fpm`; [`Id::NONE`] when its log belongs to none that is
     /// known.
-    fn exit(&mut self, fpm: Id, pool: Id, reason: ExitReason);
+    fn exit(&mut self, fpm: Id, pool: Id, reason: ExitReason, at: Local);
+    /// nginx did not start, or kept its old configuration: what it said. Its standard error has no time.
+    fn not_started(&mut self, _at: Option<Local>, _message: &[u8]) {}
     /// How long an attempt took, in seconds.
     fn seconds(&mut self, upstream: Id, phase: Phase, seconds: f64);
     /// A server and an upstream belong together: their series may start at 0.
@@ -114,6 +117,8 @@ pub struct Attributor {
     pub logs_without_errors: HashSet<LogId>,
     /// The log whose lines are being read is one of them.
     without_errors: bool,
+    /// Responses that ended at another time are joined and judged, but not counted as responses.
+    pub within: Option<Range<Local>>,
     /// That of the log whose lines are being read.
     log_server: Id,
     kept: keepalive::PeerAnswers,
@@ -137,6 +142,7 @@ impl Attributor {
             formats_of_logs: (HashMap::new(), 0),
             logs_without_errors: HashSet::new(),
             without_errors: false,
+            within: None,
             log_server: Id::NONE,
             kept: keepalive::PeerAnswers::default(),
             now: Local::MIN / 2,
@@ -178,7 +184,7 @@ impl Attributor {
     pub fn is_plain(&self, status: u16, connection: impl FnOnce() -> Option<u64>) -> bool {
         let none_waits =
             || self.pending.uncounted() == 0 || connection().is_some_and(|n| !self.pending.waits_for(n));
-        !is_failed(status) && none_waits()
+        !is_failed(status) && none_waits() && self.within.is_none()
     }
 
     /// Whether nginx keeps connections to one of these upstreams: then more is wanted of the line than is counted.
@@ -280,10 +286,12 @@ impl Attributor {
         let server = match access.server() {
             Some(name) => self.names.servers.id(&name),
             // Successes have no entry that names a server, and all of a log's lines must count under one.
-            None if self.options.live => self.log_server,
+            None if self.options.live || self.log_server != Id::NONE => self.log_server,
             None => group.entries.first().map_or(Id::NONE, |(_, entry)| entry.server),
         };
-        sink.response(server, keys.status);
+        if self.within.as_ref().is_none_or(|within| within.contains(&keys.end)) {
+            sink.response(server, keys.status);
+        }
         if self.options.timings {
             self.timings(&access.times(), server, sink);
         }
@@ -321,7 +329,7 @@ impl Attributor {
         };
         let asked = self.clock(line.at);
         if let Some(reason) = self.roots.event(line.at, asked, log, pool, event) {
-            sink.exit(self.peers.fpm_of(log), pool, reason);
+            sink.exit(self.peers.fpm_of(log), pool, reason, line.at);
         }
         self.names.end_line();
     }
@@ -367,8 +375,8 @@ impl<S: Sink> RootCauseSink for SinkAdapter<'_, S> {
         self.0.root(verdict, root, count);
     }
 
-    fn killed(&mut self, fpm: Id, pool: Id, reason: ExitReason) {
-        self.0.exit(fpm, pool, reason);
+    fn killed(&mut self, fpm: Id, pool: Id, reason: ExitReason, at: Local) {
+        self.0.exit(fpm, pool, reason, at);
     }
 }
 
@@ -376,7 +384,7 @@ fn settle(entry: &WaitingEntry, sink: &mut impl Sink) {
     // A shadowed entry that belongs to no response proves nothing.
     if let (Evidence::Failure(cause), false) = (entry.evidence, entry.shadowed) {
         let outcome = if entry.rescued { Outcome::Rescued } else { Outcome::Unmatched };
-        sink.failure(entry.upstream, cause, outcome);
+        sink.failure(entry.upstream, cause, outcome, entry.at);
     }
 }
 

@@ -61,6 +61,7 @@ impl Attributor {
             formats_of_logs: (HashMap::new(), 0),
             logs_without_errors: HashSet::new(),
             without_errors: false,
+            within: None,
             log_server: super::Id::NONE,
             kept: keepalive::PeerAnswers::default(),
             now,

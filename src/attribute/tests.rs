@@ -36,10 +36,10 @@ impl Sink for Seen {
     fn root(&mut self, _: &Verdict, _: RootCause, count: u64) {
         self.roots += count;
     }
-    fn failure(&mut self, _: Id, cause: Cause, outcome: Outcome) {
+    fn failure(&mut self, _: Id, cause: Cause, outcome: Outcome, _: Local) {
         *self.failures.entry(format!("{} {}", cause.word(), outcome.word())).or_default() += 1;
     }
-    fn exit(&mut self, _: Id, _: Id, _: ExitReason) {}
+    fn exit(&mut self, _: Id, _: Id, _: ExitReason, _: Local) {}
     fn seconds(&mut self, _: Id, _: Phase, _: f64) {}
     fn pair(&mut self, _: Id, _: Id) {}
 }

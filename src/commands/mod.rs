@@ -1,10 +1,13 @@
 //! The commands: each puts the modules together and talks to a person.
 
-mod diagnose;
 mod check;
+mod diagnose;
 mod explain;
 mod runbook;
 mod serve;
+
+#[doc(hidden)]
+pub use explain::{of_files as explain_files, of_memory as explain_memory};
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::logging;
+use super::moment::{self, Moment};
 use crate::record::{LogKind, format};
 
 /// Tells why nginx answers 502 Bad Gateway, while it happens.
@@ -44,16 +45,16 @@ pub enum Command {
 /// Which logs.
 #[derive(Debug, Args, Clone, Default)]
 pub struct LogArgs {
-    /// An access log of nginx; may be given several times
-    #[arg(long = "access-log", value_name = "FILE")]
+    /// Access logs of nginx: files or patterns
+    #[arg(long = "access-log", value_name = "FILE", num_args = 1..)]
     pub access: Vec<PathBuf>,
 
-    /// An error log of nginx; may be given several times
-    #[arg(long = "error-log", value_name = "FILE")]
+    /// Error logs of nginx
+    #[arg(long = "error-log", value_name = "FILE", num_args = 1..)]
     pub error: Vec<PathBuf>,
 
-    /// A log of PHP-FPM (its `error_log`), which tells what killed a worker; may be given several times
-    #[arg(long = "fpm-log", value_name = "FILE")]
+    /// Logs of PHP-FPM (its `error_log`), which tell what killed a worker
+    #[arg(long = "fpm-log", value_name = "FILE", num_args = 1..)]
     pub fpm: Vec<PathBuf>,
 
     /// The access logs' log_format: a name or the format string. Without it the format is recognised
@@ -85,14 +86,33 @@ fn parse_format(text: &str) -> Result<format::Format, format::FormatError> {
 /// `explain`
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// One or more pasted lines, as they stand in a log, a chat or a ticket: what they mean. `-` reads them from standard
-    /// input. They may lack their date, their level or their end
-    #[arg(value_name = "LINE", conflicts_with_all = ["access", "error", "fpm"])]
-    pub pasted: Vec<String>,
+    /// Logs: files, directories or patterns, of which each file is read as what its lines are. Or pasted lines, as they stand in
+    /// a log, a chat or a ticket, which may lack their date, their level or their end; `-` reads them from standard input.
+    /// What exists is a file. Without any, the logs that nginx's configuration names
+    #[arg(value_name = "FILE|LINE")]
+    pub given: Vec<String>,
 
-    /// The logs; `.gz` is read too, and `-` is standard input.
+    /// Logs whose kind is said: files, directories or patterns; `.gz` is read too, and `-` is standard input.
     #[command(flatten)]
     pub logs: LogArgs,
+
+    /// Only what happened from then on: 2026-11-27T02:00:00+01:00, '2026-11-27 02:00', 2026-11-27, 02:00, yesterday or
+    /// '2h ago'. Without a zone it is a time as the logs have it, in their own zone
+    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
+    pub since: Option<Moment>,
+
+    /// Only what happened before; as `--since`
+    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
+    pub until: Option<Moment>,
+
+    /// Main file of nginx's configuration: log formats, servers, and the logs to read where none is named. May be given several
+    /// times. Without any log, those of the nginx that runs here are found by themselves
+    #[arg(long, value_name = "FILE")]
+    pub nginx_config: Vec<PathBuf>,
+
+    /// Where procfs is mounted
+    #[arg(long = "path.procfs", value_name = "DIR", default_value = "/proc", hide = true)]
+    pub procfs: PathBuf,
 
     /// How to print the result
     #[arg(long, value_enum, default_value_t = Output::Text)]

@@ -12,6 +12,11 @@ pub fn here() -> i32 {
     TimeZone::system().to_offset(Timestamp::now()).seconds()
 }
 
+/// Seconds east of UTC at this machine at that moment, in Unix seconds.
+pub fn then(unix: i64) -> i32 {
+    TimeZone::system().to_offset(Timestamp::from_second(unix).unwrap_or_default()).seconds()
+}
+
 /// A moment in the time `offset` seconds east of UTC.
 pub fn local(at: SystemTime, offset: i32) -> Local {
     let seconds = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();

@@ -212,7 +212,7 @@ mod tests {
             ledger.pair(server, upstream);
             ledger.error(&verdict);
             ledger.root(&verdict, RootCause::ALL[n as usize % RootCause::ALL.len()], 1);
-            ledger.failure(upstream, Cause::Unknown, Outcome::Failed);
+            ledger.failure(upstream, Cause::Unknown, Outcome::Failed, 0);
             ledger.seconds(upstream, Phase::Connect, 0.1);
             if n % 100 == 0 {
                 let view = ledger.view(names);

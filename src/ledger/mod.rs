@@ -18,6 +18,7 @@ pub use sums::family;
 use std::collections::{BTreeMap, HashMap};
 
 use crate::attribute::{Id, Sink, Verdict};
+use crate::record::stamp::Local;
 use crate::vocabulary::{Cause, ExitReason, FAILED_CODES, Outcome, Phase, RootCause};
 
 use crate::sample::machine::{CounterDelta, Machine};
@@ -304,12 +305,12 @@ impl Sink for Ledger {
         self.episodes.root(verdict, root, count);
     }
 
-    fn failure(&mut self, upstream: Id, cause: Cause, outcome: Outcome) {
+    fn failure(&mut self, upstream: Id, cause: Cause, outcome: Outcome, _: Local) {
         let upstream = self.upstream_of(upstream);
         *self.failures.entry((upstream, cause, outcome)).or_default() += 1;
     }
 
-    fn exit(&mut self, fpm: Id, pool: Id, reason: ExitReason) {
+    fn exit(&mut self, fpm: Id, pool: Id, reason: ExitReason, _: Local) {
         let (fpm, pool) = self.start_exits(fpm, pool);
         *self.exits.entry((fpm, pool, reason)).or_default() += 1;
     }

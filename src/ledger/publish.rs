@@ -171,7 +171,7 @@ mod tests {
         let verdict = Verdict { status: 504, cause: Cause::TlsFailure, server, upstream, at: 0 };
         ledger.error(&verdict);
         ledger.root(&verdict, RootCause::Tls, 1);
-        ledger.failure(upstream, Cause::TlsFailure, Outcome::Rescued);
+        ledger.failure(upstream, Cause::TlsFailure, Outcome::Rescued, 0);
         let view = ledger.view(&names);
         assert_eq!((of(&view).len(), counted(&view), view.roots.len()), (20, (1, 1), 1));
         let again = Ledger::resume(ledger.save()).view(&names);
@@ -183,7 +183,7 @@ mod tests {
         let (mut ledger, mut names) = (Ledger::default(), Names::default());
         let (fpm, pool) = (names.fpms.id(b"8.2"), names.pools.id(b"www"));
         ledger.start_exits(fpm, pool);
-        ledger.exit(fpm, pool, ExitReason::Crash);
+        ledger.exit(fpm, pool, ExitReason::Crash, 0);
         ledger.start_exits(fpm, pool);
         let exits = ledger.view(&names).exits;
         assert_eq!((exits.len(), exits.iter().map(|row| row.count).sum::<u64>()), (ExitReason::ALL.len(), 1));

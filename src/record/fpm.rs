@@ -129,7 +129,7 @@ fn is_level(word: &[u8]) -> bool {
 }
 
 /// `log_level = debug` writes `pid N, function(), line N: ` in front of each message.
-fn skip_debug_origin(message: &[u8]) -> &[u8] {
+pub fn skip_debug_origin(message: &[u8]) -> &[u8] {
     match message.strip_prefix(b"pid ").and_then(|_| memchr::memmem::find(message, b": ")) {
         Some(at) => &message[at + 2..],
         None => message,
@@ -291,6 +291,45 @@ mod tests {
         }
         assert_eq!(line(b"2026/11/20 15:00:18 [error] 1#1: x"), None);
         assert_eq!(line(b"\xff["), None);
+    }
+
+    /// As PHP 5.3, 5.4 to 7.2, and 7.3 to 8.5 write the same (`fpm_children_bury` in fpm_children.c, `fpm_request_check_timed_out`
+    /// in fpm_request.c, `fpm_stdio_child_said` and zlog_stream of `log_limit` in fpm_stdio.c and zlog.c).
+    #[test]
+    fn every_version_s_words_are_known() {
+        let latest = stamp::error_log(b"2026/12/01 00:00:00").unwrap();
+        let message = |words: &str| {
+            [
+                old(format!("Nov 20 15:00:09.123456 [WARNING] {words}").as_bytes(), latest)
+                    .unwrap()
+                    .event
+                    .is_some(),
+                of(&format!("[20-Nov-2026 15:00:09] WARNING: {words}")).is_some(),
+                of(&format!("[20-Nov-2026 15:00:09.123456] WARNING: pid 1, f(), line 2: {words}")).is_some(),
+                line_of(&format!("[WARNING] {words}")).is_some(),
+            ]
+        };
+        for words in [
+            "[pool www] child 7 exited on signal 11 SIGSEGV after 1.5 seconds from start",
+            "[pool www] child 7 exited on signal 11 (SIGSEGV) after 1.5 seconds from start",
+            "[pool www] child 7 exited on signal 6 (SIGABRT - core dumped) after 1.5 seconds from start",
+            "[pool www] child 7 exited with code 255 after 1.5 seconds from start",
+            "[pool www] child 7, script '/a.php' execution timed out (2.1 sec), terminating",
+            "[pool www] child 7, script '/a.php' (request: \"GET /a.php\") execution timed out (2.1 sec), terminating",
+            "[pool www] server reached max_children setting (5), consider raising it",
+            "[pool www] server reached pm.max_children setting (5), consider raising it",
+            "[pool www] seems busy (you may need to increase pm.start_servers, or pm.min/max_spare_servers), spawning 8 children, there are 0 idle, and 4 total children",
+        ] {
+            assert_eq!(message(words), [true; 4], "{words}");
+        }
+        // Longer than log_limit: it goes on in lines of its own, and what it says in them is a script's.
+        for words in [
+            "[pool www] child 7 said into stderr: \"a script's words, cut ...",
+            "[pool www] child 7 said into stderr: \"[pool www] child 1 exited on signal 9 (SIGKILL) after 1 seconds from start\", pipe is closed",
+            "[pool www] child 7 said into stdout: \"ready to handle connections\"",
+        ] {
+            assert_eq!(message(words), [false; 4], "{words}");
+        }
     }
 
     #[test]

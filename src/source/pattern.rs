@@ -24,7 +24,7 @@ enum Part {
 pub(super) struct Pattern(Vec<Part>);
 
 /// Whether the text is a pattern.
-pub(super) fn is_pattern(path: &Path) -> bool {
+pub(crate) fn is_pattern(path: &Path) -> bool {
     path.as_os_str().as_bytes().iter().any(|byte| b"*?[".contains(byte))
 }
 

@@ -110,7 +110,7 @@ words! {
         "find the slow request (request_slowlog_timeout, slowlog) before raising fastcgi_read_timeout" }
     HeaderTooBig "header_too_big" { &[502], RootCause::BuffersTooSmall, "Nginx502InvalidResponse",
         "the response header does not fit into nginx's buffer",
-        "set fastcgi_buffer_size 32k and fastcgi_buffers 8 32k (proxy_buffer_size, proxy_buffers), and look for oversized cookies" }
+        "set fastcgi_buffer_size 32k; fastcgi_buffers 8 32k; fastcgi_busy_buffers_size 64k; (for proxy_pass: proxy_buffer_size 32k; proxy_buffers 8 32k; proxy_busy_buffers_size 64k;), and look for oversized cookies" }
     InvalidResponse "invalid_response" { &[502, 500], RootCause::Unknown, "Nginx502InvalidResponse",
         "the upstream's answer breaks its protocol: header, status, length or framing",
         "read the rejected header in error.log and correct it in the application" }
@@ -164,7 +164,7 @@ words! {
     PhpTimeLimit "php_time_limit" { &[500], "NginxApplicationErrors", "a script ran longer than max_execution_time", "speed it up, or raise max_execution_time" }
     StaleKeepalive "stale_keepalive" { &[502], "Nginx502StaleKeepalive", "a kept connection had been closed by the upstream", "let the upstream keep connections longer than nginx does" }
     Application "application" { &[500, 502, 503, 504], "NginxApplicationErrors", "the application answered with an error", "read its log" }
-    BuffersTooSmall "buffers_too_small" { &[502], "Nginx502InvalidResponse", "nginx's buffers are smaller than the header", "fastcgi_buffer_size 32k and fastcgi_buffers 8 32k (proxy_buffer_size, proxy_buffers)" }
+    BuffersTooSmall "buffers_too_small" { &[502], "Nginx502InvalidResponse", "nginx's buffers are smaller than the header", "fastcgi_buffer_size 32k; fastcgi_buffers 8 32k; fastcgi_busy_buffers_size 64k; (for proxy_pass: proxy_buffer_size 32k; proxy_buffers 8 32k; proxy_busy_buffers_size 64k;)" }
     Tls "tls" { &[502, 504], "Nginx502TlsFailure", "TLS between nginx and the upstream", "certificate, name, protocol versions" }
     Network "network" { &[502, 504], "NginxCannotConnect", "the network between nginx and the upstream", "routes, firewall, DNS" }
     Nginx "nginx" { &[500, 502, 503, 504], "NginxReturnsErrors", "nginx's own configuration or limits", "nginx -T" }
@@ -246,10 +246,14 @@ impl Cause {
     /// The runbook for failures of this cause behind which there is this root cause: that of the root cause, unless
     /// it says less than the cause does.
     pub const fn runbook(self, root: RootCause) -> &'static str {
-        match root {
-            RootCause::Network | RootCause::Nginx | RootCause::Unknown => self.alert(),
-            root => root.alert(),
-        }
+        if root.says_more() { root.alert() } else { self.alert() }
+    }
+}
+
+impl RootCause {
+    /// Whether its fix and runbook say more than those of the causes that it is behind.
+    pub const fn says_more(self) -> bool {
+        !matches!(self, RootCause::Network | RootCause::Nginx | RootCause::Unknown)
     }
 }
 

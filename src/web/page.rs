@@ -143,7 +143,7 @@ mod tests {
         ledger.error(&Verdict { status: 502, cause, server, upstream, at: 0 });
         let page = render(&ledger.view(&names), "/metrics");
         assert!(page.contains(cause.advice(false).0) && !page.contains(cause.advice(true).0));
-        ledger.failure(upstream, cause, Outcome::Failed);
+        ledger.failure(upstream, cause, Outcome::Failed, 0);
         let page = render(&ledger.view(&names), "/metrics");
         assert!(page.contains(cause.advice(true).0) && !page.contains(cause.advice(false).0));
     }

@@ -218,7 +218,7 @@ fn what_could_not_connect_says_whether_its_errno_was_read() {
     let (rare, unread) =
         ("the errno in the error log is a rare one", "no entry of the error log that names the errno");
     let both = said(&three, &with);
-    assert!(both.contains(rare) && both.contains("2 of them") && both.contains(unread), "{both}");
+    assert!(both.contains(rare) && both.contains("connect_failed (2)") && both.contains(unread), "{both}");
     let only = said(&one, &with);
     assert!(only.contains(rare) && !only.contains(unread) && only.contains("91"), "{only}");
     let none = said(&one, &without);

@@ -5,6 +5,7 @@
 
 mod arrows;
 mod bad_input;
+mod buffers;
 mod configured_formats;
 mod cycles;
 mod docs;
@@ -14,6 +15,7 @@ mod gzip_bomb;
 mod hostile;
 mod kept;
 mod many_logs;
+mod morning;
 mod paste;
 mod pools;
 mod random_names;

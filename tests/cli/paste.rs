@@ -53,21 +53,15 @@ fn a_paste_can_be_one_object() {
     assert_eq!(got["pasted"][0]["likely"][0], "fpm_not_running");
 }
 
-#[test]
-fn a_file_is_no_line() {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    let output = run(&["explain", text(file.path())]);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success() && said.contains("--error-log"), "{said}");
-}
-
 /// A log stays strictly read, and a person is told what its line would mean.
 #[test]
 fn an_entry_without_its_date_in_a_log_is_not_counted_but_explained() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("error.log");
     std::fs::write(&path, format!("[error] 7#7: *1 {REFUSED}, client: 1.2.3.4, server: s\n")).unwrap();
-    let report = json(&run(&["explain", "--format", "json", "--error-log", text(&path)]));
+    let output = run(&["explain", "--format", "json", "--error-log", text(&path)]);
+    assert_eq!(output.status.code(), Some(1), "no line of it was read");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&report["lines"]["error"], &report["failures"]), (&0.into(), &serde_json::json!([])));
     let output = run(&["explain", "--error-log", text(&path)]);
     let said = String::from_utf8(output.stdout).unwrap();

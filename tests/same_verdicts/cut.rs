@@ -68,7 +68,7 @@ fn rotation_packing_and_order_change_no_verdict() {
     let (mut faults, mut cut) = (Vec::new(), 0);
     for case in cases::all() {
         let dir = tempfile::tempdir().unwrap();
-        let expected = explain_texts(dir.path(), &case.logs());
+        let expected = explain_texts(&case.logs());
         for count in [2, 7] {
             let mut files = files(&case, dir.path(), count);
             cut += files.len() - 3;

@@ -50,7 +50,7 @@ fn write(case: &Case, logs: &mut [File]) {
 }
 
 fn serve(case: &Case, dir: &Path) -> Option<String> {
-    let expected = explain_texts(dir, &case.logs());
+    let expected = explain_texts(&case.logs());
     let path = |kind: &str| dir.join(format!("{kind}.log"));
     let open =
         |(kind, _): (&str, &str)| OpenOptions::new().create_new(true).append(true).open(path(kind)).unwrap();

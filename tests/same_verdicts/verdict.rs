@@ -1,11 +1,11 @@
 //! Failed responses by cause and by root cause, failed attempts: from `explain`, and from `/metrics`.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
+use badgateway::commands::{explain_files, explain_memory};
+use badgateway::record::LogKind;
 use badgateway_harness::exporter::Scrape;
-use badgateway_harness::programs::badgateway;
 use serde_json::Value;
 
 /// A count for each row of labels.
@@ -71,25 +71,26 @@ fn rows(report: &Value, section: &str, keys: [&str; 3]) -> Rows {
     rows
 }
 
-/// What `explain` says of logs, in this order.
-pub(crate) fn explain<'p>(logs: impl IntoIterator<Item = (&'p str, PathBuf)>) -> Verdict {
-    let mut command = Command::new(badgateway().unwrap());
-    command.args(["explain", "--format", "json"]).env("TZ", "UTC");
-    for (kind, path) in logs {
-        command.arg(format!("--{kind}-log")).arg(path);
+fn kind(word: &str) -> LogKind {
+    match word {
+        "access" => LogKind::Access,
+        "error" => LogKind::Error,
+        _ => LogKind::Fpm,
     }
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Verdict::of_report(&serde_json::from_slice(&output.stdout).unwrap())
+}
+
+fn of_json(json: &str) -> Verdict {
+    Verdict::of_report(&serde_json::from_str(json).unwrap_or_else(|_| panic!("{json}")))
+}
+
+/// What `explain` says of files, in this order.
+pub(crate) fn explain<'p>(logs: impl IntoIterator<Item = (&'p str, PathBuf)>) -> Verdict {
+    let logs: Vec<_> = logs.into_iter().map(|(word, path)| (kind(word), path)).collect();
+    of_json(&explain_files(&logs))
 }
 
 /// What `explain` says of texts, each as one file.
-pub(crate) fn explain_texts(dir: &Path, logs: &[(&str, &str)]) -> Verdict {
-    let write = |(number, (kind, text)): (usize, &(&'_ str, &str))| {
-        let path = dir.join(format!("{kind}.{number}"));
-        std::fs::write(&path, text).unwrap();
-        path
-    };
-    let paths: Vec<_> = logs.iter().enumerate().map(write).collect();
-    explain(logs.iter().map(|(kind, _)| *kind).zip(paths))
+pub(crate) fn explain_texts(logs: &[(&str, &str)]) -> Verdict {
+    let logs: Vec<_> = logs.iter().map(|(word, text)| (kind(word), text.as_bytes())).collect();
+    of_json(&explain_memory(&logs))
 }

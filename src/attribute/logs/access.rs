@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::attribute::root_cause::LogId;
 use crate::bytes::Text;
-use crate::record::access::Access;
+use crate::record::access::{Access, Written};
 use crate::record::envelope::{Envelope, LogEnvelope};
 use crate::record::error;
 use crate::record::format::Format;
@@ -68,6 +68,23 @@ impl AccessLog {
     pub fn at(mut self, path: &Path) -> Self {
         self.id = Some(log_id(path));
         self
+    }
+
+    /// One that may have these formats besides those that are found out.
+    pub(super) fn knowing(formats: &[Format]) -> Self {
+        Self { formats: formats.iter().take(MOST_FORMATS).cloned().collect(), ..Self::new(None, false) }
+    }
+
+    /// Whether a line is one of an access log: whether a transport stands around it, and its time and zone if it names them.
+    pub(super) fn try_line(&mut self, line: &[u8]) -> Option<(bool, Option<(Local, i32)>)> {
+        self.envelope.open(line).find_map(|(envelope, inner)| {
+            let (_, access) = self.fit(&inner).ok()?;
+            let zone = match access.written() {
+                Some(Written::Zoned(zoned)) => Some((zoned.local, zoned.offset)),
+                _ => None,
+            };
+            Some((envelope.reorders(), zone))
+        })
     }
 
     #[inline]
@@ -151,6 +168,18 @@ impl AccessLog {
         Ok((self.formats.len() - 1, access))
     }
 
+    /// When a line was written, if it can be read. What may be a part of a line teaches no format.
+    fn stamp_of(&self, line: &[u8]) -> Option<Option<Written>> {
+        let known = self.formats.iter().find_map(|format| format.access(line).ok());
+        if let Some(access) = known {
+            return Some(access.written());
+        }
+        if self.given || self.formats.len() >= MOST_FORMATS || error::head(line).is_some() {
+            return None;
+        }
+        Some(Format::detect(line).ok()?.access(line).ok()?.written())
+    }
+
     fn take(
         &mut self,
         line: &[u8],
@@ -219,8 +248,8 @@ impl Log for AccessLog {
 
     fn time(&mut self, line: &[u8], offset: i32) -> Option<Local> {
         self.envelope.open(line).find_map(|(_, inner)| {
-            let (_, access) = self.fit(&inner).ok()?;
-            Some(access.written().map_or(Local::MAX, |written| written.local(offset)))
+            let written = self.stamp_of(&inner)?;
+            Some(written.map_or(Local::MAX, |written| written.local(offset)))
         })
     }
 

@@ -63,6 +63,11 @@ impl ErrorLog {
         self.id = Some(log_id(path));
         self
     }
+
+    /// A transport stands around its lines.
+    pub(super) fn is_wrapped(&self) -> bool {
+        self.envelope.get().is_some_and(Envelope::reorders)
+    }
 }
 
 /// Entries of an open window that were given, because the end of a followed log was reached and access lines may
@@ -146,11 +151,18 @@ impl ErrorLog {
             match part {
                 Part::Entry | Part::Continuation => self.tally.parsed += 1,
                 // What the binary says at its start stands on standard error, and so in a container's log. An `[emerg]` of
-                // these is in the error log, too.
-                Part::Unknown if is_start(self.envelope, line) => self.tally.parsed += 1,
-                Part::Unknown => self
-                    .tally
-                    .reject(line, || "it should begin like `2026/11/20 15:08:28 [error] 12#12: `".to_owned()),
+                // these is mostly in the error log, too.
+                Part::Unknown => match at_start(self.envelope, line) {
+                    Some((level, message)) => {
+                        self.tally.parsed += 1;
+                        if level == Level::Emerg {
+                            sink.not_started(None, &message);
+                        }
+                    }
+                    None => self.tally.reject(line, || {
+                        "it should begin like `2026/11/20 15:08:28 [error] 12#12: `".to_owned()
+                    }),
+                },
             }
         }
     }
@@ -172,12 +184,12 @@ impl ErrorLog {
     }
 }
 
-/// Whether it is a line like `nginx: [emerg] host not found in upstream "b" in /etc/nginx/nginx.conf:9`.
-fn is_start(envelope: LogEnvelope, line: &[u8]) -> bool {
-    envelope.open(line).any(|(_, inner)| {
-        let level =
-            inner.strip_prefix(b"nginx: [").and_then(|rest| Some(&rest[..memchr::memchr(b']', rest)?]));
-        level.is_some_and(|level| Level::of(level).is_some())
+/// The level and message of a line like `nginx: [emerg] host not found in upstream "b" in /etc/nginx/nginx.conf:9`.
+fn at_start(envelope: LogEnvelope, line: &[u8]) -> Option<(Level, Vec<u8>)> {
+    envelope.open(line).find_map(|(_, inner)| {
+        let rest = inner.strip_prefix(b"nginx: [")?;
+        let end = memchr::memchr(b']', rest)?;
+        Some((Level::of(&rest[..end])?, rest[end + 1..].trim_ascii().to_vec()))
     })
 }
 

@@ -4,12 +4,14 @@ mod access;
 mod any;
 mod error;
 mod fpm;
+mod kinds;
 mod saved;
 
 pub use access::AccessLog;
 pub use any::{AnyLog, Settings};
 pub use error::ErrorLog;
 pub use fpm::{FpmLog, log_id};
+pub use kinds::Kinds;
 pub use saved::SavedReader;
 
 use std::time::Instant;
@@ -66,7 +68,7 @@ impl Tally {
 }
 
 /// What is said of a file that Windows' tools have written.
-const UTF_16: &str = "it is UTF-16: convert it with `iconv -f UTF-16 -t UTF-8 FILE > NEW`";
+pub const UTF_16: &str = "it is UTF-16: convert it with `iconv -f UTF-16 -t UTF-8 FILE > NEW`";
 
 /// Whether a line begins with the mark of UTF-16 or is every other byte a NUL.
 fn is_utf_16(line: &[u8]) -> bool {

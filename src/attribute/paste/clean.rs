@@ -33,6 +33,9 @@ const OTHER: &[(&[u8], &[u8])] = &[
     (b"`", b""),
 ];
 
+/// What nginx was doing, of which the end is often left out.
+const READING: &[u8] = b" while reading response header";
+
 /// The line as nginx wrote it, as far as that can be told.
 pub(super) fn clean(line: &[u8]) -> Vec<u8> {
     let mut text: Cow<'_, [u8]> = COLOUR.replace_all(line.trim_ascii(), &b""[..]);
@@ -41,7 +44,13 @@ pub(super) fn clean(line: &[u8]) -> Vec<u8> {
             text = Cow::Owned(replaced(&text, other, own));
         }
     }
-    FIELD.replace_all(&text, &b", $1: "[..]).into_owned()
+    let text = FIELD.replace_all(&text, &b", $1: "[..]);
+    match search::find(&text, READING).map(|at| at + READING.len()) {
+        Some(end) if !text[end..].starts_with(b" from ") => {
+            [&text[..end], b" from upstream", &text[end..]].concat()
+        }
+        _ => text.into_owned(),
+    }
 }
 
 fn replaced(text: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
@@ -83,6 +92,11 @@ mod tests {
             ("request: &quot;GET /a?b&amp;c&quot;", "request: \"GET /a?b&c\""),
             ("request: \u{201c}GET /\u{201d}", "request: \"GET /\""),
             ("x, request: \\\"GET /\\\"", "x, request: \"GET /\""),
+            ("x while reading response header |", "x while reading response header from upstream |"),
+            (
+                "x while reading response header from upstream",
+                "x while reading response header from upstream",
+            ),
         ] {
             assert_eq!(String::from_utf8(clean(pasted.as_bytes())).unwrap(), own, "{pasted}");
         }

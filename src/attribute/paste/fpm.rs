@@ -31,7 +31,7 @@ pub(super) fn read(text: &[u8]) -> Option<Option<RootCause>> {
     if SATURATED.iter().any(|words| search::find(message, words).is_some()) {
         return Some(Some(RootCause::PoolSaturated));
     }
-    let Some(event) = fpm::event(message) else { return pool.map(|_| None) };
+    let Some(event) = fpm::event(fpm::skip_debug_origin(message)) else { return pool.map(|_| None) };
     Some(match event {
         Event::Exited { how: Exit::Signal(9 | 1 | 2 | 3 | 15), .. } => Some(RootCause::WorkerKilled),
         Event::Exited { how: Exit::Signal(_), .. } => Some(RootCause::WorkerCrashed),

@@ -231,6 +231,22 @@ fn found(text: &[u8]) -> Option<(Vec<u8>, usize)> {
                 return Some(([own, behind].concat(), at));
             }
         }
+        // Nothing is named behind it.
+        if let Some(behind) = rest.strip_prefix(b"host not found in upstream")
+            && !behind.starts_with(b" ")
+        {
+            return Some(([b"host not found in upstream ", behind].concat(), at));
+        }
+        // As a sentence or a title begins.
+        if [&b"Upstream "[..], b"No live upstreams", b"Host not found in upstream "]
+            .iter()
+            .any(|begin| rest.starts_with(begin))
+        {
+            let body = [&[byte.to_ascii_lowercase()], &rest[1..]].concat();
+            if message::rule(&body).is_some_and(|rule| is_believable(rule, &body)) {
+                return Some((body, at));
+            }
+        }
         if let Some(peer) = rest.strip_prefix(b"connect to ")
             && names_an_upstream(&[b"connect() to ", peer].concat())
         {

@@ -26,6 +26,35 @@ fn pasted_lines_have_their_cause() {
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), lines.len(), wrong.join("\n"));
 }
 
+#[derive(Deserialize)]
+struct Public {
+    line: String,
+    cause: Vec<Option<String>>,
+    root_cause: Option<String>,
+    /// Where a line of its kind was read.
+    source: String,
+}
+
+/// More lines of public files, issues and pages, with what stood around them; names and addresses are replaced. A quarter
+/// are no failure, or another program's.
+const PUBLIC: &str = include_str!("../../../tests/pastes/public.jsonl");
+
+#[test]
+fn lines_of_public_files_have_their_cause_and_give_no_false_alarm() {
+    let lines: Vec<Public> = PUBLIC.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.len() >= 140);
+    let mut wrong = Vec::new();
+    for Public { line, cause, root_cause, source } in &lines {
+        let paste = read(line.as_bytes());
+        let got = paste.cause().map(|cause| cause.word().to_owned());
+        let root = if let Paste::Fpm(Some(root)) = &paste { Some(root.word().to_owned()) } else { None };
+        if !cause.contains(&got) || root != *root_cause {
+            wrong.push(format!("{got:?} {root:?}, not {cause:?} {root_cause:?}: {line} ({source})"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), lines.len(), wrong.join("\n"));
+}
+
 const ENTRY: &str = "connect() failed (111: Connection refused) while connecting to upstream";
 const TAIL: &str = ", client: 1.2.3.4, server: s, request: \"GET / HTTP/1.1\", upstream: \"http://10.0.0.1:80/\", host: \"h\"";
 

@@ -76,6 +76,7 @@ impl Roots {
                 peers.fpm_of(kill.log),
                 kill.pool,
                 if oom { ExitReason::Oom } else { ExitReason::Sigkill },
+                kill.at,
             );
         }
     }

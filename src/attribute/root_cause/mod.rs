@@ -184,7 +184,7 @@ pub trait RootCauseSink {
     /// The root cause of `count` responses that are alike.
     fn root(&mut self, verdict: &Verdict, root: RootCause, count: u64);
     /// How a worker ended that was killed.
-    fn killed(&mut self, fpm: Id, pool: Id, reason: ExitReason);
+    fn killed(&mut self, fpm: Id, pool: Id, reason: ExitReason, at: Local);
 }
 
 impl Roots {

@@ -17,7 +17,7 @@ impl RootCauseSink for Told {
         self.roots.extend(std::iter::repeat_n(root, usize::try_from(count).unwrap()));
     }
 
-    fn killed(&mut self, _: Id, _: Id, reason: ExitReason) {
+    fn killed(&mut self, _: Id, _: Id, reason: ExitReason, _: Local) {
         self.exits.push(reason);
     }
 }

@@ -14,10 +14,10 @@ impl Sink for Verdicts {
         self.0.push(*verdict);
     }
     fn root(&mut self, _: &Verdict, _: RootCause, _: u64) {}
-    fn failure(&mut self, _: Id, cause: Cause, outcome: Outcome) {
+    fn failure(&mut self, _: Id, cause: Cause, outcome: Outcome, _: Local) {
         *self.1.entry(format!("{} {}", cause.word(), outcome.word())).or_default() += 1;
     }
-    fn exit(&mut self, _: Id, _: Id, _: ExitReason) {}
+    fn exit(&mut self, _: Id, _: Id, _: ExitReason, _: Local) {}
     fn seconds(&mut self, _: Id, _: Phase, _: f64) {}
     fn pair(&mut self, _: Id, _: Id) {}
 }

@@ -22,10 +22,10 @@ impl Sink for Counts {
     fn root(&mut self, verdict: &Verdict, root: RootCause, count: u64) {
         *self.roots.entry((verdict.upstream, verdict.cause, root)).or_default() += count;
     }
-    fn failure(&mut self, upstream: Id, cause: Cause, outcome: Outcome) {
+    fn failure(&mut self, upstream: Id, cause: Cause, outcome: Outcome, _: Local) {
         *self.failures.entry((upstream, cause, outcome)).or_default() += 1;
     }
-    fn exit(&mut self, _: Id, _: Id, _: ExitReason) {}
+    fn exit(&mut self, _: Id, _: Id, _: ExitReason, _: Local) {}
     fn seconds(&mut self, _: Id, _: Phase, _: f64) {}
     fn pair(&mut self, _: Id, _: Id) {}
 }

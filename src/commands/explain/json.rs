@@ -6,6 +6,7 @@ use super::report::Report;
 use crate::attribute::Attributor;
 use crate::engine::zone;
 use crate::record::LogKind;
+use crate::record::stamp::Local;
 use crate::vocabulary::code;
 
 #[derive(Serialize)]
@@ -14,6 +15,7 @@ struct Object<'a> {
     responses: Vec<Response<'a>>,
     failures: Vec<Failure<'a>>,
     worker_exits: Vec<WorkerExit<'a>>,
+    not_started: Vec<NotStarted<'a>>,
 }
 
 #[derive(Serialize)]
@@ -42,6 +44,17 @@ struct Failure<'a> {
     upstream: &'a str,
     outcome: &'static str,
     count: u64,
+    first: String,
+    last: String,
+}
+
+/// Starts and reloads of nginx that failed. nginx's standard error tells no time.
+#[derive(Serialize)]
+struct NotStarted<'a> {
+    message: &'a str,
+    count: u64,
+    first: Option<String>,
+    last: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -53,6 +66,7 @@ struct WorkerExit<'a> {
 
 pub fn render(report: &Report, attributor: &Attributor) -> String {
     let names = &attributor.names;
+    let time = |at: Local| zone::rfc3339(at, attributor.offset());
     let responses = report.responses.iter().map(|(key, row)| Response {
         code: code(key.status),
         cause: key.cause.word(),
@@ -60,19 +74,27 @@ pub fn render(report: &Report, attributor: &Attributor) -> String {
         server: names.servers.text(key.server),
         upstream: names.upstreams.text(key.upstream),
         count: row.count,
-        first: zone::rfc3339(row.first, attributor.offset()),
-        last: zone::rfc3339(row.last, attributor.offset()),
+        first: time(row.first),
+        last: time(row.last),
     });
-    let failures = report.failures.iter().map(|((cause, upstream, outcome), count)| Failure {
+    let failures = report.failures.iter().map(|((cause, upstream, outcome), row)| Failure {
         cause: cause.word(),
         upstream: names.upstreams.text(*upstream),
         outcome: outcome.word(),
-        count: *count,
+        count: row.count,
+        first: time(row.first),
+        last: time(row.last),
     });
     let exits = report.exits.iter().map(|((pool, reason), count)| WorkerExit {
         pool: names.pools.text(*pool),
         reason: reason.word(),
         count: *count,
+    });
+    let not_started = report.not_started.iter().map(|(message, told)| NotStarted {
+        message,
+        count: told.count(),
+        first: told.span.map(|(first, _)| time(first)),
+        last: told.span.map(|(_, last)| time(last)),
     });
     let object = Object {
         lines: Lines {
@@ -84,6 +106,7 @@ pub fn render(report: &Report, attributor: &Attributor) -> String {
         responses: responses.collect(),
         failures: failures.collect(),
         worker_exits: exits.collect(),
+        not_started: not_started.collect(),
     };
     let mut text = serde_json::to_string_pretty(&object).unwrap_or_default();
     text.push('\n');

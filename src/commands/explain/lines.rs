@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::{BufWriter, Write};
+use std::ops::Range;
 
 use serde::Serialize;
 
@@ -12,6 +13,7 @@ use crate::attribute::message::Meaning;
 use crate::attribute::{Attributor, Options};
 use crate::label::repaired;
 use crate::record::entries::Entry;
+use crate::record::stamp::Local;
 use crate::source::{Buffer, Offline};
 
 #[derive(Serialize)]
@@ -23,11 +25,11 @@ struct Line<'a> {
     level: &'static str,
 }
 
-/// Prints the entries of all sources.
+/// Prints the entries of all sources, or those of a time.
 ///
 /// # Errors
 /// When a log cannot be read or the result cannot be written.
-pub fn run(sources: Vec<Offline>) -> Result<(), ExplainError> {
+pub fn run(sources: Vec<Offline>, within: Option<&Range<Local>>) -> Result<(), ExplainError> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     for mut source in sources {
         let options = Options {
@@ -43,7 +45,7 @@ pub fn run(sources: Vec<Offline>) -> Result<(), ExplainError> {
         let (mut log, mut buffer, mut nowhere) = (ErrorLog::default(), Buffer::new(), Report::default());
         let mut result = Ok(());
         let mut show = |entry: &Entry<'_>, meaning: Meaning| {
-            if result.is_ok() {
+            if result.is_ok() && within.is_none_or(|within| within.contains(&entry.head.at)) {
                 result = write(&mut out, entry, meaning);
             }
         };

@@ -6,6 +6,7 @@ use std::io::Read;
 use serde::Serialize;
 
 use super::ExplainError;
+use super::advice::{capital, to_start};
 use crate::attribute::paste::{self, Entry, Paste};
 use crate::config::flags::Output;
 use crate::label::repaired;
@@ -17,7 +18,7 @@ const MOST: u64 = 4 << 20;
 /// Lines as they were given: `-` stands for those of standard input.
 ///
 /// # Errors
-/// When standard input cannot be read, or a log's name was given for a line.
+/// When standard input cannot be read, or no line is there.
 pub fn lines(given: &[String]) -> Result<Vec<Vec<u8>>, ExplainError> {
     let mut lines = Vec::new();
     for text in given {
@@ -25,8 +26,6 @@ pub fn lines(given: &[String]) -> Result<Vec<Vec<u8>>, ExplainError> {
             let mut bytes = Vec::new();
             std::io::stdin().lock().take(MOST).read_to_end(&mut bytes).map_err(ExplainError::Stdin)?;
             lines.extend(bytes.split(|b| *b == b'\n').map(<[u8]>::to_vec));
-        } else if !text.contains(' ') && std::path::Path::new(text).is_file() {
-            return Err(ExplainError::IsFile(text.clone()));
         } else {
             lines.extend(text.split('\n').map(|line| line.as_bytes().to_vec()));
         }
@@ -103,13 +102,15 @@ fn error(entry: &Entry) -> String {
         for root in cause.likely() {
             root_cause("  Likely behind it", *root, &mut out);
         }
+        let fix = if entry.refused_to_start { to_start(&entry.message) } else { fix };
         let _ = writeln!(out, "  Fix: {fix}.");
         let _ = writeln!(out, "  More: badgateway runbook {}", cause.alert());
     } else if entry.refused_to_start {
         let _ = writeln!(
             out,
-            "nginx did not start, or kept its old configuration on a reload: {}\n  Fix: nginx -t names the file and the line.",
-            shortened(&entry.message)
+            "nginx did not start, or kept its old configuration on a reload: {}\n  Fix: {}.",
+            shortened(&entry.message),
+            to_start(&entry.message)
         );
     } else {
         let _ = writeln!(
@@ -129,12 +130,8 @@ fn root_cause(lead: &str, root: RootCause, out: &mut String) {
     let _ = writeln!(out, "{lead}: {} ({}). Fix: {}.", root.word(), root.meaning(), root.fix());
 }
 
-pub(super) fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
-}
-
-fn shortened(text: &[u8]) -> String {
+/// A text that is not too long for a line.
+pub fn shortened(text: &[u8]) -> String {
     const SHOWN: usize = 200;
     let text = repaired(text);
     match text.char_indices().nth(SHOWN) {

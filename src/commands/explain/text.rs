@@ -2,31 +2,45 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::ops::Range;
 
-use super::paste::{capital, meaning};
+use super::advice;
+use super::paste::meaning;
 use super::report::{Report, Row};
+use super::table::{align, moment, or_dash, zone_name};
 use crate::attribute::{Attributor, Id, paste};
-use crate::engine::zone;
 use crate::label::repaired;
 use crate::record::LogKind;
 use crate::record::stamp::Local;
-use crate::vocabulary::{Cause, Outcome, RootCause, code};
+use crate::vocabulary::{Cause, Outcome, code};
 
 /// Renders the report.
 pub fn render(report: &Report, attributor: &Attributor) -> String {
     let mut out = String::new();
     headline(report, &mut out);
+    if let Some(within) = &report.within {
+        let _ = writeln!(out, "{}", between(within, attributor.offset()));
+    }
+    advice::not_started(report, &mut out);
     if !report.responses.is_empty() {
         table(report, attributor, &mut out);
-        meanings(report, &mut out);
+        advice::responses(report, attributor, &mut out);
     }
     attempts(report, attributor, &mut out);
     if report.responses.is_empty() {
-        meanings_of_attempts(report, &mut out);
+        advice::attempts(report, attributor, &mut out);
     }
     exits(report, attributor, &mut out);
     unread(report, &mut out);
     out
+}
+
+/// `From 2026-11-27 02:00:00 until 2026-11-27 03:00:00 (UTC+01:00), as the logs have it.`
+fn between(within: &Range<Local>, offset: i32) -> String {
+    let since = Some(within.start).filter(|at| *at != Local::MIN).map(|at| format!("from {}", moment(at)));
+    let until = Some(within.end).filter(|at| *at != Local::MAX).map(|at| format!("until {}", moment(at)));
+    let both: Vec<_> = since.into_iter().chain(until).collect();
+    format!("{} ({}), as the logs have it.", advice::capital(&both.join(" ")), zone_name(offset))
 }
 
 fn headline(report: &Report, out: &mut String) {
@@ -36,6 +50,10 @@ fn headline(report: &Report, out: &mut String) {
             out,
             "No access log was given, so no response can be counted: below is what the error log says by itself."
         ),
+        (true, 0) if report.parsed(LogKind::Access) == 0 => {
+            writeln!(out, "No line of an access log could be read, so no response can be counted.")
+        }
+        (true, 0) if report.total == 0 => writeln!(out, "No response is of that time."),
         (true, 0) => {
             writeln!(out, "{} responses, none of them failed (500, 502, 503, 504, 009).", report.total)
         }
@@ -44,20 +62,6 @@ fn headline(report: &Report, out: &mut String) {
             writeln!(out, "{} responses, {failed} of them failed ({percent:.1} %).", report.total)
         }
     };
-}
-
-/// `2026-11-20 15:08:28`: the zone stands once, above the table.
-fn moment(at: Local) -> String {
-    zone::rfc3339(at, 0).chars().take(19).map(|c| if c == 'T' { ' ' } else { c }).collect()
-}
-
-fn zone_name(offset: i32) -> String {
-    let sign = if offset < 0 { '-' } else { '+' };
-    format!("UTC{sign}{:02}:{:02}", offset.abs() / 3600, offset.abs() % 3600 / 60)
-}
-
-fn or_dash(text: &str) -> &str {
-    if text.is_empty() { "-" } else { text }
 }
 
 fn table(report: &Report, attributor: &Attributor, out: &mut String) {
@@ -69,9 +73,7 @@ fn table(report: &Report, attributor: &Attributor, out: &mut String) {
         let server = if several_servers { key.server } else { Id::NONE };
         let sum =
             rows.entry((key.status, key.cause, key.upstream, server)).or_insert(Row { count: 0, ..*row });
-        sum.count += row.count;
-        sum.first = sum.first.min(row.first);
-        sum.last = sum.last.max(row.last);
+        sum.add(*row);
     }
     let mut rows: Vec<_> = rows.into_iter().collect();
     rows.sort_by_key(|(_, row)| std::cmp::Reverse(row.count));
@@ -103,102 +105,38 @@ fn table(report: &Report, attributor: &Attributor, out: &mut String) {
     align(&cells, out);
 }
 
-/// The first column flush right, the others flush left.
-fn align(rows: &[Vec<String>], out: &mut String) {
-    let columns = rows.first().map_or(0, Vec::len);
-    let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    for row in rows {
-        let mut line = format!("{:>1$}", row[0], widths[0]);
-        for (cell, width) in row.iter().zip(&widths).skip(1) {
-            let _ = write!(line, "  {cell:<width$}");
-        }
-        out.push_str(line.trim_end());
-        out.push('\n');
-    }
-}
-
-fn meanings(report: &Report, out: &mut String) {
-    let mut causes: BTreeMap<Cause, (u64, BTreeMap<RootCause, u64>)> = BTreeMap::new();
-    for (key, row) in &report.responses {
-        let (count, roots) = causes.entry(key.cause).or_default();
-        *count += row.count;
-        *roots.entry(key.root).or_default() += row.count;
-    }
-    let mut causes: Vec<_> = causes.into_iter().collect();
-    causes.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
-    out.push_str("\nWhat it means, and what to do first\n");
-    for (cause, (count, roots)) in causes {
-        let entries = entries(report, cause);
-        let (meaning, fix) = cause.advice(entries > 0);
-        let _ = writeln!(out, "\n  {} ({count})\n    {}.", cause.word(), capital(meaning));
-        if entries > 0 && entries < count && cause.advice(false).0 != meaning {
-            let (meaning, fix) = cause.advice(false);
-            let _ = writeln!(out, "    {} of them: {meaning}.\n    Fix: {fix}.", count - entries);
-        }
-        let mut roots: Vec<_> = roots.into_iter().filter(|(root, _)| *root != RootCause::Unknown).collect();
-        roots.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        if roots.is_empty() {
-            let _ = writeln!(out, "    Fix: {fix}.");
-            more(cause.alert(), out);
-        }
-        for (root, count) in roots {
-            let _ = writeln!(out, "    Behind {count} of them: {} ({}).", root.meaning(), root.word());
-            let _ = writeln!(out, "    Fix: {}.", root.fix());
-            more(cause.runbook(root), out);
-        }
-    }
-}
-
-/// How many entries of the error log tell of failed responses with this cause.
-fn entries(report: &Report, cause: Cause) -> u64 {
-    let failed =
-        report.failures.iter().filter(|((of, _, outcome), _)| *of == cause && *outcome == Outcome::Failed);
-    failed.map(|(_, count)| count).sum()
-}
-
-fn more(runbook: &str, out: &mut String) {
-    let _ = writeln!(out, "    More: badgateway runbook {runbook}");
-}
-
 /// Failed attempts that did not fail a response: retries, truncated answers, entries without a line.
 fn attempts(report: &Report, attributor: &Attributor, out: &mut String) {
-    let mut cells =
-        vec![vec!["COUNT".to_owned(), "OUTCOME".to_owned(), "CAUSE".to_owned(), "UPSTREAM".to_owned()]];
-    for ((cause, upstream, outcome), count) in &report.failures {
-        if *outcome != Outcome::Failed {
-            let upstream = or_dash(attributor.names.upstreams.text(*upstream)).to_owned();
-            cells.push(vec![count.to_string(), outcome.word().to_owned(), cause.word().to_owned(), upstream]);
-        }
-    }
-    if cells.len() == 1 {
+    let mut rows: Vec<_> =
+        report.failures.iter().filter(|((_, _, outcome), _)| *outcome != Outcome::Failed).collect();
+    if rows.is_empty() {
         return;
     }
-    cells[1..].sort_by_key(|row| std::cmp::Reverse(row[0].parse::<u64>().unwrap_or_default()));
+    rows.sort_by_key(|(_, row)| std::cmp::Reverse(row.count));
+    let zone = zone_name(attributor.offset());
+    let mut cells = vec![vec![
+        "COUNT".to_owned(),
+        "OUTCOME".to_owned(),
+        "CAUSE".to_owned(),
+        "UPSTREAM".to_owned(),
+        format!("FIRST SEEN ({zone})"),
+        "LAST SEEN".to_owned(),
+    ]];
+    for ((cause, upstream, outcome), row) in rows {
+        cells.push(vec![
+            row.count.to_string(),
+            outcome.word().to_owned(),
+            cause.word().to_owned(),
+            or_dash(attributor.names.upstreams.text(*upstream)).to_owned(),
+            moment(row.first),
+            moment(row.last),
+        ]);
+    }
     out.push_str("\nFailures of the upstream that are not among the responses above\n\n");
     align(&cells, out);
     let seen = |outcome: &Outcome| report.failures.keys().any(|(_, _, o)| o == outcome);
     for outcome in Outcome::ALL.iter().filter(|o| **o != Outcome::Failed && seen(o)) {
         let _ = writeln!(out, "  {}: {}.", outcome.word(), outcome.meaning());
-    }
-}
-
-/// Without an access log there are no responses to explain, but what the entries say is as well known.
-fn meanings_of_attempts(report: &Report, out: &mut String) {
-    let mut causes: BTreeMap<Cause, u64> = BTreeMap::new();
-    for ((cause, ..), count) in &report.failures {
-        *causes.entry(*cause).or_default() += count;
-    }
-    if causes.is_empty() {
-        return;
-    }
-    let mut causes: Vec<_> = causes.into_iter().collect();
-    causes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    out.push_str("\nWhat it means, and what to do first\n");
-    for (cause, count) in causes {
-        let (meaning, fix) = cause.advice(true);
-        let _ = writeln!(out, "\n  {} ({count})\n    {}.\n    Fix: {fix}.", cause.word(), capital(meaning));
-        more(cause.alert(), out);
     }
 }
 

@@ -33,6 +33,11 @@ const ALIASES: &[(&str, Field)] = &[
     ("upstream_address", Field::UpstreamAddr),
     ("upstream_status_code", Field::UpstreamStatus),
     ("upstream_time", Field::UpstreamResponseTime),
+    ("upstreamhost", Field::UpstreamAddr),
+    ("upstreamstatus", Field::UpstreamStatus),
+    ("upstreamtime", Field::UpstreamResponseTime),
+    ("up_addr", Field::UpstreamAddr),
+    ("responsetime", Field::RequestTime),
     ("worker_pid", Field::Pid),
 ];
 
@@ -51,6 +56,8 @@ const NEUTRAL: &[&str] = &[
     "log",
     "data",
     "fields",
+    "@fields",
+    "attributes",
     "event",
 ];
 
@@ -247,7 +254,46 @@ fn named(key: &str, value: &[u8]) -> Option<(Field, bool)> {
 
 #[cfg(test)]
 mod tests {
+    use serde::Deserialize;
+
     use super::*;
+
+    #[derive(Deserialize)]
+    struct Line {
+        format: String,
+        /// It has `$upstream_addr`.
+        upstream: bool,
+        line: String,
+    }
+
+    /// Written by a real nginx with each of these formats: a 502 whose upstream refused the connection, and a 200.
+    const LINES: &str = include_str!("../../../tests/formats/json.jsonl");
+
+    #[test]
+    fn json_of_tools_and_guides_is_read() {
+        let lines: Vec<Line> = LINES.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert!(lines.len() >= 26);
+        for pair in lines.chunks(2) {
+            let [failed, good] = pair else { panic!("two of each") };
+            let name = &failed.format;
+            let format = derive(failed.line.as_bytes()).unwrap_or_else(|| panic!("{name}"));
+            let access = format.access(failed.line.as_bytes()).unwrap();
+            assert_eq!(access.status(), 502, "{name}");
+            let client = access.client();
+            assert!(
+                client == Some(b"127.0.0.1") || client.is_none() && name == "logstash_fields_ip",
+                "{name}"
+            );
+            assert!(access.written().is_some(), "{name}");
+            assert!(access.server().is_none_or(|server| *server == *b"shop.test"), "{name}");
+            let upstream = access.field(Field::UpstreamAddr);
+            assert_eq!(upstream, failed.upstream.then_some(&b"127.0.0.1:21334"[..]), "{name}");
+            // One format for the log, whichever line it begins with.
+            assert_eq!(format.access(good.line.as_bytes()).unwrap().status(), 200, "{name}");
+            let format = derive(good.line.as_bytes()).unwrap();
+            assert_eq!(format.access(failed.line.as_bytes()).unwrap().status(), 502, "{name}");
+        }
+    }
 
     #[test]
     fn a_list_without_quotes_is_one_value() {

@@ -15,7 +15,7 @@ impl RootCauseSink for Shares {
         *self.0.entry((upstream.and_then(|id| u32::try_from(id).ok()), root)).or_default() += count;
     }
 
-    fn killed(&mut self, _: Id, _: Id, _: ExitReason) {}
+    fn killed(&mut self, _: Id, _: Id, _: ExitReason, _: Local) {}
 }
 
 const CONNECTS: [Cause; 3] = [Cause::ConnectionRefused, Cause::SocketMissing, Cause::NoLiveUpstreams];

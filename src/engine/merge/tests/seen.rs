@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::attribute::{Id, Sink, Verdict};
+use crate::record::stamp::Local;
 use crate::vocabulary::{Cause, ExitReason, Outcome, Phase, RootCause};
 
 /// What the attribution told.
@@ -37,11 +38,11 @@ impl Sink for Seen {
         self.php += if root == RootCause::PhpFatal { count } else { 0 };
     }
 
-    fn failure(&mut self, _: Id, cause: Cause, outcome: Outcome) {
+    fn failure(&mut self, _: Id, cause: Cause, outcome: Outcome, _: Local) {
         *self.failures.entry((cause, outcome)).or_default() += 1;
     }
 
-    fn exit(&mut self, _: Id, _: Id, _: ExitReason) {}
+    fn exit(&mut self, _: Id, _: Id, _: ExitReason, _: Local) {}
 
     fn seconds(&mut self, _: Id, _: Phase, _: f64) {}
 
