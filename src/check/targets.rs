@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::finding::{Finding, Step};
 use super::machine::{Machine, SocketKind};
-use super::meant;
+use super::meant::Meant;
 use super::site::{PoolSite, Site, Upstream, plain};
 use crate::address::Listener;
 use crate::topology::nginx_conf::Protocol;
@@ -15,13 +15,14 @@ use crate::vocabulary::Cause;
 pub(super) fn check(site: &Site, machine: Option<&Machine>, out: &mut Vec<Finding>) {
     // One for each address, whatever the number of places that name it.
     let mut known: HashMap<(Protocol, bool, Listener), Option<Finding>> = HashMap::new();
+    let meant = Meant::new(site);
     for upstream in site.upstreams() {
         let Ok(listener) = upstream.listener() else { continue };
         let found = known
             .entry((upstream.pass.protocol, upstream.servers() < 2, listener.clone()))
             .or_insert_with(|| match machine {
-                Some(machine) => seen(site, machine, &upstream, &listener),
-                None => written(site, &upstream, &listener),
+                Some(machine) => seen(site, &meant, machine, &upstream, &listener),
+                None => written(site, &meant, &upstream, &listener),
             });
         if let Some(finding) = found {
             out.push(Finding { places: vec![upstream.named.place()], ..finding.clone() });
@@ -31,7 +32,7 @@ pub(super) fn check(site: &Site, machine: Option<&Machine>, out: &mut Vec<Findin
 
 /// What the files alone say: where the configuration of a PHP-FPM is among them, a socket or a port of the loopback
 /// address belongs to one of its pools.
-fn written(site: &Site, upstream: &Upstream<'_>, listener: &Listener) -> Option<Finding> {
+fn written(site: &Site, meant: &Meant<'_>, upstream: &Upstream<'_>, listener: &Listener) -> Option<Finding> {
     let is_local = match listener {
         Listener::Unix(_) => true,
         Listener::Tcp { host, .. } => host.is_none_or(|host| host.is_loopback()),
@@ -47,7 +48,7 @@ fn written(site: &Site, upstream: &Upstream<'_>, listener: &Listener) -> Option<
         Listener::Unix(_) => Cause::SocketMissing,
         Listener::Tcp { .. } => Cause::ConnectionRefused,
     };
-    Some(nobody(site, upstream, listener, cause, "no pool listens on"))
+    Some(nobody(meant, upstream, listener, cause, "no pool listens on"))
 }
 
 /// Debian's /run/php/php-fpm.sock leads, by way of /etc/alternatives, to the socket of one of the versions installed.
@@ -58,13 +59,19 @@ fn is_alias(site: &Site, listener: &Listener) -> bool {
 }
 
 /// What the machine shows.
-fn seen(site: &Site, machine: &Machine, upstream: &Upstream<'_>, listener: &Listener) -> Option<Finding> {
+fn seen(
+    site: &Site,
+    meant: &Meant<'_>,
+    machine: &Machine,
+    upstream: &Upstream<'_>,
+    listener: &Listener,
+) -> Option<Finding> {
     let path = match listener {
         Listener::Unix(path) => path,
         Listener::Tcp { .. } if machine.ports.get(listener) == Some(&false) => {
             let owner = site.pool_at(listener);
             return Some(down(
-                site,
+                meant,
                 upstream,
                 listener,
                 owner,
@@ -80,20 +87,20 @@ fn seen(site: &Site, machine: &Machine, upstream: &Upstream<'_>, listener: &List
     match file.kind {
         SocketKind::Socket(Some(false)) => {
             let what = "the socket is left over from a process that has ended:";
-            Some(down(site, upstream, listener, owner, Cause::ConnectionRefused, what))
+            Some(down(meant, upstream, listener, owner, Cause::ConnectionRefused, what))
         }
         SocketKind::Socket(_) | SocketKind::Unseen => None,
         SocketKind::Missing => {
-            Some(down(site, upstream, listener, owner, Cause::SocketMissing, "there is no socket at"))
+            Some(down(meant, upstream, listener, owner, Cause::SocketMissing, "there is no socket at"))
         }
         SocketKind::Dangling => {
             let mut finding =
-                down(site, upstream, listener, owner, Cause::SocketMissing, "the link leads to no socket:");
+                down(meant, upstream, listener, owner, Cause::SocketMissing, "the link leads to no socket:");
             finding.what = format!("{} ({})", finding.what, file.resolved.display());
             Some(finding)
         }
         SocketKind::Other => Some(nobody(
-            site,
+            meant,
             upstream,
             listener,
             Cause::ConnectionRefused,
@@ -104,7 +111,7 @@ fn seen(site: &Site, machine: &Machine, upstream: &Upstream<'_>, listener: &List
 
 /// A pool should listen there: then its PHP-FPM does not run. Else no pool does.
 fn down(
-    site: &Site,
+    meant: &Meant<'_>,
     upstream: &Upstream<'_>,
     listener: &Listener,
     owner: Option<PoolSite<'_>>,
@@ -112,7 +119,7 @@ fn down(
     what: &str,
 ) -> Finding {
     let owner = owner.filter(|_| upstream.pass.protocol == Protocol::FastCgi);
-    let Some(pool) = owner else { return nobody(site, upstream, listener, cause, what) };
+    let Some(pool) = owner else { return nobody(meant, upstream, listener, cause, what) };
     let service = pool.fpm.service();
     let state = if pool.fpm.pid.is_some() {
         "and its PHP-FPM runs, maybe with an older configuration."
@@ -132,7 +139,13 @@ fn down(
     .step(Step::Run(vec![format!("systemctl {verb} {service}"), format!("journalctl -u {service} -n 50")]))
 }
 
-fn nobody(site: &Site, upstream: &Upstream<'_>, listener: &Listener, cause: Cause, what: &str) -> Finding {
+fn nobody(
+    meant: &Meant<'_>,
+    upstream: &Upstream<'_>,
+    listener: &Listener,
+    cause: Cause,
+    what: &str,
+) -> Finding {
     let (severity, fails) = upstream.fails();
     let finding = |effect: String| {
         let place = Some(upstream.named.place());
@@ -143,7 +156,7 @@ fn nobody(site: &Site, upstream: &Upstream<'_>, listener: &Listener, cause: Caus
         let fix = format!("Start what should listen on {}, or correct the address.", listener.upstream());
         return finding(fails).step(Step::Decide(fix));
     }
-    match meant::pool(site, listener) {
+    match meant.pool(listener) {
         Some((pool, at, why)) => {
             let text = format!(
                 "{fails} Probably the pool {} is meant, which listens on {}: {why}.",
