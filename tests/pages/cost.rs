@@ -11,10 +11,12 @@ use badgateway::vocabulary::{Cause, FAILED_CODES, RootCause, code};
 use crate::{
     all,
     harness::{scratch_dir, wait_for},
-    prometheus::Prometheus,
+    prometheus::{Pace, Prometheus},
     say,
     upstream::Server,
 };
+
+const PACE: Pace = Pace { scrape: 15, evaluation: 15 };
 
 /// A group may take this long.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -102,7 +104,7 @@ fn the_rules_of_a_thousand_machines_take_less_than_a_second() {
         "  - {{job_name: badgateway, honor_labels: true, static_configs: [{{targets: ['{}']}}]}}\n",
         server.address
     );
-    let prometheus = Prometheus::start(dir.path(), "15s", &scrape, None).expect("Prometheus starts");
+    let prometheus = Prometheus::start(dir.path(), None, PACE, &scrape, None).expect("Prometheus starts");
     let down = f64::from(machines / 10);
     let firing = || {
         let rows = prometheus.query("count(ALERTS{alertname=\"PhpFpmDown\",alertstate=\"firing\"})").ok()?;

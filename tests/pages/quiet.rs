@@ -60,11 +60,13 @@ fn a_healthy_site_pages_nobody() {
         done.push(chore(&mut stack, done.len()));
         while Instant::now() < next {
             // What may be seen here is a matter of the machine, not of the site.
-            let firing = stack
-                .prometheus
-                .query("ALERTS{alertname!=\"BadgatewayCannotObserve\"}")
-                .expect("Prometheus answers");
-            assert!(firing.is_empty(), "after {done:?}: {firing:?}");
+            for watcher in &stack.watchers {
+                let firing = watcher
+                    .prometheus
+                    .query("ALERTS{alertname!=\"BadgatewayCannotObserve\"}")
+                    .expect("Prometheus answers");
+                assert!(firing.is_empty(), "{}: after {done:?}: {firing:?}", watcher.name);
+            }
             thread::sleep(Duration::from_millis(500));
         }
     }
@@ -76,8 +78,10 @@ fn a_healthy_site_pages_nobody() {
     assert!(told.is_empty(), "{:?}", told.iter().map(|notice| notice.line()).collect::<Vec<_>>());
     assert_eq!(failed, 0, "of {answered} visitors");
     assert!(done.len() >= CHORES, "only {done:?}");
-    let broken = stack.prometheus.broken_rules().unwrap();
-    assert!(broken.is_empty(), "{broken:?}");
+    for watcher in &stack.watchers {
+        let broken = watcher.prometheus.broken_rules().unwrap();
+        assert!(broken.is_empty(), "{}: {broken:?}", watcher.name);
+    }
     say(&format!(
         "ok   {:.0?}: {answered} visitors, {} deploys and chores, no alert",
         start.elapsed(),
