@@ -37,7 +37,7 @@ unit:
 
 # Prints for each failure and pace of Prometheus, with the one that is installed and with Debian sid's: pages, tickets, overs, seconds.
 e2e: setup-test
-	E2E=1 $(CARGO) test --locked --test alerts
+	JSONNET="$$(sh tests/newest.sh jsonnet)" E2E=1 $(CARGO) test --locked --test alerts
 	PROMETHEUS_NEXT="$$(sh tests/newest.sh prometheus)" E2E=1 $(CARGO) test --locked --test pages -- --nocapture --test-threads=1
 
 # Each prints one line with what it did and found.
