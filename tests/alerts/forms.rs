@@ -87,3 +87,42 @@ fn the_mixin_reads_every_file_of_rules() {
     }
     assert_eq!(mixin.matches("importstr '").count(), names().len());
 }
+
+/// With the jsonnet that `JSONNET` names, as `make e2e` does: distributions have none, or one that reads no YAML.
+#[test]
+fn the_mixin_evaluates_to_the_rules() {
+    let Some(jsonnet) = std::env::var_os("JSONNET") else {
+        assert!(std::env::var_os("E2E").is_none(), "make e2e names a jsonnet");
+        println!("alerts: JSONNET names no jsonnet: the mixin is not evaluated");
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("mixin.jsonnet");
+    let evaluate = |more: &str| -> Groups {
+        let mixin = rules::directory().join("mixin.libsonnet");
+        let text = format!("((import '{}'){more}).prometheusAlerts", mixin.display());
+        fs::write(&file, text).unwrap();
+        let done = Command::new(&jsonnet).arg(&file).output().expect("jsonnet runs");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        serde_json::from_slice(&done.stdout).expect("groups")
+    };
+    let own = format!("{:?}", sorted(rules::groups()));
+    assert_eq!(format!("{:?}", sorted(evaluate("").groups)), own);
+
+    let linked = evaluate(
+        " + { _config+:: { runbooks: 'https://wiki.example.com/r', dashboards: 'https://grafana.example.com' } }",
+    );
+    let alerts = linked.groups.iter().flat_map(|group| &group.rules).filter(|rule| !rule.alert.is_empty());
+    let mut seen = 0;
+    for rule in alerts {
+        assert_eq!(rule.annotations["runbook_url"], format!("https://wiki.example.com/r/{}", rule.alert));
+        assert_eq!(rule.annotations["dashboard_url"], "https://grafana.example.com");
+        seen += 1;
+    }
+    assert_eq!(seen, rules::alerts().len());
+}
+
+fn sorted(mut groups: Vec<Group>) -> Vec<Group> {
+    groups.sort_by(|one, other| one.name.cmp(&other.name));
+    groups
+}

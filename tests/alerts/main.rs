@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic with a message is how a test fails")]
 
 mod cases;
+mod commands;
 mod docs;
 mod forms;
 mod lint;

@@ -6,7 +6,6 @@ use std::{
 };
 
 use crate::{
-    alertmanager::Alertmanager,
     harness::{
         Result,
         cgroup::Cgroup,
@@ -18,20 +17,16 @@ use crate::{
         proc::mentioning,
         scratch_dir, wait_for,
     },
-    inbox::{Inbox, Notice},
-    prometheus::Prometheus,
+    inbox::Notice,
     upstream::{
         ClosedPort, FullPort, Server, TlsFault, closed_port, full_port, http_faults, http_good, tls_fault,
     },
+    watcher::{self, Watcher},
 };
-
-/// Between two scrapes, and between two evaluations of the rules.
-const INTERVAL: &str = "5s";
 
 /// Everything that runs. The order of the fields is the order in which they are stopped.
 pub(crate) struct E2eStack {
-    pub(crate) prometheus: Prometheus,
-    _alertmanager: Alertmanager,
+    pub(crate) watchers: Vec<Watcher>,
     pub(crate) exporter: Option<Exporter>,
     pub(crate) nginx: Nginx,
     /// Pool `alpha`, on a unix socket.
@@ -45,7 +40,6 @@ pub(crate) struct E2eStack {
     /// All other pools.
     _solid: Fpm,
     pub(crate) cgroup: Option<Cgroup>,
-    inbox: Inbox,
     _servers: Vec<Server>,
     _closed: Vec<ClosedPort>,
     _full: FullPort,
@@ -126,14 +120,11 @@ impl E2eStack {
         let mut arguments = log_args(&nginx, &nginx.rich_log(), RICH_FORMAT, &fpms);
         arguments.extend(["--state.dir".to_owned(), root.join("state").display().to_string()]);
         let address = free_address()?;
-        let inbox = Inbox::open()?;
-        let alertmanager = Alertmanager::start(root, &inbox)?;
         let scrape = format!("  - {{job_name: badgateway, static_configs: [{{targets: ['{address}']}}]}}\n");
         let exporter = Some(exporter(&address, &arguments, root)?);
-        let prometheus = Prometheus::start(root, INTERVAL, &scrape, Some(alertmanager.port))?;
+        let watchers = watcher::watchers(root, &scrape)?;
         let stack = Self {
-            prometheus,
-            _alertmanager: alertmanager,
+            watchers,
             exporter,
             nginx,
             alpha,
@@ -142,7 +133,6 @@ impl E2eStack {
             _delta: delta,
             _solid: solid,
             cgroup,
-            inbox,
             _servers: servers,
             _closed: closed,
             _full: full,
@@ -151,17 +141,26 @@ impl E2eStack {
             address,
             dir: Some(dir),
         };
-        wait_for("the first samples and thresholds", Duration::from_secs(40), || {
-            let has = |expr: &str| stack.prometheus.query(expr).is_ok_and(|rows| !rows.is_empty());
-            (has("badgateway_fpm_up") && has("badgateway:threshold:page_ratio")).then_some(())
-        })?;
+        for Watcher { prometheus, pace, .. } in &stack.watchers {
+            let patience = Duration::from_secs(30 + 2 * pace.scrape);
+            wait_for("the first samples and thresholds", patience, || {
+                let has = |expr: &str| prometheus.query(expr).is_ok_and(|rows| !rows.is_empty());
+                (has("badgateway_fpm_up") && has("badgateway:threshold:page_ratio")).then_some(())
+            })?;
+        }
         Ok(stack)
     }
 
-    /// What arrived about our upstreams, or about none. A PHP-FPM that this machine runs besides is not ours to judge.
-    pub(crate) fn notices(&self) -> Vec<Notice> {
+    /// What arrived from one of the watchers about our upstreams, or about none. A PHP-FPM that this machine runs besides
+    /// is not ours to judge.
+    pub(crate) fn notices_of(&self, watcher: &Watcher) -> Vec<Notice> {
         let owns = |upstream: &str| upstream.is_empty() || self.names.values().any(|place| place == upstream);
-        self.inbox.notices().into_iter().filter(|notice| owns(notice.group("upstream"))).collect()
+        watcher.notices().into_iter().filter(|notice| owns(notice.group("upstream"))).collect()
+    }
+
+    /// What arrived from all of them.
+    pub(crate) fn notices(&self) -> Vec<Notice> {
+        self.watchers.iter().flat_map(|watcher| self.notices_of(watcher)).collect()
     }
 
     /// Stops Badgateway and starts it again, as an upgrade does.

@@ -20,6 +20,7 @@ mod mute;
 mod prometheus;
 mod quiet;
 mod visitors;
+mod watcher;
 
 use badgateway_harness::{self as harness, upstream};
 

@@ -23,7 +23,7 @@ fn alert(name: &str, severity: &str, component: &str, server: &str) -> Value {
 fn a_fast_burn_mutes_the_slow_one_of_its_site_and_nothing_mutes_anything_else() {
     let dir = scratch_dir().unwrap();
     let inbox = Inbox::open().unwrap();
-    let alertmanager = Alertmanager::start(dir.path(), &inbox).expect("Alertmanager starts");
+    let alertmanager = Alertmanager::start(dir.path(), &inbox, false).expect("Alertmanager starts");
     let burn = "NginxErrorBudgetBurn";
     let all = vec![
         alert(burn, "critical", "nginx", "shop"),

@@ -6,9 +6,21 @@ use serde_json::Value;
 
 use crate::{
     alerts,
-    harness::{Result, client::Http1, ports::free_port, proc::Proc},
+    harness::{
+        Result,
+        client::Http1,
+        ports::free_port,
+        proc::{self, Proc},
+    },
     launch,
 };
+
+/// Seconds between two scrapes, and between two evaluations of the rules.
+#[derive(Clone, Copy)]
+pub(crate) struct Pace {
+    pub(crate) scrape: u64,
+    pub(crate) evaluation: u64,
+}
 
 /// A running Prometheus. Dropping it stops it.
 pub(crate) struct Prometheus {
@@ -17,11 +29,12 @@ pub(crate) struct Prometheus {
 }
 
 impl Prometheus {
-    /// Starts the program that `PROMETHEUS` names, else Debian's. `interval` is between two scrapes, and between two
-    /// evaluations; `scrape` is the body of `scrape_configs`.
+    /// Starts `program`, else what `PROMETHEUS` names, else the one that is installed; `scrape` is the body of
+    /// `scrape_configs`.
     pub(crate) fn start(
         root: &Path,
-        interval: &str,
+        program: Option<&Path>,
+        pace: Pace,
         scrape: &str,
         alertmanager: Option<u16>,
     ) -> Result<Self> {
@@ -36,20 +49,31 @@ impl Prometheus {
         let names = ["thresholds", "nginx", "slo", "php-fpm", "badgateway"];
         let rules = names.map(|name| format!("'{}'", alerts().join(format!("{name}.yml")).display()));
         let config = dir.join("prometheus.yml");
+        let Pace { scrape: scrape_interval, evaluation } = pace;
         fs::write(
             &config,
             format!(
-                "global: {{scrape_interval: {interval}, evaluation_interval: {interval}}}\n\
+                "global: {{scrape_interval: {scrape_interval}s, scrape_timeout: 5s, evaluation_interval: {evaluation}s}}\n\
                  rule_files: [{}]\n{pager}scrape_configs:\n{scrape}",
                 rules.join(", ")
             ),
         )?;
-        let mut command = launch::command("PROMETHEUS", &["prometheus"])?;
+        let mut command = match program {
+            Some(program) => proc::command(program),
+            None => launch::command("PROMETHEUS", &["prometheus"])?,
+        };
         command
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.tsdb.path={}", dir.join("data").display()))
             .arg(format!("--web.listen-address=127.0.0.1:{port}"));
         Ok(Self { _proc: launch::ready("Prometheus", &mut command, &dir, port)?, port })
+    }
+
+    /// Its version.
+    pub(crate) fn version(&self) -> Result<String> {
+        let answer: Value =
+            serde_json::from_slice(&Http1::new(self.port).get("/api/v1/status/buildinfo").body)?;
+        Ok(answer["data"]["version"].as_str().ok_or("no version")?.to_owned())
     }
 
     /// The vector that a query gives: labels and value of each.
