@@ -27,11 +27,11 @@ pub mod commands;
 mod config;
 mod engine;
 mod export;
+#[cfg(test)]
+mod fuzz;
 mod kernel;
 mod label;
 pub mod ledger;
-#[cfg(test)]
-mod mutate;
 pub mod record;
 pub mod runbooks;
 pub mod sample;
