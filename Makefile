@@ -10,7 +10,7 @@ help:
 	@echo 'make test    everything that must hold: lint, unit, corpus, real servers, docs (about 15 minutes the first time)'
 	@echo 'make unit    what needs no server: less than a minute after the build'
 	@echo 'make e2e     26 failures from the first 502 to the page, ten quiet minutes, the rules of 1000 machines (about 25 minutes)'
-	@echo 'make soak    the tests of bad nights in their long form: kills, rotations, random sequences, CPU of the sampler (about 5 minutes after the build)'
+	@echo 'make soak    the tests of bad nights in their long form: kills, rotations, random sequences, CPU of the sampler and an hour of everything at once (SOAK_SECONDS=600 for less)'
 	@echo 'make fuzz    the parsers on 10,000,000 damaged inputs each (about two hours; FUZZ_INPUTS=1000000 for less)'
 	@echo 'make lint    rustfmt and clippy, warnings denied'
 	@echo 'make fmt     rewrite the sources as rustfmt wants them'
@@ -40,7 +40,7 @@ e2e: setup-test
 	E2E=1 $(CARGO) test --locked --test alerts
 	E2E=1 $(CARGO) test --locked --test pages -- --nocapture --test-threads=1
 
-# Each prints one line with what it did and found.
+# Each prints one line with what it did and found; the hour a line each minute, and at the end whether all sums agree.
 soak: setup-test
 	SOAK=1 SEQUENCES=100000 $(CARGO) test --locked --release --test source --test reliability --test web -- --nocapture --test-threads=1
 	SOAK=1 $(CARGO) test --locked --release --test lab -- --nocapture fifty_idle
