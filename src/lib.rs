@@ -35,6 +35,7 @@ pub mod ledger;
 pub mod record;
 pub mod runbooks;
 pub mod sample;
+mod sandbox;
 pub mod source;
 pub mod topology;
 mod view;

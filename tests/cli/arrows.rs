@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-const ORDER: [&str; 15] = [
+const ORDER: [&str; 16] = [
     "vocabulary",
     "address",
+    "sandbox",
     "source",
     "record",
     "config",
