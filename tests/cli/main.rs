@@ -6,6 +6,7 @@
 mod arrows;
 mod bad_input;
 mod configured_formats;
+mod confined;
 mod cycles;
 mod docs;
 mod explain;

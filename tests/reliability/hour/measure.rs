@@ -60,7 +60,9 @@ impl Watched {
             else {
                 continue;
             };
-            let now = counters(&page);
+            let mut now = counters(&page);
+            // Pools of others on this machine come and go, and their series with them.
+            now.retain(|name, _| !name.starts_with("badgateway_fpm_"));
             let last = self.last.entry(name).or_default();
             self.fell.extend(fallen(last, &now).into_iter().map(|what| format!("{name}: {what}")));
             if row.series == 0 {
