@@ -3,7 +3,7 @@
 # A shell that was open while rustup ran has not got its directory in PATH yet.
 CARGO ?= $(shell command -v cargo || echo "$(HOME)/.cargo/bin/cargo")
 
-.PHONY: help alerts demo test unit e2e soak fuzz lint fmt docs bench setup-demo setup-test
+.PHONY: help alerts demo test unit e2e soak fuzz reproducible lint fmt docs bench setup-demo setup-test
 
 help:
 	@echo 'make demo    break PHP in seven ways on this machine and watch Badgateway name each (about 5 minutes the first time, then 1)'
@@ -12,6 +12,7 @@ help:
 	@echo 'make e2e     26 failures from the first 502 to the page, ten quiet minutes, the rules of 1000 machines (about 25 minutes)'
 	@echo 'make soak    the tests of bad nights in their long form: kills, rotations, random sequences, CPU of the sampler and an hour of everything at once (SOAK_SECONDS=600 for less)'
 	@echo 'make fuzz    the parsers on 10,000,000 damaged inputs each (about two hours; FUZZ_INPUTS=1000000 for less)'
+	@echo 'make reproducible  builds the last commit in two directories and compares the programs (about 15 minutes)'
 	@echo 'make lint    rustfmt and clippy, warnings denied'
 	@echo 'make fmt     rewrite the sources as rustfmt wants them'
 	@echo 'make docs    regenerate docs/metrics.md and docs/formats.md, the table of alerts and the page of the recorded machine'
@@ -49,6 +50,9 @@ soak: setup-test
 # 64 MiB it fails. FUZZ_INPUTS=1000000 is shorter.
 fuzz:
 	@CARGO='$(CARGO)' sh tests/fuzz.sh
+
+reproducible:
+	@CARGO='$(CARGO)' sh tests/reproducible.sh
 
 # Addresses without the alert's name; without them links lead to the instance that is affected.
 alerts:

@@ -11,9 +11,11 @@ mod listen;
 mod markdown;
 mod page;
 mod runbooks;
+mod sent;
 mod server;
 mod shared;
 mod stream;
+mod streams;
 mod watched;
 
 use std::path::{Path, PathBuf};

@@ -19,6 +19,7 @@ mod paste;
 mod pools;
 mod random_names;
 mod runbooks;
+mod security;
 mod serve;
 mod zones;
 
