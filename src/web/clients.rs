@@ -299,21 +299,15 @@ impl Clients {
     }
 }
 
-/// The connection that makes room: one that has had no progress for long; else one whose client has stopped to take its answer;
-/// else one that may be about to ask. Whose answer is being made, or is taken, if only slowly, stays.
+/// The connection that is longest without progress, those left out that are being answered: the answer is being made, or
+/// its client takes it, if only slowly.
 fn slowest(clients: &HashMap<u64, Arc<Client>>, now: Instant) -> Option<(u64, Arc<Client>)> {
-    let leaves = |client: &Client| {
+    let progress = |client: &Client| {
         let state = client.state();
-        let (may_leave, stuck) = match &state.streams {
-            Some(streams) => (streams.may_leave(now), streams.stuck(now)),
-            None => (state.may_leave(now), state.stuck(now)),
-        };
-        let long = may_leave.filter(|progress| now.duration_since(*progress) >= READING);
-        let ranks = [long, stuck, may_leave].into_iter().enumerate();
-        ranks.filter_map(|(rank, progress)| Some((rank, progress?))).min()
+        state.streams.as_ref().map_or_else(|| state.may_leave(now), |streams| streams.may_leave(now))
     };
-    let all = clients.iter().filter_map(|(number, client)| Some((leaves(client)?, *number, client)));
-    let (_, number, client) = all.min_by_key(|(leaves, number, _)| (*leaves, *number))?;
+    let waiting = clients.iter().filter_map(|(number, client)| Some((progress(client)?, *number, client)));
+    let (_, number, client) = waiting.min_by_key(|(progress, number, _)| (*progress, *number))?;
     Some((number, client.clone()))
 }
 
