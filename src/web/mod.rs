@@ -16,6 +16,7 @@ mod server;
 mod shared;
 mod stream;
 mod streams;
+mod times;
 mod watched;
 
 use std::path::{Path, PathBuf};

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::clients::{HEAD, IDLE, READING, STUCK, WRITE};
+use super::times::{HEAD, IDLE, READING, STUCK, WRITE};
 
 /// Requests of one connection at a time. Prometheus has one, a browser a few.
 pub(super) const MOST: u32 = 8;

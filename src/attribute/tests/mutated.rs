@@ -52,20 +52,20 @@ fn read(kind: LogKind, damaged: &[u8], live: bool) {
 #[test]
 fn a_damaged_access_log_is_counted_exactly() {
     fuzz::target("judged_access_log", vec![ACCESS.into()], &[" 502 ", "\n"], |text| {
-        read(LogKind::Access, text, false)
+        read(LogKind::Access, text, false);
     });
 }
 
 #[test]
 fn a_damaged_error_log_moves_no_count() {
     fuzz::target("judged_error_log", vec![ERROR.into()], &[", upstream: \"", "\n"], |text| {
-        read(LogKind::Error, text, true)
+        read(LogKind::Error, text, true);
     });
 }
 
 #[test]
 fn a_damaged_php_fpm_log_moves_no_count() {
     fuzz::target("judged_fpm_log", vec![FPM.into()], &["Terminating ...", "\n"], |text| {
-        read(LogKind::Fpm, text, false)
+        read(LogKind::Fpm, text, false);
     });
 }

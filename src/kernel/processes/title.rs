@@ -83,7 +83,7 @@ mod tests {
         ];
         let words = &["php-fpm: ", "nginx: ", "master process ", "pool ", "\0", " -c ", "("];
         fuzz::target("proc_cmdline", titles.map(<[u8]>::to_vec).into(), words, |text| {
-            drop(Title::parse(text))
+            drop(Title::parse(text));
         });
     }
 }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 
 fn at(start: Instant, seconds: u64) -> Instant {
