@@ -3,15 +3,16 @@
 # A shell that was open while rustup ran has not got its directory in PATH yet.
 CARGO ?= $(shell command -v cargo || echo "$(HOME)/.cargo/bin/cargo")
 
-.PHONY: help alerts demo test unit e2e soak fuzz lint fmt docs bench setup-demo setup-test
+.PHONY: help alerts demo test unit e2e soak fuzz reproducible lint fmt docs bench setup-demo setup-test
 
 help:
 	@echo 'make demo    break PHP in seven ways on this machine and watch Badgateway name each (about 5 minutes the first time, then 1)'
 	@echo 'make test    everything that must hold: lint, unit, corpus, real servers, docs (about 15 minutes the first time)'
 	@echo 'make unit    what needs no server: less than a minute after the build'
 	@echo 'make e2e     26 failures from the first 502 to the page, at four paces of Prometheus; ten quiet minutes; the rules of 1000 machines (about an hour)'
-	@echo 'make soak    the tests of bad nights in their long form: kills, rotations, random sequences, CPU of the sampler (about 5 minutes after the build)'
-	@echo 'make fuzz    the parsers on 10,000,000 damaged inputs each (hours; FUZZ_INPUTS=1000000 for less)'
+	@echo 'make soak    the tests of bad nights in their long form: kills, rotations, random sequences, CPU of the sampler and an hour of everything at once (SOAK_SECONDS=600 for less)'
+	@echo 'make fuzz    the parsers on 10,000,000 damaged inputs each (about two hours; FUZZ_INPUTS=1000000 for less)'
+	@echo 'make reproducible  builds the last commit in two directories and compares the programs (about 15 minutes)'
 	@echo 'make lint    rustfmt and clippy, warnings denied'
 	@echo 'make fmt     rewrite the sources as rustfmt wants them'
 	@echo 'make docs    regenerate docs/metrics.md and docs/formats.md, the table of alerts and the page of the recorded machine'
@@ -40,14 +41,18 @@ e2e: setup-test
 	JSONNET="$$(sh tests/newest.sh jsonnet)" E2E=1 $(CARGO) test --locked --test alerts
 	PROMETHEUS_NEXT="$$(sh tests/newest.sh prometheus)" E2E=1 $(CARGO) test --locked --test pages -- --nocapture --test-threads=1
 
-# Each prints one line with what it did and found.
+# Each prints one line with what it did and found; the hour a line each minute, and at the end whether all sums agree.
 soak: setup-test
 	SOAK=1 SEQUENCES=100000 $(CARGO) test --locked --release --test source --test reliability --test web -- --nocapture --test-threads=1
 	SOAK=1 $(CARGO) test --locked --release --test lab -- --nocapture fifty_idle
 
-# Each parser prints how many damaged inputs it got and the longest time for one; above 1 s it fails. FUZZ_INPUTS=1000000 is shorter.
+# Each target prints how many damaged inputs it got, the longest time for one and the most memory that one held; above 1 s or
+# 64 MiB it fails. FUZZ_INPUTS=1000000 is shorter.
 fuzz:
-	FUZZ_INPUTS=$${FUZZ_INPUTS:-10000000} $(CARGO) test --locked --release --lib -- --nocapture damaged panic
+	@CARGO='$(CARGO)' sh tests/fuzz.sh
+
+reproducible:
+	@CARGO='$(CARGO)' sh tests/reproducible.sh
 
 # Addresses without the alert's name; without them links lead to the instance that is affected.
 alerts:

@@ -145,7 +145,7 @@ impl fmt::Display for Listener {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mutate;
+    use crate::fuzz;
 
     fn tcp(host: &str, port: u16) -> Listener {
         Listener::Tcp { host: Some(host.parse().unwrap()), port }
@@ -226,7 +226,8 @@ mod tests {
 
     #[test]
     fn damaged_text_does_not_panic() {
-        mutate::each(b"[::ffff:127.0.0.1]:9000", |text| {
+        let seeds = ["[::ffff:127.0.0.1]:9000", "unix:/run/php/x.sock", "*:9000", "localhost:9000"];
+        fuzz::target("address", seeds.map(Into::into).into(), &["unix:", "[", "]:", "::", "/../"], |text| {
             let text = String::from_utf8_lossy(text);
             let _ = (Listener::from_fpm(&text), Listener::from_upstream(&text));
         });

@@ -31,14 +31,15 @@ mod config;
 mod diagnosis;
 mod engine;
 mod export;
+#[cfg(test)]
+mod fuzz;
 mod kernel;
 mod label;
 pub mod ledger;
-#[cfg(test)]
-mod mutate;
 pub mod record;
 pub mod runbooks;
 pub mod sample;
+mod sandbox;
 pub mod source;
 pub mod topology;
 mod view;

@@ -25,6 +25,7 @@ use crate::ledger::{Ledger, Limits, SavedInputs, State};
 use crate::sample::output::SamplerOutput;
 use crate::sample::sampler::{Sampler, Settings};
 use crate::sample::status::poller::{Answers, Poller};
+use crate::sandbox;
 use crate::source::files::{Files, Os};
 use crate::source::pooled::Pooled;
 use crate::source::{OpenError, ReadFrom, Waker};
@@ -78,6 +79,9 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
     let stopped = runtime.block_on(async { stop_signal() })?;
     // Bound before anything is read: a port that is taken is said at once.
     let listeners = runtime.block_on(async { listen(args) })?;
+    let sockets: Vec<_> = listeners.iter().filter_map(|listener| Some(listener.made()?.to_owned())).collect();
+    // All other threads are started later.
+    sandbox::start(args.state_dir.as_deref(), &sockets);
     let access = Access::open(args.web_config.as_deref())?;
     let app =
         App::new(ask(send.clone()), &args.telemetry_path, args.procfs.clone(), connections(descriptors));

@@ -127,7 +127,7 @@ fn is_cgroup(dir: &Path, version: Version) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mutate;
+    use crate::fuzz;
 
     fn fixture(path: &str) -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(path)
@@ -173,7 +173,11 @@ mod tests {
 
     #[test]
     fn damaged_text_does_not_panic() {
-        let text = std::fs::read(fixture("v1/proc/100/cgroup")).unwrap();
-        mutate::each(&text, |text| drop(Cgroups::parse(text)));
+        let texts = fuzz::fixtures(&["v1/proc/100/cgroup", "proc/100/cgroup"]);
+        fuzz::target("proc_cgroup", texts, &["0::/", "memory", ":", "/..", "\n"], |text| {
+            let found = Cgroups::parse(text);
+            let _ =
+                [Controller::Memory, Controller::Cpu].map(|controller| found.hierarchy(controller).is_some());
+        });
     }
 }

@@ -69,7 +69,7 @@ fn parse(text: &[u8]) -> Option<Pressure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mutate;
+    use crate::fuzz;
 
     const PROC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/proc");
 
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn damaged_text_does_not_panic() {
-        let text = std::fs::read(Path::new(PROC).join("pressure/io")).unwrap();
-        mutate::each(&text, |text| _ = parse(text));
+        let texts = fuzz::fixtures(&["proc/pressure/io"]);
+        fuzz::target("proc_pressure", texts, &["some ", "full ", "total=", "\n"], |text| _ = parse(text));
     }
 }

@@ -116,7 +116,7 @@ fn throttling(text: &[u8], version: Version) -> Option<Throttling> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mutate;
+    use crate::fuzz;
 
     const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
 
@@ -163,7 +163,7 @@ mod tests {
         let path = dir.path().join("file");
         let text = b"nr_periods 1200\nnr_throttled 300\nthrottled_usec 41500000\noom_kill 5\n";
         let mut written = 0;
-        mutate::each(text, |text| {
+        fuzz::target("cgroup_files", vec![text.to_vec()], &["oom_kill ", "max", "\n"], |text| {
             throttling(text, Version::V2);
             // Through a file only now and then: the parser is the same.
             written += 1;

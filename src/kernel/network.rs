@@ -73,7 +73,7 @@ fn local_v6(text: &str) -> Vec<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mutate;
+    use crate::fuzz;
 
     const FIB: &str = "Main:\n  +-- 0.0.0.0/0 3 0 5\n     |-- 0.0.0.0\n        /0 universe UNICAST\n\
         Local:\n  +-- 127.0.0.0/8 2 0 2\n     |-- 127.0.0.0\n        /8 host LOCAL\n     |-- 127.0.0.1\n        /32 host LOCAL\n\
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn damaged_text_does_not_panic() {
-        mutate::each(FIB.as_bytes(), |text| {
+        fuzz::target("proc_addresses", vec![FIB.into()], &["|-- ", "/32 host LOCAL", "\n", "::1"], |text| {
             let text = String::from_utf8_lossy(text);
             let _ = (local_v4(&text), local_v6(&text));
         });

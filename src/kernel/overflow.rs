@@ -38,7 +38,7 @@ fn parse(text: &[u8]) -> Option<Overflows> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mutate;
+    use crate::fuzz;
 
     const PROC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/proc");
 
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn damaged_text_does_not_panic() {
-        let text = std::fs::read(Path::new(PROC).join("net/netstat")).unwrap();
-        mutate::each(&text, |text| _ = parse(text));
+        let words = &["TcpExt: ", "ListenOverflows", "ListenDrops", "\n", " "];
+        fuzz::target("proc_netstat", fuzz::fixtures(&["proc/net/netstat"]), words, |text| _ = parse(text));
     }
 }

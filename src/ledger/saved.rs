@@ -257,6 +257,38 @@ mod tests {
         Ledger::resume(serde_json::from_value::<State>(largest).unwrap().counters);
     }
 
+    /// The line before it, which guards it, is a target of its own.
+    #[test]
+    fn damaged_contents_become_no_memory() {
+        const WORDS: &[&str] = &[
+            "\"pairs\":[[",
+            "\"names\":",
+            "\"failures\":",
+            "\"seconds\":",
+            "\"open\":",
+            "\"logs\":[",
+            "[[[[",
+            "[0,1]",
+            "]",
+            "}",
+            "{",
+            "null",
+            "\"timeout\"",
+            "\"\\ud800\"",
+            "-1",
+            "1e308",
+            ",",
+        ];
+        let seed = serde_json::to_vec(&state()).unwrap();
+        let now = crate::record::stamp::error_log(b"2026/11/20 15:00:09").unwrap();
+        crate::fuzz::target("state_contents", vec![seed], WORDS, |text| {
+            if let Ok(state) = serde_json::from_slice::<State>(text) {
+                Ledger::resume(state.counters);
+                Attributor::resume(OPTIONS, state.attribution, now);
+            }
+        });
+    }
+
     #[test]
     fn counts_begin_at_0_and_what_waits_still_waits() {
         let state = serde_json::to_value(state().counters_reset()).unwrap();

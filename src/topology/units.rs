@@ -85,7 +85,7 @@ pub fn atoi(text: &[u8]) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mutate;
+    use crate::fuzz;
 
     #[test]
     fn nginx_times_have_units_from_large_to_small() {
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn damaged_text_does_not_panic() {
-        mutate::each(b"1y1M2w3d4h5m6s7ms", |text| {
+        fuzz::target("units", vec![b"1y1M2w3d4h5m6s7ms".to_vec(), b"512k".to_vec()], &["M", "ms"], |text| {
             let text = String::from_utf8_lossy(text);
             let _ = (nginx_time(&text), nginx_size(&text), fpm_seconds(&text), atoi(text.as_bytes()));
         });

@@ -6,29 +6,12 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::Notify;
 
-/// A request's head must be complete after this time, whatever pace it comes at (node_exporter has no such limit;
-/// nginx waits `client_header_timeout`, 60 s).
-const HEAD: Duration = Duration::from_secs(5);
-
-/// An answer that is not taken for so long is given up.
-const WRITE: Duration = Duration::from_secs(5);
-
-/// Who takes bytes of its answer within this time is reading it.
-const READING: Duration = Duration::from_secs(1);
-
-/// Who takes no bytes for so long may be dropped where answers take too much memory.
-const STUCK: Duration = Duration::from_millis(100);
-
-/// A connection that was refused or whose request's body nobody reads is kept so long after the answer, until the client
-/// closes it: closed at once, the kernel resets it, and the client loses the answer (nginx: `lingering_close`).
-const LINGER: Duration = Duration::from_secs(2);
-
-/// A connection without a request is kept so long: Prometheus' longest usual interval is a minute.
-const IDLE: Duration = Duration::from_secs(120);
+use super::streams::Streams;
+use super::times::{HEAD, IDLE, LINGER, READING, STUCK, WRITE};
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +38,28 @@ struct State {
     progress: Instant,
     /// The request has a body, which no page of ours reads.
     body: bool,
+    /// The answer's body has parts that are not on their way.
+    sending: bool,
+    /// Of HTTP/2; what stands above does not hold then.
+    streams: Option<Streams>,
+}
+
+impl State {
+    /// When it last had progress, if its client takes no bytes of the answer.
+    fn stuck(&self, now: Instant) -> Option<Instant> {
+        let blocked = matches!(self.phase, Phase::Answered { blocked: true });
+        (blocked && now.duration_since(self.progress) >= STUCK).then_some(self.progress)
+    }
+
+    /// When it last had progress, if another connection may have its place.
+    fn may_leave(&self, now: Instant) -> Option<Instant> {
+        let answered = match self.phase {
+            Phase::Answering => true,
+            Phase::Answered { blocked } => blocked && now.duration_since(self.progress) < READING,
+            Phase::Handshake(_) | Phase::Head(_) | Phase::Closing(_) => false,
+        };
+        (!answered).then_some(self.progress)
+    }
 }
 
 /// One connection, as its task, its bytes and the list of all see it.
@@ -66,7 +71,8 @@ pub(super) struct Client {
 
 impl Client {
     fn new(now: Instant) -> Self {
-        let state = State { phase: Phase::Head(now), progress: now, body: false };
+        let state =
+            State { phase: Phase::Head(now), progress: now, body: false, sending: false, streams: None };
         Self { state: Mutex::new(state), leave: Notify::new() }
     }
 
@@ -77,9 +83,13 @@ impl Client {
     /// Bytes came from the client.
     pub(super) fn has_read(&self, now: Instant) {
         let mut state = self.state();
+        if state.streams.is_some() {
+            return;
+        }
         match state.phase {
             // A next request, sent by a client that does not take its answer: it stays the one that is stuck.
             Phase::Answered { blocked: true } => return,
+            Phase::Answered { .. } if state.sending => return,
             Phase::Answered { blocked: false } => state.phase = Phase::Head(now),
             _ => {}
         }
@@ -89,6 +99,9 @@ impl Client {
     /// The client took bytes, or its socket had no room for any.
     pub(super) fn has_written(&self, bytes: bool, now: Instant) {
         let mut state = self.state();
+        if let Some(streams) = &mut state.streams {
+            return streams.has_written(bytes, now);
+        }
         if bytes {
             state.progress = now;
         }
@@ -111,21 +124,58 @@ impl Client {
         (state.phase, state.progress) = (Phase::Head(now), now);
     }
 
+    /// It speaks HTTP/2.
+    pub(super) fn has_streams(&self, now: Instant) {
+        self.state().streams = Some(Streams::new(now));
+    }
+
     /// The head of a request is complete; whether a body follows it.
-    pub(super) fn asks(&self, body: bool) {
+    pub(super) fn asks(&self, body: bool, now: Instant) {
         let mut state = self.state();
+        if let Some(streams) = &mut state.streams {
+            return streams.asks(now);
+        }
         (state.phase, state.body) = (Phase::Answering, body);
     }
 
     /// The answer to it is made.
     pub(super) fn is_answered(&self, now: Instant) {
         let mut state = self.state();
+        if let Some(streams) = &mut state.streams {
+            return streams.is_answered(now);
+        }
         (state.phase, state.progress) = (Phase::Answered { blocked: false }, now);
+    }
+
+    /// The answer's body begins; gives its number.
+    pub(super) fn sends(&self, now: Instant) -> u64 {
+        let mut state = self.state();
+        state.sending = true;
+        state.streams.as_mut().map_or(0, |streams| streams.sends(now))
+    }
+
+    /// There is room for a part of it.
+    pub(super) fn takes(&self, number: u64, now: Instant) {
+        if let Some(streams) = &mut self.state().streams {
+            streams.takes(number, now);
+        }
+    }
+
+    /// All parts of it are on their way, or nobody wants them.
+    pub(super) fn is_sent(&self, number: u64, now: Instant) {
+        let mut state = self.state();
+        state.sending = false;
+        if let Some(streams) = &mut state.streams {
+            streams.is_sent(number, now);
+        }
     }
 
     /// No more is written. True: the client may still be sending, so what comes is to be read before the end.
     pub(super) fn lingers(&self, now: Instant) -> bool {
         let mut state = self.state();
+        if state.streams.is_some() {
+            return false;
+        }
         // A body that was read in part looks like the head of a next request.
         if state.body && matches!(state.phase, Phase::Answered { .. } | Phase::Head(_)) {
             state.phase = Phase::Closing(now);
@@ -136,6 +186,9 @@ impl Client {
     /// When it has to have moved on; `None`: it waits for us.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let state = self.state();
+        if let Some(streams) = &state.streams {
+            return streams.deadline();
+        }
         match state.phase {
             Phase::Handshake(since) | Phase::Head(since) => Some(since + HEAD),
             Phase::Answering => None,
@@ -216,8 +269,7 @@ impl Clients {
         let mut open = self.open();
         let stuck = |client: &Client| {
             let state = client.state();
-            let blocked = matches!(state.phase, Phase::Answered { blocked: true });
-            (blocked && now.duration_since(state.progress) >= STUCK).then_some(state.progress)
+            state.streams.as_ref().map_or_else(|| state.stuck(now), |streams| streams.stuck(now))
         };
         let all = open.clients.iter().filter_map(|(number, client)| Some((stuck(client)?, *number)));
         let Some((_, number)) = all.min() else { return false };
@@ -233,12 +285,7 @@ impl Clients {
 fn slowest(clients: &HashMap<u64, Arc<Client>>, now: Instant) -> Option<(u64, Arc<Client>)> {
     let progress = |client: &Client| {
         let state = client.state();
-        let answered = match state.phase {
-            Phase::Answering => true,
-            Phase::Answered { blocked } => blocked && now.duration_since(state.progress) < READING,
-            Phase::Handshake(_) | Phase::Head(_) | Phase::Closing(_) => false,
-        };
-        (!answered).then_some(state.progress)
+        state.streams.as_ref().map_or_else(|| state.may_leave(now), |streams| streams.may_leave(now))
     };
     let waiting = clients.iter().filter_map(|(number, client)| Some((progress(client)?, *number, client)));
     let (_, number, client) = waiting.min_by_key(|(progress, number, _)| (*progress, *number))?;
@@ -252,125 +299,4 @@ impl Drop for Place {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(start: Instant, seconds: u64) -> Instant {
-        start + Duration::from_secs(seconds)
-    }
-
-    fn enter(clients: &Arc<Clients>, now: Instant) -> Place {
-        clients.enter(now).expect("a place")
-    }
-
-    #[test]
-    fn the_one_longest_without_progress_makes_room() {
-        let (clients, start) = (Clients::new(3), Instant::now());
-        let places: Vec<_> = (0..3).map(|n| enter(&clients, at(start, n))).collect();
-        places[0].client.has_read(at(start, 9));
-        let _fourth = enter(&clients, at(start, 10));
-        let left = |place: &Place| !clients.open().clients.contains_key(&place.number);
-        assert_eq!(places.iter().map(left).collect::<Vec<_>>(), [false, true, false]);
-    }
-
-    #[test]
-    fn who_is_being_answered_stays_and_if_all_are_nobody_comes() {
-        let (clients, start) = (Clients::new(2), Instant::now());
-        let (old, new) = (enter(&clients, start), enter(&clients, at(start, 5)));
-        old.client.asks(false);
-        let third = enter(&clients, at(start, 6));
-        assert!(!clients.open().clients.contains_key(&new.number));
-        third.client.asks(false);
-        assert!(clients.enter(at(start, 7)).is_none());
-        old.client.is_answered(at(start, 8));
-        assert!(clients.enter(at(start, 8)).is_some());
-    }
-
-    #[test]
-    fn who_takes_its_answer_slowly_stays_and_who_does_not_goes() {
-        let (clients, start) = (Clients::new(2), Instant::now());
-        let (reader, stuck) = (enter(&clients, start), enter(&clients, start));
-        for place in [&reader, &stuck] {
-            place.client.asks(false);
-            place.client.is_answered(start);
-        }
-        reader.client.has_written(true, at(start, 1));
-        reader.client.has_written(false, at(start, 1));
-        stuck.client.has_written(false, at(start, 1));
-        assert!(!clients.drop_stuck(at(start, 0) + STUCK / 2), "it may still read");
-        let _third = enter(&clients, start + Duration::from_millis(1500));
-        assert!(clients.open().clients.contains_key(&reader.number));
-        assert!(!clients.open().clients.contains_key(&stuck.number));
-        assert!(clients.drop_stuck(at(start, 2)), "where memory is short");
-        assert!(!clients.open().clients.contains_key(&reader.number));
-    }
-
-    #[test]
-    fn who_asks_on_and_takes_no_answer_is_stuck_all_the_same() {
-        let (clients, start) = (Clients::new(2), Instant::now());
-        let stuck = enter(&clients, start);
-        stuck.client.asks(false);
-        stuck.client.is_answered(start);
-        stuck.client.has_written(true, start);
-        stuck.client.has_written(false, at(start, 1));
-        stuck.client.has_read(at(start, 2));
-        assert_eq!(stuck.client.deadline(), Some(start + WRITE));
-        assert!(clients.drop_stuck(at(start, 2)));
-    }
-
-    #[test]
-    fn a_place_is_free_when_its_connection_ends() {
-        let clients = Clients::new(1);
-        drop(enter(&clients, Instant::now()));
-        assert!(clients.open().clients.is_empty());
-    }
-
-    #[test]
-    fn a_head_has_its_time_however_it_drips() {
-        let start = Instant::now();
-        let client = Client::new(start);
-        client.has_read(at(start, 4));
-        assert_eq!(client.deadline(), Some(start + HEAD));
-        client.asks(false);
-        assert_eq!(client.deadline(), None, "we are to answer");
-        client.is_answered(at(start, 20));
-        assert_eq!(client.deadline(), Some(at(start, 20) + IDLE));
-        client.has_written(false, at(start, 21));
-        assert_eq!(client.deadline(), Some(at(start, 20) + WRITE), "it does not read");
-        client.has_written(true, at(start, 23));
-        assert_eq!(client.deadline(), Some(at(start, 23) + IDLE));
-        client.has_read(at(start, 90));
-        assert_eq!(client.deadline(), Some(at(start, 90) + HEAD), "the next request");
-    }
-
-    #[test]
-    fn a_handshake_has_the_time_of_a_head_and_its_bytes_are_no_answer() {
-        let start = Instant::now();
-        let client = Client::new(start);
-        client.shakes_hands(start);
-        client.has_read(at(start, 1));
-        client.has_written(true, at(start, 2));
-        assert_eq!(client.deadline(), Some(start + HEAD), "however it drips");
-        assert!(!client.lingers(at(start, 2)));
-        client.has_shaken_hands(at(start, 3));
-        assert_eq!(client.deadline(), Some(at(start, 3) + HEAD));
-    }
-
-    #[test]
-    fn what_nobody_reads_is_waited_for_after_the_answer() {
-        let start = Instant::now();
-        let refused = Client::new(start);
-        assert!(!refused.lingers(start), "half a request, and no answer to lose");
-        refused.has_written(true, at(start, 1));
-        assert!(refused.lingers(at(start, 1)));
-        refused.has_read(at(start, 2));
-        assert_eq!(refused.deadline(), Some(at(start, 1) + LINGER), "however it drips");
-        for body in [false, true] {
-            let client = Client::new(start);
-            client.asks(body);
-            client.is_answered(start);
-            client.has_written(true, start);
-            assert_eq!(client.lingers(start), body);
-        }
-    }
-}
+mod tests;

@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpSocket, UnixListener};
 use super::auth::Peer;
 use super::config::ConfigError;
 use super::stream::Stream;
+use crate::sandbox;
 
 /// Connections that the kernel keeps for us until they are accepted, capped by net.core.somaxconn (4096 since Linux
 /// 5.4). When a crowd fills a shorter queue, the kernel drops an honest client's SYN, which is repeated a second later.
@@ -65,7 +66,7 @@ pub enum Listener {
         /// The socket.
         listener: UnixListener,
         /// Its file, if we made it.
-        _made: Option<Made>,
+        made: Option<Made>,
     },
 }
 
@@ -79,7 +80,7 @@ pub struct Made {
 impl Drop for Made {
     fn drop(&mut self) {
         if identity(&self.path).is_ok_and(|identity| identity == self.identity) {
-            let _ = std::fs::remove_file(&self.path);
+            let _ = sandbox::remove_socket(&self.path);
         }
     }
 }
@@ -99,6 +100,14 @@ impl Listener {
             Self::Unix { listener, .. } => {
                 listener.poll_accept(context).map_ok(|(stream, _)| (Stream::Unix(stream), Peer::Local))
             }
+        }
+    }
+
+    /// The file of a unix socket that we made.
+    pub fn made(&self) -> Option<&Path> {
+        match self {
+            Self::Unix { made: Some(made), .. } => Some(&made.path),
+            _ => None,
         }
     }
 
@@ -165,7 +174,7 @@ fn bind_unix(path: &Path, mode: u32) -> io::Result<Listener> {
     let made = Made { path: path.to_owned(), identity: identity(path)? };
     // Until here the umask holds, which leaves out others than the owner: to connect, one must be able to write.
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
-    Ok(Listener::Unix { listener, _made: Some(made) })
+    Ok(Listener::Unix { listener, made: Some(made) })
 }
 
 /// Removes the socket of a process that has ended. One on which somebody listens, and what is no socket, stays.
@@ -204,7 +213,7 @@ fn take(sockets: &mut listenfd::ListenFd, number: usize) -> io::Result<Listener>
     let socket = sockets.take_unix_listener(number)?;
     let socket = socket.ok_or_else(|| io::Error::other("it was taken already"))?;
     socket.set_nonblocking(true)?;
-    Ok(Listener::Unix { listener: UnixListener::from_std(socket)?, _made: None })
+    Ok(Listener::Unix { listener: UnixListener::from_std(socket)?, made: None })
 }
 
 #[cfg(test)]

@@ -11,9 +11,12 @@ mod listen;
 mod markdown;
 mod page;
 mod runbooks;
+mod sent;
 mod server;
 mod shared;
 mod stream;
+mod streams;
+mod times;
 mod watched;
 
 use std::path::{Path, PathBuf};

@@ -1,14 +1,17 @@
 //! Accepts connections and serves each on a task of its own, with deadlines for what the client has to do.
 
-use std::sync::Arc;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
-use hyper::Request;
 use hyper::body::{Body as _, Incoming};
-use hyper::server::conn::http1;
+use hyper::rt::Executor;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
+use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
@@ -18,13 +21,19 @@ use tower::ServiceExt;
 
 use super::auth::Peer;
 use super::clients::{Client, Clients, Place};
+use super::config::HTTP_2;
 use super::guard::{Guard, add_headers};
 use super::listen::Listener;
+use super::sent::Sent;
 use super::stream::Stream;
+use super::streams;
 use super::watched::Watched;
 
 /// A request's head is at most so long, in bytes; else the answer is 431.
 const MAX_HEAD: usize = 16 * 1024;
+
+/// Requests of HTTP/2 that their client takes back before they are answered, after which its connection ends.
+const MAX_RESETS: usize = 16;
 
 /// A connection that sends nothing for so long is closed.
 const FIRST_BYTE: Duration = Duration::from_secs(5);
@@ -133,7 +142,7 @@ async fn connection(
     stream.set_nodelay();
     let Some(tls) = served.guard.config().tls.clone() else {
         let io = Watched::new(stream, Arc::clone(&client));
-        return http(io, peer, &client, served, stopped).await;
+        return http1(io, peer, &client, served, stopped).await;
     };
     if first != HANDSHAKE {
         return refuse_plain(Watched::new(stream, Arc::clone(&client)), &client).await;
@@ -147,9 +156,16 @@ async fn connection(
         () = tokio::time::sleep_until(client.deadline().unwrap_or_else(Instant::now).into()) => return,
     };
     match accepted {
-        Ok(io) => {
+        Ok(mut io) => {
             client.has_shaken_hands(Instant::now());
-            http(io, peer, &client, served, stopped).await;
+            let (_, session) = io.get_mut();
+            // What waits to be encrypted and sent is bounded by the connection above it.
+            session.set_buffer_limit(Some(MAX_HEAD));
+            if session.alpn_protocol() == Some(HTTP_2) {
+                http2(io, peer, &client, served, stopped).await;
+            } else {
+                http1(io, peer, &client, served, stopped).await;
+            }
         }
         Err(error) => tracing::debug!(%error, "a TLS handshake failed"),
     }
@@ -172,32 +188,104 @@ async fn refuse_plain(mut io: Watched, client: &Client) {
     }
 }
 
-/// HTTP over a connection that is ready for it.
-async fn http(
+/// HTTP/1.1 over a connection that is ready for it.
+async fn http1(
     io: impl AsyncRead + AsyncWrite + Unpin,
     peer: Peer,
     client: &Arc<Client>,
     served: Served,
-    mut stopped: watch::Receiver<bool>,
+    stopped: watch::Receiver<bool>,
 ) {
-    let service = service_fn(|request: Request<Incoming>| {
-        client.asks(!request.body().is_end_stream());
-        let (client, served) = (client.clone(), served.clone());
-        async move {
-            let config = served.guard.config();
-            let refused = served.guard.refuses(&config, request.headers(), peer).await;
-            let answer = match refused {
-                Some(refused) => Ok(refused),
-                None => served.router.oneshot(request.map(Body::new)).await,
-            };
-            client.is_answered(Instant::now());
-            answer.map(|mut answer| {
-                add_headers(&config, &mut answer);
-                answer
-            })
-        }
-    });
+    let service = service_fn(|request| answer(request, peer, client.clone(), served.clone()));
     let connection = http1::Builder::new().max_buf_size(MAX_HEAD).serve_connection(TokioIo::new(io), service);
+    until_the_end(connection, client, stopped, http1::Connection::graceful_shutdown).await;
+}
+
+/// HTTP/2 over a connection on which both sides agreed on it.
+async fn http2(
+    io: impl AsyncRead + AsyncWrite + Unpin,
+    peer: Peer,
+    client: &Arc<Client>,
+    served: Served,
+    stopped: watch::Receiver<bool>,
+) {
+    client.has_streams(Instant::now());
+    let service = service_fn(|request| answer(request, peer, client.clone(), served.clone()));
+    let tasks = Tasks::default();
+    let connection = http2::Builder::new(tasks.clone())
+        .max_concurrent_streams(streams::MOST)
+        .max_header_list_size(MAX_HEAD as u32)
+        .max_send_buf_size(MAX_HEAD)
+        // Bodies of requests are not read.
+        .initial_stream_window_size(MAX_HEAD as u32)
+        .initial_connection_window_size(4 * MAX_HEAD as u32)
+        .max_pending_accept_reset_streams(MAX_RESETS)
+        .max_local_error_reset_streams(MAX_RESETS)
+        .serve_connection(TokioIo::new(io), service);
+    until_the_end(connection, client, stopped, http2::Connection::graceful_shutdown).await;
+    tasks.abort();
+}
+
+/// The streams of one connection, which end with it.
+#[derive(Clone, Default)]
+struct Tasks(Arc<Mutex<JoinSet<()>>>);
+
+impl Tasks {
+    fn set(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn abort(&self) {
+        self.set().abort_all();
+    }
+}
+
+impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Tasks {
+    fn execute(&self, task: F) {
+        let mut tasks = self.set();
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(task);
+    }
+}
+
+/// The answer to a request, from whoever it may be.
+async fn answer(
+    request: Request<Incoming>,
+    peer: Peer,
+    client: Arc<Client>,
+    served: Served,
+) -> Result<Response<Sent>, Infallible> {
+    client.asks(!request.body().is_end_stream(), Instant::now());
+    let asked = Asked(client);
+    let config = served.guard.config();
+    let refused = served.guard.refuses(&config, request.headers(), peer).await;
+    let mut answer = match refused {
+        Some(refused) => refused,
+        None => served.router.oneshot(request.map(Body::new)).await?,
+    };
+    add_headers(&config, &mut answer);
+    let client = asked.0.clone();
+    // Made first, then sent: there is no moment in which it is neither.
+    drop(asked);
+    Ok(answer.map(|body| Sent::new(body, client)))
+}
+
+/// A request whose answer is being made, until it is or nobody wants it any more.
+struct Asked(Arc<Client>);
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.0.is_answered(Instant::now());
+    }
+}
+
+/// Drives a connection to its end, until it has to leave or is too late.
+async fn until_the_end<C: Future>(
+    connection: C,
+    client: &Client,
+    mut stopped: watch::Receiver<bool>,
+    shut_down: impl Fn(Pin<&mut C>),
+) {
     tokio::pin!(connection);
     let mut stopping = false;
     loop {
@@ -207,7 +295,7 @@ async fn http(
             () = client.is_to_leave() => return,
             _ = stopped.changed(), if !stopping => {
                 stopping = true;
-                connection.as_mut().graceful_shutdown();
+                shut_down(connection.as_mut());
             }
             // The deadline moves with what the client does, so it is asked for again when it has come.
             () = until(deadline) => {

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-const ORDER: [&str; 17] = [
+const ORDER: [&str; 18] = [
     "vocabulary",
     "address",
+    "sandbox",
     "source",
     "record",
     "config",

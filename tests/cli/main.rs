@@ -7,6 +7,7 @@ mod arrows;
 mod bad_input;
 mod buffers;
 mod configured_formats;
+mod confined;
 mod cycles;
 mod docs;
 mod explain;
@@ -20,6 +21,7 @@ mod paste;
 mod pools;
 mod random_names;
 mod runbooks;
+mod security;
 mod serve;
 mod zones;
 

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod counters;
+mod hour;
 mod kill;
 mod matrix;
 mod oversized;

@@ -229,15 +229,3 @@ fn a_nginx_that_did_not_start_is_told() {
         assert!(entry.refused_to_start, "{line}");
     }
 }
-
-#[test]
-fn no_line_panics() {
-    crate::mutate::each(
-        format!("> 2026/11/20 15:00:00 [error] 31#31: *12 {ENTRY}{TAIL}").as_bytes(),
-        |line| _ = read(line),
-    );
-    crate::mutate::each(
-        b"(104: x) while reading response header from upstream, upstream: \"a://b\"",
-        |line| _ = read(line),
-    );
-}

@@ -2,7 +2,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 
 use super::*;
-use crate::mutate;
+use crate::fuzz;
 
 fn one(listener: Listener) -> Option<Backlog> {
     backlogs(&[listener]).remove(0).unwrap()
@@ -92,7 +92,7 @@ fn a_damaged_answer_does_not_panic() {
     };
     assert!(!netlink::is_last(&bytes, &mut count).unwrap());
     assert_eq!(whole, 1);
-    mutate::each(&bytes, |bytes| {
+    fuzz::target("diag_unix", vec![bytes], &[], |bytes| {
         drop(netlink::is_last(bytes, &mut |socket| UnixResponse::parse(socket).map(drop)));
     });
 }

@@ -37,7 +37,7 @@ impl Stat {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mutate;
+    use crate::fuzz;
 
     const TEXT: &[u8] =
         b"103 (php (fpm) 8.2) S 100 1 1 0 -1 4194304 257 0 0 0 7 1 5 6 20 0 1 0 1500000 206774272 3070 18446744073709551615 1\n";
@@ -57,6 +57,6 @@ mod tests {
 
     #[test]
     fn damaged_text_does_not_panic() {
-        mutate::each(TEXT, |text| _ = Stat::parse(text));
+        fuzz::target("proc_stat", vec![TEXT.to_vec()], &[") ", " (", "\n"], |text| _ = Stat::parse(text));
     }
 }

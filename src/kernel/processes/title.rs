@@ -46,7 +46,7 @@ impl Title {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mutate;
+    use crate::fuzz;
 
     #[test]
     fn padding_is_no_part_of_it() {
@@ -98,6 +98,14 @@ mod tests {
 
     #[test]
     fn damaged_text_does_not_panic() {
-        mutate::each(b"php-fpm: master process (/etc/php-fpm.conf)\0\0", |text| drop(Title::parse(text)));
+        let titles = [
+            &b"php-fpm: master process (/etc/php-fpm.conf)\0\0"[..],
+            b"php-fpm: pool www\0",
+            b"nginx: master process nginx -p /p -c /etc/n.conf -g 'daemon off;'\0",
+        ];
+        let words = &["php-fpm: ", "nginx: ", "master process ", "pool ", "\0", " -c ", "("];
+        fuzz::target("proc_cmdline", titles.map(<[u8]>::to_vec).into(), words, |text| {
+            drop(Title::parse(text));
+        });
     }
 }

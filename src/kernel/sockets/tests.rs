@@ -6,7 +6,7 @@ use std::time::Instant;
 use procfs::{FromRead, FromReadSI};
 
 use super::*;
-use crate::mutate;
+use crate::fuzz;
 
 const PROC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/proc");
 
@@ -114,12 +114,15 @@ fn damaged_rows_do_not_panic() {
     let unix: HashMap<Box<[u8]>, usize> = [(b"/run/php/www.sock".as_slice().into(), 0)].into();
     let watched = [tcp::Watched { port: 9000, host: None, slot: 1 }];
     let row = "00000000e5f72e2d: 00000002 00000000 00010000 0001 01 3044446 /run/php/www.sock";
-    mutate::each(row.as_bytes(), |row| unix::count(row, &unix, &mut counts));
-    for (file, width) in [("tcp", tcp::V4), ("tcp6", tcp::V6)] {
+    fuzz::target("proc_unix", vec![row.into()], &[" 00010000 ", " /run/php/www.sock", "@", ":"], |row| {
+        unix::count(row, &unix, &mut counts);
+    });
+    for (file, name, width) in [("tcp", "proc_tcp", tcp::V4), ("tcp6", "proc_tcp6", tcp::V6)] {
         let text = std::fs::read(Path::new(PROC).join("net").join(file)).unwrap();
-        for row in text.split(|b| *b == b'\n').filter(|row| !row.is_empty()).take(3) {
-            mutate::each(row, |row| tcp::count(row, width, &watched, &mut counts));
-        }
+        let rows = text.split(|b| *b == b'\n').filter(|row| !row.is_empty()).map(<[u8]>::to_vec).collect();
+        fuzz::target(name, rows, &[" 0A ", ":2328 ", "00000000:", "0100007F", " 08 ", " "], |row| {
+            tcp::count(row, width, &watched, &mut counts);
+        });
     }
 }
 

@@ -7,6 +7,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::sandbox;
+
 /// What a file is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
@@ -63,27 +65,35 @@ impl Disk for RealDisk {
     }
 
     fn make_dir(&self) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)
+        let dir = self.dir.clone();
+        sandbox::above_state(&self.dir, move || DirBuilder::new().recursive(true).mode(0o700).create(dir))
     }
 
     fn open(&self, name: &str, access: Access) -> io::Result<Box<dyn Slot>> {
         let write = access == Access::Write;
         let path = self.path(name);
+        let mut options = OpenOptions::new();
         // No symbolic link is followed, and a FIFO does not block: nothing else puts files there.
-        let file = OpenOptions::new()
+        options
             .read(true)
             .write(write)
             .create(write)
             .truncate(false)
             .mode(0o600)
-            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-            .open(&path)?;
+            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+        let file = if write {
+            let path = path.clone();
+            sandbox::in_state(&self.dir, move || options.open(path))?
+        } else {
+            options.open(&path)?
+        };
         let identity = identity(&file.metadata()?);
         Ok(Box::new(RealSlot { file, path, identity }))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        fs::rename(self.path(from), self.path(to))
+        let (from, to) = (self.path(from), self.path(to));
+        sandbox::in_state(&self.dir, move || fs::rename(from, to))
     }
 
     fn sync_dir(&self) -> io::Result<()> {

@@ -57,10 +57,12 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Positions of each `"` that could end a script's words: ` while ACTION, client: ` follows.
+/// Positions of each `"` that could end the script's words in `text`, which begins with [`STDERR`]: ` while ACTION, client: `
+/// follows. The quote in front of the words is none of them, whatever they begin with.
 fn closings(text: &[u8]) -> impl Iterator<Item = usize> {
     // Every quote is looked at: a script's words hold few, and a searcher costs more.
-    memchr::memchr_iter(b'"', text).filter(|at| {
+    let words = memchr::memchr_iter(b'"', text.get(STDERR.len()..).unwrap_or_default());
+    words.map(|at| at + STDERR.len()).filter(|at| {
         let Some(rest) = text[at + 1..].strip_prefix(b" while ") else { return false };
         Action::on_upstream()
             .any(|name| rest.strip_prefix(name).is_some_and(|rest| rest.starts_with(error::TAIL)))

@@ -254,3 +254,31 @@ fn two_tails_are_ambiguous() {
         assert_eq!(seen, Some(ambiguous), "{}", &line[..40]);
     }
 }
+
+/// With the quote in front of the words they look like the end of words that never began.
+#[test]
+fn a_script_s_words_may_begin_like_the_end_of_them() {
+    for action in ["reading response header from upstream", "reading upstream", "sending request to upstream"]
+    {
+        for words in [format!(" while {action}, client: x"), format!(" while {action}, client: ")] {
+            for line in [
+                open(&format!("FastCGI sent in stderr: \"{words}")),
+                open(&format!("FastCGI sent in stderr: \"{words}\" while {action}, {TAIL}")),
+                open(&format!("FastCGI sent in stderr: \"\" while {action}, {TAIL}")),
+            ] {
+                let (mut entries, mut seen) = (Entries::new(closed), 0);
+                entries.line(1, line.as_bytes(), &mut |_| {});
+                entries.flush(&mut |entry| {
+                    seen += 1;
+                    let context = entry.context();
+                    assert!(!entry.is_ambiguous(), "{line}");
+                    if line.contains("server: s") {
+                        let message = if line.contains("\"\"") { "" } else { &words };
+                        assert_eq!(context.message, message.as_bytes(), "{line}");
+                    }
+                });
+                assert_eq!(seen, 1);
+            }
+        }
+    }
+}

@@ -109,21 +109,6 @@ fn the_mark_of_a_file_of_utf_8_is_skipped() {
 }
 
 #[test]
-fn no_line_panics() {
-    for line in
-        ["Nov 20 15:13:54 vm nginx[12]: x", "{\"message\": \"x\"}", "nginx-1  | 2026-11-20T15:13:54Z x"]
-    {
-        crate::mutate::each(line.as_bytes(), |line| {
-            for envelope in Envelope::ALL {
-                let inner = envelope.open(line);
-                inner.iter().for_each(|inner| _ = envelope.keeps_apart(line, inner));
-                let _ = envelope.stream(line);
-            }
-        });
-    }
-}
-
-#[test]
 fn line_ends_of_windows_are_only_found_where_they_are() {
     let found = |line: &[u8]| LogEnvelope::default().open(line).next().map(|(envelope, _)| envelope);
     assert_eq!(found(b"2026/11/20 x\r"), Some(Envelope::CrLf));

@@ -136,14 +136,18 @@ mod tests {
 
     #[test]
     fn no_line_panics() {
-        for line in [
+        let lines = [
             "<30>Dec 31 23:59:59 h php-fpm[1]: x",
             "Fri 2026-11-20 15:00:00 CET h x",
             "1795186800.123456 h x",
-        ] {
-            crate::mutate::each(line.as_bytes(), |line| {
+        ];
+        crate::fuzz::target(
+            "transport_stamp",
+            lines.map(Into::into).into(),
+            &["Feb 29 ", "+01:00 "],
+            |line| {
                 _ = (syslog(line, 1_795_176_000, 3600), zoned(line));
-            });
-        }
+            },
+        );
     }
 }

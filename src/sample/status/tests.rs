@@ -141,17 +141,3 @@ fn compatible_families_are_named_once_and_explained() {
         compat::FAMILIES.iter().all(|family| family.name.starts_with("phpfpm_") && !family.help.is_empty())
     );
 }
-
-#[test]
-fn damaged_replies_and_pages_are_refused_or_read() {
-    let mut bytes = record(6, 1, &answer(JSON), 3);
-    bytes.extend(end(0));
-    crate::mutate::each(&bytes, |bytes| {
-        if let Ok(reply) = decode(bytes) {
-            _ = parse("/s", &reply);
-        }
-    });
-    crate::mutate::each(&answer(JSON), |text| {
-        _ = parse("/s", &Reply { stdout: text.to_vec(), stderr: Vec::new() });
-    });
-}

@@ -20,6 +20,9 @@ pub use error::ConfigError;
 use file::Sources;
 pub(super) use reload::Current;
 
+/// HTTP/2 in the names of protocols that TLS agrees on.
+pub(super) const HTTP_2: &[u8] = b"h2";
+
 /// A user's hash, of which the cost is known.
 #[derive(Clone)]
 pub(super) struct Hash {

@@ -224,3 +224,53 @@ fn no_file_ends_the_process() {
     let users = format!("basic_auth_users:\n  a: &h [{}]\n  b: *h\n", "x, ".repeat(100_000));
     assert!(file::parse(&path, users.as_bytes()).is_err());
 }
+
+#[test]
+fn no_file_panics() {
+    const WORDS: &[&str] = &[
+        "tls_server_config:\n",
+        "  cert_file: ",
+        "http_server_config:\n",
+        "  headers:\n",
+        "basic_auth_users:\n",
+        "rate_limit:\n",
+        "  interval: 1m30s\n",
+        "  burst: ",
+        "  min_version: TLS12\n",
+        "  cipher_suites: [",
+        "&a ",
+        "*a",
+        "<<: ",
+        "- ",
+        ": ",
+        "!!binary ",
+        "|\n",
+        ">\n",
+        "---\n",
+        "...\n",
+        "{",
+        "}",
+        "[",
+        "]",
+        "\t",
+        "# ",
+        "? ",
+        "%YAML 1.2\n",
+        "\"\\u0000\"",
+        "~",
+    ];
+    let text = format!(
+        "tls_server_config:\n  cert_file: c.pem\n  key_file: k.pem\n  client_auth_type: RequireAnyClientCert\n  \
+         cipher_suites: [TLS_AES_128_GCM_SHA256]\n  min_version: TLS12\nbasic_auth_users:\n  a: {HASH}\n  \"b c\": \"{HASH}\"\n\
+         http_server_config:\n  http2: no\n  headers:\n    X-Frame-Options: deny\nrate_limit:\n  interval: 1m30s\n  burst: 20\n"
+    );
+    let plain =
+        format!("basic_auth_users: {{a: &h {HASH}, b: *h}}\nrate_limit: {{interval: 1s, burst: 1}}\n");
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("web.yml");
+    crate::fuzz::target("web_configuration", vec![text.into(), plain.into()], WORDS, |text| {
+        if let Ok(file) = file::parse(&path, text) {
+            let _ = (build(&file, &path, dir.path(), &mut Sources::default()), file.http2());
+        }
+    });
+}

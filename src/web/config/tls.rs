@@ -10,10 +10,10 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::NoServerSessionStorage;
 use serde_saphyr::{Location, Spanned};
 
-use super::ConfigError;
 use super::file::{At, File, Sources, Tls, read};
 use super::peer::Peers;
 use super::words::{ClientAuth, Version};
+use super::{ConfigError, HTTP_2};
 
 /// Where a relative path leads to.
 type Resolve<'a> = &'a dyn Fn(&str) -> PathBuf;
@@ -86,8 +86,9 @@ pub(super) fn build(
         .with_single_cert(chain, key)
         .map_err(|error| at.fail(Some(key_place), format!("certificate and key cannot be used: {error}")))?;
     config.ignore_client_order = tls.prefer_server_cipher_suites.unwrap_or(true);
-    // HTTP/2 would let one connection ask many times at once; the limits of connections count on one at a time.
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // As the toolkit does: HTTP/2 over TLS alone, and unless it is refused.
+    let second = file.http2().then_some(HTTP_2);
+    config.alpn_protocols = second.into_iter().chain([&b"http/1.1"[..]]).map(<[u8]>::to_vec).collect();
     // A session that goes on later would not see that its client's CA is no longer trusted. Scrapes keep their connection.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;

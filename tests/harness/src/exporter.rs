@@ -83,6 +83,12 @@ impl Exporter {
         self.proc.pid()
     }
 
+    /// Sends it a signal that ends it, and waits until it is gone.
+    pub fn end(&mut self, signal: &str) -> Result<()> {
+        self.proc.signal(signal);
+        self.proc.wait_gone(Duration::from_secs(10))
+    }
+
     /// What it wrote on standard error so far.
     pub fn complaints(&self) -> String {
         fs::read_to_string(&self.stderr).unwrap_or_default()

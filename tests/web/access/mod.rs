@@ -1,6 +1,7 @@
 //! The web configuration, sockets, and who may come in: the real binary, asked by curl.
 
 mod flood;
+mod http2;
 mod readme;
 mod slow;
 mod sockets;

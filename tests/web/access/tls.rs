@@ -22,8 +22,9 @@ fn pages_are_served_over_tls_and_plain_http_is_told_so() {
         let answer = curl(&serve.url("/metrics"), &options);
         let text = String::from_utf8_lossy(&answer.stdout).to_ascii_lowercase();
         assert_eq!(code(&answer), 200, "{version:?}: {text}");
+        let protocol = if version == ["--http1.1"] { "http/1.1 200" } else { "http/2 200" };
         for wanted in [
-            "http/1.1 200",
+            protocol,
             "strict-transport-security: max-age=9",
             "x-frame-options: deny",
             "badgateway_build_info",

@@ -31,6 +31,25 @@ fn version_1_is_read_for_ever() {
 }
 
 #[test]
+fn damaged_records_are_refused() {
+    const WORDS: &[&str] = &[
+        "badgateway state 1 ",
+        "sequence ",
+        "boot ",
+        "clean yes ",
+        "length ",
+        "crc32 ",
+        "\n",
+        "badgateway mark 1 ",
+        " ",
+    ];
+    let seeds = [VERSION_1, b"badgateway mark 1 00000000000000000042 967f1d7f\n"].map(<[u8]>::to_vec);
+    crate::fuzz::target("state_records", seeds.into(), WORDS, |bytes| {
+        let _ = (mark::decode(bytes), load(bytes));
+    });
+}
+
+#[test]
 fn what_a_header_claims_is_not_believed() {
     let reason = |text: &str| load(text.as_bytes()).unwrap_err().reason;
     let claim = |length: &str| {

@@ -1,0 +1,5 @@
+//! The parsers that can be reached from here.
+
+mod configurations;
+mod logs;
+mod status;
