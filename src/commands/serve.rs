@@ -133,7 +133,8 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
         let place = if address.starts_with("unix:") {
             format!("{address}, {path} over {}", access.scheme())
         } else {
-            format!("{}://{address}{path}", access.scheme())
+            let (host, all) = clickable(&address);
+            format!("{}://{host}{path}{all}", access.scheme())
         };
         let _ = writeln!(out, "badgateway {version} listens on {place}");
     }
@@ -149,6 +150,15 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
     let _ = thread.join();
     let _ = observer.join();
     Ok(())
+}
+
+/// An address that a terminal's user can click on, and what else it stands for.
+fn clickable(address: &str) -> (String, &'static str) {
+    let port = ["[::]:", "0.0.0.0:"].iter().find_map(|any| address.strip_prefix(any));
+    port.map_or_else(
+        || (address.to_owned(), ""),
+        |port| (format!("localhost:{port}"), ", and on all addresses of this machine"),
+    )
 }
 
 /// What systemd has handed over, or the addresses.

@@ -1,8 +1,14 @@
 //! What can be typed. Flags follow the names of Prometheus' own exporters.
 
+mod check;
+mod diagnose;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use check::{CheckArgs, FailOn, Report};
+pub use diagnose::DiagnoseArgs;
 
 use super::logging;
 use super::moment::{self, Moment};
@@ -122,104 +128,6 @@ pub struct ExplainArgs {
     /// errno, upstream and level
     #[arg(long, conflicts_with = "format")]
     pub lines: bool,
-}
-
-/// `diagnose`
-#[derive(Debug, Args)]
-pub struct DiagnoseArgs {
-    /// The exporter to ask: http://HOST:PORT or unix:/PATH. Without it the one on this machine's port 10502 is asked, and if
-    /// none answers, the logs of the last 10 minutes and the machine are looked at here
-    #[arg(long, value_name = "URL")]
-    pub url: Option<String>,
-
-    /// Say it again every two seconds, until Ctrl-C
-    #[arg(long)]
-    pub watch: bool,
-
-    /// How to print it
-    #[arg(long, value_enum, default_value_t = Output::Text)]
-    pub format: Output,
-
-    /// Main file of PHP-FPM's configuration; those of running masters are found by themselves
-    #[arg(long, value_name = "FILE")]
-    pub fpm_config: Vec<PathBuf>,
-
-    /// Main file of nginx's configuration; those of running masters are found by themselves
-    #[arg(long, value_name = "FILE")]
-    pub nginx_config: Vec<PathBuf>,
-
-    /// A user, as a number, whose nginx and PHP-FPM masters are believed besides root's and one's own
-    #[arg(long = "discover.trust-uid", value_name = "UID")]
-    pub trust_uid: Vec<u32>,
-
-    /// Where procfs is mounted
-    #[arg(long = "path.procfs", value_name = "DIR", default_value = "/proc")]
-    pub procfs: PathBuf,
-
-    /// Where the cgroup file systems are mounted
-    #[arg(long = "path.cgroup", value_name = "DIR", default_value = "/sys/fs/cgroup")]
-    pub cgroup: PathBuf,
-}
-
-/// `check`
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Without --nginx-config and --fpm-config the nginx and PHP-FPM that run or are installed are checked, with \
-    their sockets, permissions, memory and logs. With them, the files alone: no root and no running server are needed.\n\n\
-    Exit code: 0 nothing, or only what --fail-on leaves out; 1 findings; 2 something could not be read."
-)]
-pub struct CheckArgs {
-    /// Main file of nginx's configuration (nginx.conf); may be given several times
-    #[arg(long, value_name = "FILE")]
-    pub nginx_config: Vec<PathBuf>,
-
-    /// Main file of PHP-FPM's configuration (php-fpm.conf); may be given several times
-    #[arg(long, value_name = "FILE")]
-    pub fpm_config: Vec<PathBuf>,
-
-    /// How to print the findings
-    #[arg(long, value_enum, default_value_t = Report::Text)]
-    pub format: Report,
-
-    /// The least grave finding for which the exit code is 1
-    #[arg(long, value_enum, value_name = "SEVERITY", default_value_t = FailOn::Warning)]
-    pub fail_on: FailOn,
-
-    /// Directory that stands for / in the files that are named and in all they include, such as an unpacked image
-    #[arg(long = "path.rootfs", value_name = "DIR")]
-    pub rootfs: Option<PathBuf>,
-
-    /// Where procfs is mounted
-    #[arg(long = "path.procfs", value_name = "DIR", default_value = "/proc")]
-    pub procfs: PathBuf,
-
-    /// Most bytes of one file of a configuration
-    #[arg(long = "limit.config-file-bytes", value_name = "BYTES", default_value = "1MiB", value_parser = parse_bytes)]
-    pub limit_config_file_bytes: u64,
-
-    /// Most bytes of one configuration with all it includes
-    #[arg(long = "limit.config-bytes", value_name = "BYTES", default_value = "8MiB", value_parser = parse_bytes)]
-    pub limit_config_bytes: u64,
-}
-
-/// `check --format`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Report {
-    /// For people
-    Text,
-    /// One object for programs
-    Json,
-    /// Annotations for GitHub's workflows
-    Github,
-}
-
-/// `check --fail-on`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[allow(missing_docs, reason = "they are the severities")]
-pub enum FailOn {
-    Error,
-    Warning,
-    Info,
 }
 
 /// `runbook`
