@@ -66,10 +66,9 @@ pub(super) fn pool(pool: &Pool) -> String {
 /// The whole, for a terminal.
 pub fn text(diagnosis: &Diagnosis) -> String {
     let mut out = format!("{}\n", diagnosis.verdict);
-    let is_one = diagnosis.findings.len() == 1;
     for finding in &diagnosis.findings {
         let _ = writeln!(out);
-        if !is_one {
+        if finding.what != diagnosis.verdict {
             let _ = writeln!(out, "{}", finding.what);
         }
         if !finding.servers.is_empty() {

@@ -63,7 +63,7 @@ fn verdict(view: &View) -> Markup {
         p.bad[diagnosis.state != State::Well] { strong { (diagnosis.verdict) } }
         @for finding in &diagnosis.findings {
             section {
-                @if diagnosis.findings.len() > 1 { p { (finding.what) } }
+                @if finding.what != diagnosis.verdict { p { (finding.what) } }
                 @for evidence in &finding.evidence { p { (evidence) } }
                 p { i { (finding.fix) } }
                 @if !finding.commands.is_empty() { pre { (finding.commands.join("\n")) } }
