@@ -40,7 +40,7 @@ enum Line {
 }
 
 /// Transports that cut an entry at each line feed, so that a forged line comes in the same dress as an honest one.
-const CUTTING: [&str; 7] = [
+const CUTTING: [&str; 16] = [
     "LINE\r",
     "Nov 20 12:00:00 web1 nginx[31]: LINE",
     "<187>1 2026-11-20T12:00:00.003+00:00 web1 nginx 31 ERROR - LINE",
@@ -48,6 +48,15 @@ const CUTTING: [&str; 7] = [
     "nginx-1  | 2026-11-20T12:00:00.123456789Z LINE",
     "[pod/shop-7d9c/nginx] LINE",
     "2026-11-20T12:00:00.123456789Z LINE",
+    "Thu 2026-11-20 12:00:00 CET web1 nginx[31]: LINE",
+    "Thu Nov 20 12:00:00 2026 daemon.err nginx[31]: LINE",
+    "83 <158>1 2026-11-20T12:00:00.123456+00:00 host app web.1 - LINE",
+    "web_nginx.1.x7abc@node-1    | LINE",
+    "0|nginx    | LINE",
+    "@400000006560f2d0123456ab LINE",
+    "2026-11-20T12:00:00Z app[3d8d9e] ams [info]LINE",
+    "2026-11-20T12:00:00.759276947Z [err]  LINE",
+    "shop-7d9c5b7f4-x2x7z nginx LINE",
 ];
 
 /// What becomes of the lines; it must be the same in each wrapper of the error log.
