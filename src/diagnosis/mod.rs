@@ -16,8 +16,8 @@ use crate::vocabulary::{Cause, RootCause};
 
 pub use text::{at, text};
 
-/// Most findings that are told, and servers of one.
-const MOST: usize = 20;
+/// Most findings, and servers of one.
+const MOST: usize = 200;
 const MOST_SERVERS: usize = 5;
 
 /// How things stand.
@@ -108,26 +108,41 @@ pub fn of(view: &View) -> Diagnosis {
     Diagnosis { state, verdict, findings, unseen }
 }
 
+/// Failed responses of one episode that one thing broke; of `None` it is not known what did, or not yet.
+struct Part<'a> {
+    episode: &'a Episode,
+    root: Option<RootCause>,
+    count: u64,
+}
+
+fn parts(episode: &Episode) -> impl Iterator<Item = Part<'_>> {
+    let known = episode.roots.iter().filter(|(root, _)| *root != RootCause::Unknown);
+    let known: Vec<_> = known.map(|(root, count)| (Some(*root), *count)).collect();
+    let rest = episode.count.saturating_sub(known.iter().map(|(_, count)| count).sum());
+    let parts = known.into_iter().chain((rest > 0).then_some((None, rest)));
+    parts.map(move |(root, count)| Part { episode, root, count })
+}
+
 /// Failures of the last minutes, those together that one thing broke.
 fn failing(view: &View) -> Vec<Finding> {
     let now = view.episodes.iter().filter(|episode| view.now.saturating_sub(episode.last) <= QUIET);
-    let mut groups: BTreeMap<(Name, &'static str), Vec<&Episode>> = BTreeMap::new();
-    for episode in now {
-        let word = episode.root().map_or(episode.cause.word(), RootCause::word);
-        groups.entry((episode.upstream.clone(), word)).or_default().push(episode);
+    let mut groups: BTreeMap<(Name, &'static str), Vec<Part<'_>>> = BTreeMap::new();
+    for part in now.flat_map(parts) {
+        let word = part.root.map_or(part.episode.cause.word(), RootCause::word);
+        groups.entry((part.episode.upstream.clone(), word)).or_default().push(part);
     }
-    groups.into_iter().map(|((upstream, word), episodes)| finding(view, &upstream, word, &episodes)).collect()
+    groups.into_iter().map(|((upstream, word), parts)| finding(view, &upstream, word, &parts)).collect()
 }
 
-fn finding(view: &View, upstream: &str, word: &'static str, episodes: &[&Episode]) -> Finding {
-    let most = episodes.iter().max_by_key(|episode| episode.count).copied();
-    let (root, cause) = (most.and_then(Episode::root), most.map(|episode| episode.cause));
-    let count = episodes.iter().map(|episode| episode.count).sum();
-    let first = episodes.iter().map(|episode| episode.first).min().unwrap_or_default();
-    let last = episodes.iter().map(|episode| episode.last).max().unwrap_or_default();
+fn finding(view: &View, upstream: &str, word: &'static str, parts: &[Part<'_>]) -> Finding {
+    let most = parts.iter().max_by_key(|part| part.count);
+    let (root, cause) = (most.and_then(|part| part.root), most.map(|part| part.episode.cause));
+    let count = parts.iter().map(|part| part.count).sum();
+    let first = parts.iter().map(|part| part.episode.first).min().unwrap_or_default();
+    let last = parts.iter().map(|part| part.episode.last).max().unwrap_or_default();
     let mut servers: BTreeMap<&str, u64> = BTreeMap::new();
-    for episode in episodes {
-        *servers.entry(&*episode.server).or_default() += episode.count;
+    for part in parts {
+        *servers.entry(&*part.episode.server).or_default() += part.count;
     }
     let mut servers: Vec<(String, u64)> = servers.into_iter().map(|(name, n)| (name.to_owned(), n)).collect();
     servers.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
@@ -153,7 +168,7 @@ fn finding(view: &View, upstream: &str, word: &'static str, episodes: &[&Episode
         (None, None) => ("", "", ""),
     };
     let place = text::place(upstream, pool);
-    let codes = text::codes(episodes.iter().map(|episode| episode.code));
+    let codes = text::codes(parts.iter().map(|part| part.episode.code));
     let requests = if count == 1 { "request" } else { "requests" };
     let what = format!(
         "{place}{meaning}; {count} {requests} failed with {codes} since {}.",

@@ -107,6 +107,17 @@ fn one_thing_is_one_finding_and_two_are_two() {
 }
 
 #[test]
+fn failures_of_one_kind_with_two_root_causes_are_two_findings() {
+    let roots = [(RootCause::WorkerCrashed, 3), (RootCause::FpmReloaded, 2), (RootCause::Unknown, 1)];
+    let diagnosis = of(&view(vec![episode("unix:/x", Cause::ConnectionReset, &roots, 8, 1)]));
+    let told: Vec<_> = diagnosis.findings.iter().map(|f| (f.name.as_str(), f.count, f.sure)).collect();
+    assert_eq!(
+        told,
+        [("connection_reset", 3, false), ("worker_crashed", 3, true), ("fpm_reloaded", 2, true)]
+    );
+}
+
+#[test]
 fn what_may_fail_next_is_no_failure() {
     for (pool, name) in
         [(pool(Some(false), 0, 0), "fpm_not_running"), (pool(Some(true), 5, 2), "pool_saturated")]

@@ -10,6 +10,9 @@ use super::{Diagnosis, State};
 use crate::sample::machine::Pool;
 use crate::vocabulary::code;
 
+/// Most findings that are shown to a person.
+const SHOWN: usize = 20;
+
 /// Seconds of a day.
 const DAY: i64 = 24 * 3600;
 
@@ -66,7 +69,7 @@ pub(super) fn pool(pool: &Pool) -> String {
 /// The whole, for a terminal.
 pub fn text(diagnosis: &Diagnosis) -> String {
     let mut out = format!("{}\n", diagnosis.verdict);
-    for finding in &diagnosis.findings {
+    for finding in diagnosis.findings.iter().take(SHOWN) {
         let _ = writeln!(out);
         if finding.what != diagnosis.verdict {
             let _ = writeln!(out, "{}", finding.what);
@@ -95,6 +98,9 @@ pub fn text(diagnosis: &Diagnosis) -> String {
         if !finding.runbook.is_empty() {
             let _ = writeln!(out, "  more      badgateway runbook {}", finding.runbook);
         }
+    }
+    if let Some(more @ 1..) = diagnosis.findings.len().checked_sub(SHOWN) {
+        let _ = writeln!(out, "\nAnd {more} more; --format json has all.");
     }
     if !diagnosis.unseen.is_empty() {
         let _ = writeln!(out, "\nNot seen:");

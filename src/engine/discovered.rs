@@ -20,7 +20,7 @@ pub(super) struct Discovered {
 }
 
 /// Our own file system.
-struct Ours;
+pub struct Ours;
 
 impl Machine for Ours {
     fn is_ours(&self, nginx: &Nginx, path: &Path) -> bool {

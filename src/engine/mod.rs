@@ -2,7 +2,7 @@
 
 mod aliases;
 pub mod clock;
-mod discovered;
+pub mod discovered;
 mod followed_log;
 mod input;
 pub mod inputs;

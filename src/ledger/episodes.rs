@@ -103,15 +103,15 @@ mod tests {
             episodes.root(&verdict(2, at), RootCause::FpmNotRunning, 1);
         }
         let view = |episodes: &Episodes| {
-            let of = |episode: Episode| (episode.count, episode.first, episode.last, episode.root());
+            let of = |episode: Episode| (episode.count, episode.first, episode.last, episode.roots);
             episodes.view(&Names::default()).into_iter().map(of).collect::<Vec<_>>()
         };
-        assert_eq!(view(&episodes), [(4, 100, 400, Some(RootCause::FpmNotRunning))]);
+        assert_eq!(view(&episodes), [(4, 100, 400, vec![(RootCause::FpmNotRunning, 4)])]);
         episodes.error(&verdict(2, 701));
         episodes.root(&verdict(2, 400), RootCause::FpmNotRunning, 1);
         assert_eq!(
             view(&episodes),
-            [(1, 701, 701, None)],
+            [(1, 701, 701, Vec::new())],
             "the root cause of an earlier one is none of this"
         );
     }

@@ -27,11 +27,3 @@ pub struct Episode {
     /// When the last one was.
     pub last: i64,
 }
-
-impl Episode {
-    /// The root cause of most of them that is known, if any is.
-    pub fn root(&self) -> Option<RootCause> {
-        let known = self.roots.iter().filter(|(root, _)| *root != RootCause::Unknown);
-        known.max_by_key(|(_, count)| *count).map(|(root, _)| *root)
-    }
-}

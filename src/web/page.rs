@@ -61,7 +61,7 @@ fn verdict(view: &View) -> Markup {
     let diagnosis = diagnosis::of(view);
     html! {
         p.bad[diagnosis.state != State::Well] { strong { (diagnosis.verdict) } }
-        @for finding in &diagnosis.findings {
+        @for finding in diagnosis.findings.iter().take(20) {
             section {
                 @if finding.what != diagnosis.verdict { p { (finding.what) } }
                 @for evidence in &finding.evidence { p { (evidence) } }

@@ -1,7 +1,6 @@
 //! What configurations say of logs: where they are, their formats, and whose they are.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,20 +9,14 @@ use super::ExplainError;
 use super::given::Input;
 use crate::attribute::Attributor;
 use crate::attribute::logs::log_id;
+use crate::engine::discovered::Ours;
 use crate::kernel::processes::{Processes, Trust};
 use crate::record::LogKind;
-use crate::record::format::{Field, Format};
+use crate::record::format::Format;
+use crate::source::paths_of;
 use crate::topology::discovery::{self, Discovery, Wanted};
-use crate::topology::nginx_conf::{self, LogTarget, NginxConfig};
-use crate::topology::{Nginx, Topology};
-
-/// Where nginx's configuration is when no nginx runs that would tell.
-const KNOWN: [&str; 4] = [
-    "/etc/nginx/nginx.conf",
-    "/usr/local/nginx/conf/nginx.conf",
-    "/usr/local/openresty/nginx/conf/nginx.conf",
-    "/etc/angie/angie.conf",
-];
+use crate::topology::followed::{self, FoundLogs, LogName};
+use crate::topology::{Topology, nginx_conf};
 
 /// Configurations that were read.
 #[derive(Default)]
@@ -48,14 +41,11 @@ impl Configured {
         Ok(Self(discovery.topology().clone()))
     }
 
-    /// Those of the nginx and PHP-FPM that run here; where none runs, nginx's usual file.
+    /// Those of the nginx and PHP-FPM that run here; where none runs, those that are installed.
     pub fn here(procfs: &Path) -> Self {
         let mut processes = Processes::new(procfs, Trust { uids: Vec::new(), configs: Vec::new() });
         let masters = processes.scan().map(|masters| discovery::with_full_paths(procfs, masters));
-        let usual = KNOWN.iter().map(PathBuf::from).find(|path| path.exists());
-        let nginx = if processes.nginx().is_empty() { usual } else { None };
-        let wanted = Wanted { nginx: nginx.into_iter().collect(), ..Wanted::default() };
-        let mut discovery = Discovery::new(procfs, wanted);
+        let mut discovery = Discovery::new(procfs, Wanted { installed_nginx: true, ..Wanted::default() });
         let seen =
             discovery::Processes { masters: &masters, nginx: processes.nginx(), listening: HashSet::new() };
         discovery.look(seen, true, Instant::now());
@@ -69,14 +59,15 @@ impl Configured {
 
     /// The logs that they name and that are there, with those that were rotated where the past is asked for.
     pub fn logs(&self, with_rotated: bool) -> Vec<Input> {
-        let mut found: Vec<(LogKind, PathBuf)> = Vec::new();
-        for nginx in &self.0.nginx {
-            found.extend(access_logs(nginx).into_iter().map(|path| (LogKind::Access, path)));
-            found.extend(error_logs(nginx).into_iter().map(|path| (LogKind::Error, path)));
-        }
-        found.extend(self.0.fpm.iter().filter_map(|fpm| Some((LogKind::Fpm, fpm.log.clone()?))));
-        found.sort();
-        found.dedup();
+        let FoundLogs { access, error, fpm, .. } = self.chosen();
+        let kinds = [(LogKind::Access, access), (LogKind::Error, error), (LogKind::Fpm, fpm)];
+        let paths = |name: LogName| match name {
+            LogName::File(path) => vec![path],
+            LogName::Pattern(pattern) => paths_of(&pattern.to_string_lossy()),
+        };
+        let found = kinds
+            .into_iter()
+            .flat_map(|(kind, names)| names.into_iter().flat_map(paths).map(move |path| (kind, path)));
         let mut inputs = Vec::new();
         for (kind, path) in found {
             let rotated = if with_rotated { rotated(&path) } else { Vec::new() };
@@ -87,6 +78,13 @@ impl Configured {
             inputs.extend(rotated.into_iter().map(|path| add((path, false))));
         }
         inputs
+    }
+
+    /// Of several logs of one request one, as `serve` chooses it; one that was written to before one that is empty.
+    fn chosen(&self) -> FoundLogs {
+        let is_written = |path: &&Path| path.metadata().is_ok_and(|meta| meta.len() > 0);
+        let written = self.0.log_paths().filter(is_written).map(|path| LogName::File(path.into()));
+        followed::of(&self.0, &written.collect(), &Ours)
     }
 
     /// The formats of an access log or of one that was rotated from it.
@@ -138,89 +136,36 @@ fn rotated(live: &Path) -> Vec<PathBuf> {
     listing.map(|entry| entry.path()).filter(|path| is_rotated(live, path) && path.is_file()).collect()
 }
 
-/// Files that hold every request once, as far as that can be: of several logs of one level each has all of its requests, so
-/// that one is enough; one without a condition, and with what joins entries, before others.
-fn access_logs(nginx: &Nginx) -> BTreeSet<PathBuf> {
-    let Some(conf) = nginx.conf.as_deref() else { return BTreeSet::new() };
-    let levels = conf.http.servers.iter().flat_map(|server| &server.levels);
-    let of_level = |level: &nginx_conf::Level| {
-        let mut files: Vec<_> = level.access_logs.iter().filter_map(|log| rank(conf, log)).collect();
-        files.sort();
-        files
-    };
-    let mut levels: Vec<Vec<(Reverse<u8>, PathBuf)>> = levels.map(of_level).collect();
-    levels.sort_by_key(Vec::len);
-    let mut chosen = BTreeSet::new();
-    for files in levels {
-        if files.iter().any(|(_, path)| chosen.contains(path)) {
-            continue;
-        }
-        let all_are_conditional = files.first().is_some_and(|(rank, _)| rank.0 & UNCONDITIONAL == 0);
-        let enough = if all_are_conditional { files.len() } else { 1 };
-        chosen.extend(files.into_iter().take(enough).map(|(_, path)| path));
-    }
-    chosen
-}
-
-const UNCONDITIONAL: u8 = 4;
-const WRITTEN: u8 = 8;
-
-/// What a log is worth beside others that have the same requests. `None`: it is no file.
-fn rank(conf: &NginxConfig, log: &nginx_conf::AccessLog) -> Option<(Reverse<u8>, PathBuf)> {
-    let LogTarget::File(path) = &log.target else { return None };
-    let format = match conf.http.log_format(&log.format) {
-        Some(format) => Some(format.compiled().ok()?),
-        None => None,
-    };
-    let has = |field| u8::from(format.as_ref().is_some_and(|format| format.has(field)));
-    let condition = if log.condition.is_none() { UNCONDITIONAL } else { 0 };
-    let written = if path.metadata().is_ok_and(|meta| meta.len() > 0) { WRITTEN } else { 0 };
-    let rank = written + condition + 2 * has(Field::Connection) + has(Field::UpstreamAddr);
-    Some((Reverse(rank), path.clone()))
-}
-
-/// Files of all levels, and of the main one.
-fn error_logs(nginx: &Nginx) -> HashSet<PathBuf> {
-    let Some(conf) = nginx.conf.as_deref() else { return HashSet::new() };
-    let levels = conf.http.servers.iter().flat_map(|server| &server.levels);
-    let targets = levels.flat_map(|level| &*level.error_logs).map(|log| &log.target);
-    let files = targets.filter_map(|target| match target {
-        LogTarget::File(path) => Some(path.clone()),
-        _ => None,
-    });
-    let main = conf.tree.top().filter(|directive| directive.name() == "error_log");
-    let main = main.map(|directive| PathBuf::from(directive.arg())).filter(|path| path.is_absolute());
-    files.chain(main).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn of_several_logs_with_the_same_requests_one_is_read() {
-        let logs = |text: &str| {
-            let dir = tempfile::tempdir().unwrap();
-            let file = dir.path().join("nginx.conf");
-            let rich = "log_format rich '$remote_addr [$time_local] \"$request\" $status $connection $upstream_addr'; log_format bytes '$bytes_sent';";
-            std::fs::write(&file, format!("http {{ {rich} {text} }}")).unwrap();
-            let configured = Configured::of_files(&[file]).unwrap();
-            let paths = access_logs(&configured.0.nginx[0]);
-            paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ")
-        };
-        for (text, wanted) in [
-            ("server { access_log /a; access_log /b rich; }", "/b"),
-            ("server { access_log /b rich if=$x; access_log /a; }", "/a"),
-            ("server { access_log /a if=$x; access_log /b if=$y; }", "/a /b"),
-            ("server { access_log /a; access_log /all; } server { access_log /all; }", "/all"),
-            ("server { access_log /a; } server { access_log /b; }", "/a /b"),
-            ("server { access_log /a; access_log /sizes bytes; }", "/a"),
-            ("server { access_log /sizes bytes; }", ""),
-            ("server { access_log off; }", ""),
-            ("server { access_log syslog:server=x; access_log /a; }", "/a"),
-        ] {
-            assert_eq!(logs(text), wanted, "{text}");
+    fn a_log_that_was_written_to_is_read_before_one_that_is_empty() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let at = |name: &str| path(name).display().to_string();
+        let rich =
+            "log_format rich '$remote_addr [$time_local] \"$request\" $status $connection $upstream_addr';";
+        let server = format!(
+            "server {{ access_log {}; access_log {} rich; error_log {}; }}",
+            at("a"),
+            at("b"),
+            at("e")
+        );
+        std::fs::write(path("nginx.conf"), format!("error_log stderr; http {{ {rich} {server} }}")).unwrap();
+        for name in ["a", "b", "e"] {
+            std::fs::write(path(name), "").unwrap();
         }
+        let logs = || {
+            let configured = Configured::of_files(&[path("nginx.conf")]).unwrap();
+            configured.logs(false).into_iter().map(|input| input.path).collect::<Vec<_>>()
+        };
+        assert_eq!(logs(), [path("b"), path("e")], "the better one");
+        std::fs::write(path("a"), "x\n").unwrap();
+        assert_eq!(logs(), [path("a"), path("e")], "the one with lines");
+        std::fs::write(path("b"), "x\n").unwrap();
+        assert_eq!(logs(), [path("b"), path("e")]);
     }
 
     #[test]

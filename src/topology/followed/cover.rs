@@ -22,7 +22,8 @@ pub(super) struct Cover<N> {
 }
 
 /// Chooses logs so that of every list one is read, and of few more than one. `lists`: the logs to which the same requests
-/// are written. One that is `followed` already stays: which log is the better one must not change while lines are in both.
+/// are written. One that is `followed` already stays, the better one of several: which log is chosen must not change while
+/// lines are in both.
 pub(super) fn cover<N: Clone + Ord + Hash>(lists: &[Vec<Candidate<N>>], followed: &HashSet<N>) -> Cover<N> {
     let mut chosen: BTreeSet<N> = BTreeSet::new();
     // Where there is one only, there is no choice.
@@ -35,10 +36,9 @@ pub(super) fn cover<N: Clone + Ord + Hash>(lists: &[Vec<Candidate<N>>], followed
         list.len() > 1 && !list.iter().any(|candidate| chosen.contains(&candidate.name))
     };
     for list in lists {
-        if is_open(&list, &chosen)
-            && let Some(kept) = list.iter().find(|candidate| followed.contains(&candidate.name))
-        {
-            chosen.insert(kept.name.clone());
+        if is_open(&list, &chosen) {
+            let kept = list.iter().rev().filter(|candidate| followed.contains(&candidate.name));
+            chosen.extend(kept.max_by_key(|candidate| candidate.rank).map(|kept| kept.name.clone()));
         }
     }
     // A log that stands in many lists leaves fewer that are read twice.
@@ -85,6 +85,7 @@ mod tests {
             (&["a1 b2"], "", "b"),
             (&["a1 b1"], "", "a"),
             (&["a1 b2"], "a", "a"),
+            (&["a1 b2 c3"], "a b", "b"),
             (&["a1 b2", "a1"], "", "a"),
             (&["a1 b2", "a1"], "b", "a"),
             (&["a1 b1", "c1 b1"], "", "b"),

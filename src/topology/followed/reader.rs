@@ -1,6 +1,6 @@
 //! The logs of one nginx, by the levels of its configuration.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::cover::Candidate;
@@ -24,7 +24,8 @@ impl Reader<'_> {
     /// Adds its lists and notes.
     pub(super) fn read(&self, lists: &mut Lists) {
         // Levels that only inherit share one list: what is inherited by many servers is gone through once.
-        let (mut access, mut error) = (HashMap::new(), HashMap::new());
+        let (mut access, mut error): (HashMap<_, Vec<usize>>, HashMap<_, _>) =
+            (HashMap::new(), HashMap::new());
         for server in &self.conf.http.servers {
             let name = server.name().unwrap_or_default();
             for (nth, level) in server.levels.iter().enumerate() {
@@ -37,12 +38,10 @@ impl Reader<'_> {
                     }
                     continue;
                 }
-                let requests = *access
+                let requests = access
                     .entry(level.access_logs.as_ptr())
                     .or_insert_with(|| self.requests(&level.access_logs, &name, lists));
-                if let Some(requests) = requests {
-                    lists.pairs.insert((requests, errors));
-                }
+                lists.pairs.extend(requests.iter().map(|requests| (*requests, errors)));
             }
         }
         // What the master writes is in the first log of the main level, which a server may have replaced.
@@ -81,9 +80,9 @@ impl Reader<'_> {
         Some(own.unwrap_or_else(|| block.place()))
     }
 
-    /// The logs to which the same requests are written.
-    fn requests(&self, logs: &[AccessLog], server: &str, lists: &mut Lists) -> Option<usize> {
-        let mut candidates: Vec<Candidate<LogName>> = Vec::new();
+    /// The logs of a level: lists of those to which the same requests are written.
+    fn requests(&self, logs: &[AccessLog], server: &str, lists: &mut Lists) -> Vec<usize> {
+        let mut candidates: Vec<(Option<&str>, Candidate<LogName>)> = Vec::new();
         let (mut notes, mut repeated) = (Vec::new(), None);
         for log in logs {
             let named = if log.gzip {
@@ -97,11 +96,15 @@ impl Reader<'_> {
             match (named, format) {
                 (Ok(None), _) => {}
                 (Ok(Some(name)), Ok(format)) => {
-                    if candidates.iter().any(|candidate| candidate.name == name) {
+                    let condition = log.condition.as_deref();
+                    let mut same = candidates.iter().filter(|(_, candidate)| candidate.name == name);
+                    // Two conditions may never hold together.
+                    if same.any(|(other, _)| other.is_none() || condition.is_none() || *other == condition) {
                         repeated = Some(name.path().to_owned());
                         continue;
                     }
-                    candidates.push(Candidate { rank: rank(log, &name, &format), name });
+                    let rank = rank(log, &name, &format);
+                    candidates.push((condition, Candidate { name, rank }));
                 }
                 (_, Err(why)) => notes.push((Note::Format(why), log)),
                 (Err(elsewhere), Ok(_)) => notes.push((Note::NotAFile(elsewhere), log)),
@@ -116,14 +119,23 @@ impl Reader<'_> {
             for (note, log) in notes {
                 lists.note(note, server, log.place.as_ref());
             }
-            return None;
+            return Vec::new();
         }
-        let whole = |candidate: &&Candidate<LogName>| candidate.rank >= UNCONDITIONAL;
-        if !candidates.iter().any(|candidate| whole(&candidate)) {
-            lists.note(Note::Conditional(candidates[0].name.path().to_owned()), server, place.as_ref());
+        // Logs of several conditions and none without one have different requests.
+        let is_whole = candidates.iter().any(|(condition, _)| condition.is_none());
+        let mut by_condition: BTreeMap<Option<&str>, Vec<Candidate<LogName>>> = BTreeMap::new();
+        for (condition, candidate) in candidates {
+            by_condition.entry(condition.filter(|_| !is_whole)).or_default().push(candidate);
         }
-        lists.access.push(List { candidates, server: server.to_owned(), place });
-        Some(lists.access.len() - 1)
+        let first = lists.access.len();
+        for candidates in by_condition.into_values() {
+            if !is_whole {
+                let path = candidates[0].name.path().to_owned();
+                lists.note(Note::Conditional(path), server, place.as_ref());
+            }
+            lists.access.push(List { candidates, server: server.to_owned(), place: place.clone() });
+        }
+        (first..lists.access.len()).collect()
     }
 
     /// The logs to which the same entries are written, as far as they are grave enough for each.
@@ -196,7 +208,7 @@ impl Reader<'_> {
     }
 }
 
-/// From here on a log has every request.
+/// A log that has every request is better than any that has not.
 const UNCONDITIONAL: u32 = 100;
 
 /// How much a log tells: every request before richness, a plain name before a pattern.

@@ -67,12 +67,22 @@ fn of_two_logs_of_one_request_the_better_one_is_read() {
         ("server { access_log /a; access_log /b rich; } server { access_log /a; }", "/a"),
         ("server { access_log /a rich buffer=64k; access_log /b rich buffer=64k flush=5s; }", "/b"),
         ("server { access_log /a; access_log /dev/null; }", "/a"),
+        ("access_log /a; access_log /all; server { } server { access_log /all; }", "/all"),
         ("server { access_log /a; location /s { access_log off; } }", "/a"),
         ("server { access_log /l/$host.log; }", "/l/*.log"),
         ("server { access_log /l/${host}_$x.log; }", "/l/*_*.log"),
     ] {
         assert_eq!(told(errors, http), (access.to_owned(), "/e".to_owned(), Vec::new()), "{http}");
     }
+}
+
+#[test]
+fn logs_of_different_conditions_have_different_requests() {
+    let access = |http: &str| told("error_log /e;", http).0;
+    assert_eq!(access("server { access_log /a if=$x; access_log /b if=$y; }"), "/a /b");
+    assert_eq!(access("server { access_log /a if=$x; access_log /b rich if=$x; }"), "/b");
+    let one = told("error_log /e;", "server { access_log /a if=$x; access_log /a rich if=$y; }");
+    assert!(one.0 == "/a" && !one.2.iter().any(|note| note.contains("twice")), "{one:?}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Case, Failure,
+    ANY, Case, Failure,
     compare::{Counts, Row, differences},
     forged::FORGED,
 };
@@ -78,7 +78,7 @@ impl Totals {
                 (found.is_empty() && began.elapsed().as_secs() > JOIN_WINDOW).then_some(())
             });
             let verdict = if settled.is_ok() { "ok  " } else { "FAIL" };
-            say(&format!("{verdict} totals over all cases, {name} log"));
+            say(&format!("{verdict} totals over all cases, {name} log; diagnosis of the same"));
             for line in &found {
                 say(&format!("     {line}"));
             }
@@ -103,10 +103,43 @@ impl Totals {
             &["upstream", "code", "root_cause"],
             &self.roots[number],
         );
+        found.extend(self.diagnosis(exporter, number)?);
         if let Some(value) = page.label_values().find(|value| value.contains(FORGED)) {
             found.push(format!("a forged line became a label: {value:?}"));
         }
         Ok(found)
+    }
+}
+
+impl Totals {
+    /// What `/diagnosis` says of everything that failed in these minutes, each root cause that is known with its number.
+    fn diagnosis(&self, exporter: &Exporter, number: usize) -> Result<Vec<String>> {
+        let told: serde_json::Value = serde_json::from_slice(&exporter.get("/diagnosis").body)?;
+        let mut expected: Counts = Counts::new();
+        for Row { key, count, .. } in &self.roots[number] {
+            if !key.iter().any(|part| part == ANY) && key[2] != "unknown" {
+                *expected.entry(vec![key[0].clone(), key[2].clone()]).or_default() += count;
+            }
+        }
+        let text =
+            |finding: &serde_json::Value, part: &str| finding[part].as_str().unwrap_or_default().to_owned();
+        let findings = told["findings"].as_array().cloned().unwrap_or_default();
+        let sure = findings.iter().filter(|finding| finding["fails"] == true && finding["sure"] == true);
+        let mut actual: Counts = sure
+            .map(|finding| {
+                let key = vec![text(finding, "upstream"), text(finding, "name")];
+                (key, finding["count"].as_u64().unwrap_or_default())
+            })
+            .collect();
+        // Where several answers are right, any is.
+        actual.retain(|key, _| expected.contains_key(key));
+        if actual == expected {
+            return Ok(Vec::new());
+        }
+        let missing = expected.iter().filter(|(key, count)| actual.get(*key) != Some(*count));
+        Ok(missing
+            .map(|(key, count)| format!("diagnosis lacks {key:?} {count}: it has {:?}", actual.get(key)))
+            .collect())
     }
 }
 
