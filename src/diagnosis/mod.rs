@@ -108,19 +108,26 @@ pub fn of(view: &View) -> Diagnosis {
     Diagnosis { state, verdict, findings, unseen }
 }
 
-/// Failed responses of one episode that one thing broke; of `None` it is not known what did, or not yet.
+/// Failed responses of one episode that one thing broke; of `None` it is not known what did.
 struct Part<'a> {
     episode: &'a Episode,
     root: Option<RootCause>,
     count: u64,
 }
 
+/// Those of the last seconds, whose root cause is not told yet, are counted to that of most others.
 fn parts(episode: &Episode) -> impl Iterator<Item = Part<'_>> {
-    let known = episode.roots.iter().filter(|(root, _)| *root != RootCause::Unknown);
-    let known: Vec<_> = known.map(|(root, count)| (Some(*root), *count)).collect();
-    let rest = episode.count.saturating_sub(known.iter().map(|(_, count)| count).sum());
-    let parts = known.into_iter().chain((rest > 0).then_some((None, rest)));
-    parts.map(move |(root, count)| Part { episode, root, count })
+    let part = |(root, count): &(RootCause, u64)| {
+        let root = Some(*root).filter(|root| *root != RootCause::Unknown);
+        Part { episode, root, count: *count }
+    };
+    let mut parts: Vec<_> = episode.roots.iter().map(part).collect();
+    let waiting = episode.count.saturating_sub(parts.iter().map(|part| part.count).sum());
+    match parts.iter_mut().max_by_key(|part| part.count) {
+        Some(most) => most.count += waiting,
+        None => parts.push(Part { episode, root: None, count: waiting }),
+    }
+    parts.into_iter()
 }
 
 /// Failures of the last minutes, those together that one thing broke.

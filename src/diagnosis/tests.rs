@@ -113,7 +113,7 @@ fn failures_of_one_kind_with_two_root_causes_are_two_findings() {
     let told: Vec<_> = diagnosis.findings.iter().map(|f| (f.name.as_str(), f.count, f.sure)).collect();
     assert_eq!(
         told,
-        [("connection_reset", 3, false), ("worker_crashed", 3, true), ("fpm_reloaded", 2, true)]
+        [("worker_crashed", 5, true), ("fpm_reloaded", 2, true), ("connection_reset", 1, false)]
     );
 }
 
