@@ -1,6 +1,8 @@
 //! `badgateway diagnose`: what is wrong now, asked of the running exporter, or found out without one.
 
+use std::collections::HashSet;
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -30,6 +32,8 @@ use crate::source::files::{Files, Os};
 use crate::source::{ReadFrom, SavedSet, Waker};
 use crate::topology::discovery::Wanted;
 use crate::topology::loader::ConfigLimits;
+use crate::topology::remembered::{self, RememberedNginx};
+use crate::topology::{installed_nginx, nginx_name};
 use crate::view::View;
 
 /// How long the exporter may take: a scrape may, too.
@@ -167,7 +171,15 @@ fn look(args: &DiagnoseArgs) -> Result<Diagnosis, DiagnoseError> {
         offset: zone::here(),
     };
     let output = Arc::new(SamplerOutput::default());
+    // One that is installed and does not run is worth a word, unless another one runs.
+    let installed = args.nginx_config.iter().cloned().chain(installed_nginx().map(Path::to_owned));
+    let installed = installed.map(|config| RememberedNginx {
+        name: nginx_name(&HashSet::new(), &config),
+        config,
+        seen: remembered::now(),
+    });
     let wanted = Wanted {
+        remembered_nginx: installed.collect(),
         fpm: args.fpm_config.clone(),
         nginx: args.nginx_config.clone(),
         installed_nginx: true,
@@ -192,7 +204,11 @@ fn look(args: &DiagnoseArgs) -> Result<Diagnosis, DiagnoseError> {
     let _ = send.send(Message::Stop);
     let _ = engine.join();
     drop(observing);
-    Ok(diagnosis::of(view?.as_ref()))
+    let mut view = View::clone(view?.as_ref());
+    if view.machine.nginx.iter().any(|(_, up)| *up) {
+        view.machine.nginx.retain(|(_, up)| *up);
+    }
+    Ok(diagnosis::of(&view))
 }
 
 fn engine(

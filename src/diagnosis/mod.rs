@@ -96,6 +96,9 @@ pub fn of(view: &View) -> Diagnosis {
         (State::Blind, _) => {
             "No access log of nginx can be read, so nothing is known of failed requests.".to_owned()
         }
+        (State::Well, _) if view.machine.pools.is_empty() => {
+            "No request failed in the last 5 minutes; of PHP-FPM nothing is seen.".to_owned()
+        }
         (State::Well, _) => {
             "Nothing is wrong: no request failed in the last 5 minutes, and what is seen of PHP-FPM is well."
                 .to_owned()
@@ -264,6 +267,9 @@ fn unseen(view: &View) -> Vec<String> {
     }
     for (collector, _) in view.machine.collectors.iter().filter(|(_, seen)| !**seen) {
         out.push(format!("{collector} cannot be seen by this user; Badgateway's own log says why"));
+    }
+    if view.machine.nginx.is_empty() {
+        out.push("no nginx is seen running from here: ps ax | grep nginx".to_owned());
     }
     if view.logs.is_empty() {
         out.push("no log is followed: name them with --access-log and --error-log".to_owned());

@@ -136,14 +136,22 @@ fn what_may_fail_next_is_no_failure() {
 
 #[test]
 fn who_sees_nothing_says_so_and_who_sees_no_failure_too() {
-    assert_eq!(of(&view(Vec::new())).state, State::Well);
+    let mut well = view(Vec::new());
+    assert_eq!(of(&well).state, State::Well);
+    assert!(
+        of(&well).verdict.ends_with("of PHP-FPM nothing is seen.")
+            && of(&well).unseen[0].contains("no nginx is seen")
+    );
+    well.machine.pools.push(pool(Some(true), 1, 0));
+    well.machine.nginx.push(("nginx".to_owned(), true));
+    assert!(of(&well).verdict.starts_with("Nothing is wrong") && of(&well).unseen.is_empty());
     let blind = of(&View { logs: vec![log(false)], now: NOW, ..View::default() });
     assert_eq!(blind.state, State::Blind);
     assert!(
         blind.verdict.contains("nothing is known") && blind.unseen[0].contains("access.log cannot be read")
     );
     let none = of(&View::default());
-    assert!(none.state == State::Blind && none.unseen[0].contains("no log is followed"));
+    assert!(none.state == State::Blind && none.unseen.iter().any(|text| text.contains("no log is followed")));
     let errors =
         LogState { log: "/var/log/nginx/error.log".into(), readable: Some(true), ..LogState::default() };
     assert_eq!(of(&View { logs: vec![errors], now: NOW, ..View::default() }).state, State::Blind);

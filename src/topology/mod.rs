@@ -30,4 +30,5 @@ pub use fpm_configs::LastReading;
 pub use fpm_instances::InstanceId;
 pub use model::{Fpm, FpmProcess, GroupKey, Network, Nginx, NotSeen, Pool, PoolKey, Topology};
 pub use names::nginx_name;
+pub use nginx_configs::installed as installed_nginx;
 pub use remembered::kept_for_a_week;

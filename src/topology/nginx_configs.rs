@@ -119,10 +119,15 @@ impl NginxConfigs {
         let stopped = self.commands.keys().filter(|file| !wanted.contains(file) && is_there(file));
         wanted.extend(stopped.cloned().collect::<Vec<_>>());
         if wanted.is_empty() && self.installed {
-            wanted.extend(INSTALLED.iter().map(|path| ours(Path::new(path))).filter(is_there));
+            wanted.extend(installed().map(ours));
         }
         wanted
     }
+}
+
+/// The main files of installed nginx.
+pub fn installed() -> impl Iterator<Item = &'static Path> {
+    INSTALLED.iter().map(Path::new).filter(|path| path.exists())
 }
 
 fn is_there((root, path): &MainFile) -> bool {
