@@ -5,7 +5,7 @@ use super::decide::{self, Decision};
 use super::join::{self, Group, Keys};
 use super::keepalive;
 use super::names::Id;
-use super::pending::Evidence;
+use super::pending::{Evidence, WaitingEntry};
 use super::root_cause::{self, PendingRootCause, Target};
 use super::{Attributor, Sink, Verdict};
 use crate::record::access::{Access, Written};
@@ -112,14 +112,21 @@ impl Attributor {
         // 499: the client left after the attempt had failed; nothing saved it.
         let outcome = if keys.status == 499 { Outcome::Failed } else { Outcome::Rescued };
         for (seq, entry) in &group.entries {
+            if keys.connection.is_none() {
+                // Only probable: a failed line of the same client and request may still come.
+                self.pending.rescue(*seq);
+                if is_refused(entry, keys.status) && self.pending.count(*seq) {
+                    sink.failure(entry.upstream, Cause::NginxLimit, Outcome::Failed, keys.end);
+                }
+                continue;
+            }
             match entry.evidence {
-                // limit_req_status, limit_conn_status: whatever the client got, it was refused.
-                Evidence::Failure(cause @ Cause::NginxLimit) if keys.status >= 400 && !entry.subrequest => {
+                Evidence::Failure(cause) if is_refused(entry, keys.status) => {
                     if self.pending.take(*seq) {
                         sink.failure(entry.upstream, cause, Outcome::Failed, keys.end);
                     }
                 }
-                Evidence::Failure(cause) if keys.connection.is_some() || entry.subrequest => {
+                Evidence::Failure(cause) => {
                     let outcome = match cause {
                         _ if entry.subrequest => Outcome::Background,
                         Cause::ResponseTruncated => Outcome::Truncated,
@@ -129,12 +136,15 @@ impl Attributor {
                         sink.failure(entry.upstream, cause, outcome, keys.end);
                     }
                 }
-                // Only probable: a failed line of the same client and request may still come.
-                Evidence::Failure(_) => self.pending.rescue(*seq),
                 Evidence::Php(_) | Evidence::AuthRequest => {
                     self.pending.take(*seq);
                 }
             }
         }
     }
+}
+
+/// limit_req_status, limit_conn_status: whatever the client got, it was refused.
+fn is_refused(entry: &WaitingEntry, status: u16) -> bool {
+    entry.evidence == Evidence::Failure(Cause::NginxLimit) && status >= 400 && !entry.subrequest
 }

@@ -7,7 +7,6 @@
 mod closed;
 mod decide;
 pub mod entry;
-mod followed;
 pub mod join;
 mod judge;
 pub mod keepalive;
@@ -17,6 +16,7 @@ pub mod message;
 pub mod names;
 pub mod paste;
 pub mod pending;
+mod read_logs;
 pub mod root_cause;
 mod saved;
 mod shadow;
@@ -383,7 +383,12 @@ impl<S: Sink> RootCauseSink for SinkAdapter<'_, S> {
 fn settle(entry: &WaitingEntry, sink: &mut impl Sink) {
     // A shadowed entry that belongs to no response proves nothing.
     if let (Evidence::Failure(cause), false) = (entry.evidence, entry.shadowed) {
-        let outcome = if entry.rescued { Outcome::Rescued } else { Outcome::Unmatched };
+        let outcome = match (entry.rescued, entry.subrequest, cause) {
+            (false, ..) => Outcome::Unmatched,
+            (true, true, _) => Outcome::Background,
+            (true, _, Cause::ResponseTruncated) => Outcome::Truncated,
+            (true, ..) => Outcome::Rescued,
+        };
         sink.failure(entry.upstream, cause, outcome, entry.at);
     }
 }

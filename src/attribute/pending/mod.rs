@@ -312,6 +312,16 @@ impl Pending {
         self.entries.set_rescued(seq);
     }
 
+    /// The outcome of an entry is told; it may still give a line its label. True: it was not told before.
+    pub fn count(&mut self, seq: u64) -> bool {
+        let is_new = self.entries.get(seq).is_some_and(|entry| !entry.taken && !entry.counted);
+        if is_new {
+            self.entries.set_counted(seq);
+            self.uncounted -= 1;
+        }
+        is_new
+    }
+
     /// Takes an entry out of the wait. True: its outcome is still to be counted.
     pub fn take(&mut self, seq: u64) -> bool {
         let Some(entry) = self.entries.get(seq).filter(|entry| !entry.taken) else { return false };

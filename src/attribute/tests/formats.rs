@@ -99,6 +99,49 @@ fn a_request_that_was_limited_is_refused_whatever_its_status() {
     }
 }
 
+/// Without a connection's number a line that did not fail may be of the same second, client and request: it takes no evidence
+/// from the one that did.
+#[test]
+fn a_line_beside_it_that_did_not_fail_takes_no_evidence_away() {
+    let entry = |what: &str| {
+        refused(7, "1.2.3.4", "/a", "unix:/run/php.sock:")
+            .replace("connect() failed (111: Connection refused) while connecting to upstream", what)
+    };
+    let stderr = "FastCGI sent in stderr: \"PHP message: PHP Fatal error:  Allowed memory size of 1 bytes exhausted\" while \
+                  reading response header from upstream";
+    for other in [200, 304, 404, 429, 499] {
+        for (what, status, cause, failure) in [
+            (
+                "limiting requests, excess: 1.000 by zone \"few\"",
+                503,
+                "503 nginx_limit",
+                Some("nginx_limit failed"),
+            ),
+            ("limiting connections by zone \"few\"", 503, "503 nginx_limit", Some("nginx_limit failed")),
+            (stderr, 500, "500 upstream_status", None),
+            ("auth request unexpected status: 502 while sending to client", 500, "500 upstream_status", None),
+            (
+                "recv() failed (104: Connection reset by peer) while reading response header from upstream",
+                502,
+                "502 connection_reset",
+                Some("connection_reset failed"),
+            ),
+        ] {
+            let mut world = World::new(false, false);
+            world.error(&entry(what));
+            world.error.at_end(false, &mut world.attributor, &mut world.seen);
+            world.access(&combined("1.2.3.4", other, "/a"));
+            world.access(&combined("1.2.3.4", status, "/a"));
+            let seen = world.finish();
+            assert_eq!(one(&seen.errors), (cause, 1), "{other} {what}");
+            match failure {
+                Some(failure) => assert_eq!(one(&seen.failures), (failure, 1), "{other} {what}"),
+                None => assert!(seen.failures.is_empty(), "{other} {what} {:?}", seen.failures),
+            }
+        }
+    }
+}
+
 #[test]
 fn an_authorising_backend_s_own_error_is_its_answer() {
     let entry = refused(2, "1.2.3.4", "/secret", "")
