@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::record::LogKind;
-use crate::topology::followed::{self, FoundLogs, LogName, Machine};
+use crate::topology::chosen_logs::{self, FoundLogs, LogName, Machine};
 use crate::topology::{Nginx, Topology};
 
 /// Most logs and notes that are told one by one: a hoster's machine has thousands.
@@ -43,7 +43,7 @@ impl Discovered {
         let mut known: HashSet<LogName> = followed.map(LogName::File).collect();
         known.extend(self.logs.access.iter().chain(&self.logs.error).cloned());
         let before = std::mem::take(&mut self.logs);
-        self.logs = followed::of(topology, &known, &Ours);
+        self.logs = chosen_logs::of(topology, &known, &Ours);
         self.tell(&before);
     }
 

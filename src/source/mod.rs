@@ -45,7 +45,7 @@ pub use error::{OpenError, ReadError};
 pub use follow::Follower;
 pub use generation::Upto;
 pub use offline::Offline;
-pub(crate) use pattern::{fits, is_pattern, paths_of};
+pub(crate) use pattern::{is_pattern, matcher, paths_of};
 pub use saved::SavedLog;
 pub use set::{FollowSet, SavedSet};
 pub use since::offset_since;

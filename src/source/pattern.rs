@@ -36,9 +36,10 @@ pub(crate) fn paths_of(pattern: &str) -> Vec<PathBuf> {
     paths
 }
 
-/// Whether a path is one of those that a pattern names.
-pub(crate) fn fits(pattern: &Path, path: &Path) -> bool {
-    Pattern::new(pattern).is_ok_and(|pattern| pattern.matches(path))
+/// Tells whether a path is one of those that a pattern names.
+pub(crate) fn matcher(pattern: &Path) -> impl Fn(&Path) -> bool {
+    let pattern = Pattern::new(pattern).ok();
+    move |path| pattern.as_ref().is_some_and(|pattern| pattern.matches(path))
 }
 
 impl Pattern {

@@ -14,8 +14,8 @@ use crate::kernel::processes::{Processes, Trust};
 use crate::record::LogKind;
 use crate::record::format::Format;
 use crate::source::paths_of;
+use crate::topology::chosen_logs::{self, FoundLogs, LogName};
 use crate::topology::discovery::{self, Discovery, Wanted};
-use crate::topology::followed::{self, FoundLogs, LogName};
 use crate::topology::{Topology, nginx_conf};
 
 /// Configurations that were read.
@@ -84,7 +84,7 @@ impl Configured {
     fn chosen(&self) -> FoundLogs {
         let is_written = |path: &&Path| path.metadata().is_ok_and(|meta| meta.len() > 0);
         let written = self.0.log_paths().filter(is_written).map(|path| LogName::File(path.into()));
-        followed::of(&self.0, &written.collect(), &Ours)
+        chosen_logs::of(&self.0, &written.collect(), &Ours)
     }
 
     /// The formats of an access log or of one that was rotated from it.

@@ -18,7 +18,7 @@ use reader::Reader;
 
 use super::config_error::Place;
 use super::model::{Nginx, Topology};
-use crate::source::fits;
+use crate::source::matcher;
 
 /// A log, as a path or as all paths that fit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -155,8 +155,11 @@ impl Lists {
                 LogName::Pattern(path) => patterns.insert(path.clone()),
             };
         }
-        let vague: HashSet<PathBuf> =
-            patterns.into_iter().filter(|pattern| files.iter().any(|file| fits(pattern, file))).collect();
+        let is_vague = |pattern: &PathBuf| {
+            let fits = matcher(pattern);
+            files.iter().any(|file| fits(file))
+        };
+        let vague: HashSet<PathBuf> = patterns.into_iter().filter(is_vague).collect();
         let mut noted = Vec::new();
         for list in &mut self.access {
             list.candidates.retain(|candidate| {
@@ -187,7 +190,7 @@ impl Lists {
 
     fn without_errors(&self, access: &BTreeSet<LogName>, error: &BTreeSet<LogName>) -> BTreeSet<PathBuf> {
         let has = |list: &List, chosen: &BTreeSet<LogName>| {
-            list.candidates.iter().filter(|candidate| chosen.contains(&candidate.name)).count() > 0
+            list.candidates.iter().any(|candidate| chosen.contains(&candidate.name))
         };
         let blind = self.pairs.iter().filter(|(_, at)| !at.is_some_and(|at| has(&self.error[at], error)));
         let logs = blind.flat_map(|(at, _)| &self.access[*at].candidates);
