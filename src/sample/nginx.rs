@@ -1,11 +1,12 @@
 //! The nginx of this machine over time: that one is down must be said also after a restart of ours.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::machine::{Counted, CounterDelta, GroupServer};
+use crate::kernel::processes::{is_removed, program};
 use crate::label::label;
 use crate::topology::group_labels::GroupLabels;
 use crate::topology::remembered::RememberedNginx;
@@ -17,10 +18,11 @@ const SAVED_EVERY: u64 = 3600;
 /// Most servers of groups that are shown.
 const MOST_SERVERS: usize = 500;
 
-/// Those whose master was seen within the last week.
+/// Those whose master was seen within the last week, and whose program is still there.
 pub(super) struct Instances {
     known: BTreeMap<PathBuf, RememberedNginx>,
-    running: HashSet<PathBuf>,
+    /// Each with the pid of a master.
+    running: HashMap<PathBuf, u32>,
     /// Whether the process table could be read at the last look, and when that was.
     seen: Option<Instant>,
     changed: bool,
@@ -31,13 +33,14 @@ impl Instances {
     /// `before`: those of the state directory. `now` is the wall clock in Unix seconds.
     pub(super) fn new(before: Vec<RememberedNginx>, now: u64) -> Self {
         let known = before.into_iter().map(|nginx| (nginx.config.clone(), nginx)).collect();
-        Self { known, running: HashSet::new(), seen: None, changed: false, saved: now }
+        Self { known, running: HashMap::new(), seen: None, changed: false, saved: now }
     }
 
     /// Takes the main files of the configurations with which a master runs; `None`: processes cannot be seen.
     pub(super) fn look<'p>(
         &mut self,
-        running: Option<impl Iterator<Item = &'p Path>>,
+        procfs: &Path,
+        running: Option<impl Iterator<Item = (&'p Path, u32)>>,
         at: Instant,
         now: u64,
         gains: &mut Vec<CounterDelta>,
@@ -47,26 +50,38 @@ impl Instances {
             return;
         };
         let before = std::mem::take(&mut self.running);
-        self.running = running.map(Path::to_owned).collect();
+        self.running = running.map(|(config, pid)| (config.to_owned(), pid)).collect();
         let mut new = HashSet::new();
-        for config in &self.running {
+        for (config, pid) in &self.running {
+            let is_same = before.get(config) == Some(pid);
             if let Some(nginx) = self.known.get_mut(config) {
                 nginx.seen = now;
+                if !is_same {
+                    let program = program(procfs, *pid);
+                    self.changed |= program != nginx.program;
+                    nginx.program = program;
+                }
                 continue;
             }
             let taken = self.known.values().map(|nginx| nginx.name.clone()).collect();
             let name = nginx_name(&taken, config);
-            self.known.insert(config.clone(), RememberedNginx { config: config.clone(), name, seen: now });
+            let program = program(procfs, *pid);
+            let nginx = RememberedNginx { config: config.clone(), name, seen: now, program };
+            self.known.insert(config.clone(), nginx);
             new.insert(config.clone());
             self.changed = true;
         }
         let count = self.known.len();
-        self.known.retain(|_, nginx| kept_for_a_week(nginx.seen, now));
+        let running = &self.running;
+        self.known.retain(|config, nginx| {
+            running.contains_key(config)
+                || kept_for_a_week(nginx.seen, now) && !nginx.program.as_deref().is_some_and(is_removed)
+        });
         self.changed |= self.known.len() != count;
         let since = self.seen.map(|seen| at.saturating_duration_since(seen).as_secs_f64());
         for (config, nginx) in &self.known {
             // It was down at the look before: until now, for all that is known. One that was never seen was nothing.
-            let was_down = since.filter(|_| !before.contains(config) && !new.contains(config));
+            let was_down = since.filter(|_| !before.contains_key(config) && !new.contains(config));
             let labels = vec![nginx.name.clone()];
             gains.push(CounterDelta {
                 what: Counted::NginxDownSeconds,
@@ -111,7 +126,7 @@ impl Instances {
     /// Each with whether its master lives; none while processes cannot be seen.
     pub(super) fn shown(&self) -> Vec<(String, bool)> {
         let known = self.known.values().filter(|_| self.seen.is_some());
-        known.map(|nginx| (nginx.name.clone(), self.running.contains(&nginx.config))).collect()
+        known.map(|nginx| (nginx.name.clone(), self.running.contains_key(&nginx.config))).collect()
     }
 
     /// What the state directory is to keep, when that is something else than before.
@@ -126,6 +141,7 @@ impl Instances {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::time::Duration;
 
     use super::*;
@@ -136,8 +152,8 @@ mod tests {
 
     fn look(instances: &mut Instances, running: Option<&[&str]>, at: Instant, now: u64) -> f64 {
         let mut gains = Vec::new();
-        let running = running.map(|paths| paths.iter().map(Path::new));
-        instances.look(running, at, now, &mut gains);
+        let running = running.map(|paths| paths.iter().map(|path| (Path::new(*path), 1)));
+        instances.look(Path::new("/nowhere"), running, at, now, &mut gains);
         gains.iter().map(|gain| gain.by).sum()
     }
 
@@ -165,6 +181,34 @@ mod tests {
         look(&mut again, Some(&[]), at, 1001 + 8 * 24 * 3600);
         assert_eq!(again.shown(), [], "nobody waits for one that was taken away a week ago");
         assert_eq!(again.changes(3000), Some(Vec::new()));
+    }
+
+    #[test]
+    fn one_whose_program_was_removed_is_forgotten() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("nginx");
+        fs::write(&file, "").unwrap();
+        let remembered = |program: Option<&Path>| RememberedNginx {
+            config: MAIN.into(),
+            name: "nginx".to_owned(),
+            seen: 1000,
+            program: program.map(|path| path.to_str().unwrap().to_owned()),
+        };
+        let (at, later) = (Instant::now(), Instant::now() + Duration::from_secs(1));
+        let mut instances = Instances::new(vec![remembered(Some(&file))], 1000);
+        look(&mut instances, Some(&[]), at, 1001);
+        assert_eq!(instances.shown(), [("nginx".to_owned(), false)], "it is down");
+        fs::remove_file(&file).unwrap();
+        assert_eq!(look(&mut instances, Some(&[]), later, 1002), 0.0);
+        assert_eq!(instances.shown(), [], "it was removed");
+        assert_eq!(instances.changes(1002), Some(Vec::new()));
+        let mut unknown = Instances::new(vec![remembered(None)], 1000);
+        look(&mut unknown, Some(&[]), at, 1001);
+        assert_eq!(
+            unknown.shown(),
+            [("nginx".to_owned(), false)],
+            "a container's program is not to be seen here"
+        );
     }
 
     #[test]

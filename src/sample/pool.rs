@@ -318,6 +318,7 @@ impl Tracked {
             pool: self.name.clone(),
             listen: self.listener.fpm(),
             seen: remembered::now(),
+            program: None,
         }
     }
 

@@ -43,6 +43,13 @@ pub struct Settings {
     pub trusted: Vec<u32>,
 }
 
+impl Settings {
+    /// Of whom masters are believed.
+    pub fn trust(&self) -> Trust {
+        Trust { uids: self.trusted.clone(), configs: [&self.wanted.fpm[..], &self.wanted.nginx].concat() }
+    }
+}
+
 /// Looks at the machine.
 pub struct Sampler {
     settings: Settings,
@@ -67,13 +74,7 @@ impl Sampler {
     /// `answers` are those of the status pages that the board asks for.
     pub fn new(settings: Settings, board: Arc<SamplerOutput>, answers: Answers) -> Self {
         let mut observer = Self {
-            processes: Processes::new(
-                &settings.procfs,
-                Trust {
-                    uids: settings.trusted.clone(),
-                    configs: [&settings.wanted.fpm[..], &settings.wanted.nginx].concat(),
-                },
-            ),
+            processes: Processes::new(&settings.procfs, settings.trust()),
             discovery: Discovery::new(&settings.procfs, settings.wanted.clone()),
             masters: Ok(Vec::new()),
             pools: Vec::new(),
@@ -159,7 +160,7 @@ impl Sampler {
             }
         }
         let nginx = self.masters.is_ok().then(|| self.discovery.nginx_running());
-        self.nginx.look(nginx, now, remembered::now(), gains);
+        self.nginx.look(&self.settings.procfs, nginx, now, remembered::now(), gains);
         if let Some(nginx) = self.nginx.changes(remembered::now()) {
             self.board.remember_nginx(nginx);
         }

@@ -1,6 +1,6 @@
 //! The topology from what was seen: a pure function.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -28,6 +28,8 @@ pub struct Seen {
     pub remembered: Vec<Remembered>,
     /// Short names of the masters whose systemd unit is started at boot.
     pub enabled: HashSet<String>,
+    /// Those that ran, and whose program was removed since the topology before.
+    pub removed: BTreeSet<InstanceId>,
     /// Pools whose sockets listen.
     pub listening: HashSet<PoolKey>,
 }
@@ -90,7 +92,10 @@ pub fn build(seen: &Seen, before: &Topology) -> Topology {
                         || was_running.iter().any(|before| before.pool == pool.name)
                         || seen.enabled.contains(&instance.name)
                         || targets.lead_to(&pool.resolved)
-                        || known.get(&pool.key).is_some_and(|old| old.shown && old.listener == pool.listener);
+                        || !seen.removed.contains(&of.id)
+                            && known
+                                .get(&pool.key)
+                                .is_some_and(|old| old.shown && old.listener == pool.listener);
                     instance.pools.push(pool);
                 }
             }

@@ -1,6 +1,6 @@
 //! Finds the nginx and PHP-FPM of this machine and keeps the topology of them.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::nginx_configs::{self, NginxConfigs};
 use super::remembered::{self, Memory, Remembered, RememberedNginx};
 use super::{diff, names};
 use crate::kernel::network::{self, NetworkId};
-use crate::kernel::processes::{Master, NginxMaster};
+use crate::kernel::processes::{Master, NginxMaster, program};
 use crate::kernel::{Reading, namespace};
 
 /// How long the addresses of a network namespace are taken for what they were.
@@ -109,9 +109,10 @@ impl Discovery {
         self.fpm.master_of(id, masters)
     }
 
-    /// The main files of the configurations with which an nginx runs.
-    pub fn nginx_running(&self) -> impl Iterator<Item = &Path> {
-        self.nginx.running.keys().map(|(_, config)| config.as_path())
+    /// The main files of the configurations with which an nginx runs, each with the pid of a master.
+    pub fn nginx_running(&self) -> impl Iterator<Item = (&Path, u32)> {
+        let running = self.nginx.running.iter();
+        running.filter_map(|((_, config), pids)| Some((config.as_path(), *pids.first()?)))
     }
 
     /// How the last reading of PHP-FPM's configurations went.
@@ -122,7 +123,16 @@ impl Discovery {
     /// Pools that run: they are remembered. What the state directory is to keep, when that is something else than
     /// before.
     pub fn remember(&mut self, running: impl Iterator<Item = Remembered>) -> Option<Vec<Remembered>> {
-        running.for_each(|pool| self.remembered.see(pool));
+        let processes = self
+            .topology
+            .fpm
+            .iter()
+            .filter_map(|fpm| Some((fpm.id.clone(), fpm.process.as_ref()?.program.clone()?)));
+        let programs: HashMap<InstanceId, String> = processes.collect();
+        for mut pool in running {
+            pool.program = programs.get(&pool.instance()).cloned();
+            self.remembered.see(pool);
+        }
         self.remembered.changes(remembered::now())
     }
 
@@ -139,13 +149,16 @@ impl Discovery {
             changed |= self.nginx.look(&self.procfs, seen.nginx);
             self.networks.retain(|_, (read, _)| now.duration_since(*read) < ADDRESSES);
         }
-        changed |= self.remembered.forget(remembered::now());
+        let forgotten = self.remembered.forget(remembered::now());
+        changed |= forgotten.any;
+        forgotten.removed.iter().for_each(|id| self.fpm.withdraw(id));
         let running = masters.iter().filter_map(|master| {
             let id = self.fpm.instances.of(master.process.pid)?.clone();
             let process = FpmProcess {
                 pid: master.process.pid,
                 network: read_network(&mut self.networks, &self.procfs, Some(master.process.pid), now),
                 shares_root: namespace::shares_root(&self.procfs, master.process.pid) == Ok(true),
+                program: program(&self.procfs, master.process.pid),
             };
             Some((id, (process, master.process.memory_cgroup().map(str::to_owned))))
         });
@@ -155,7 +168,8 @@ impl Discovery {
             return false;
         }
         self.state = state;
-        let topology = build::build(&self.seen(now), &self.topology);
+        let seen = Seen { removed: forgotten.removed, ..self.seen(now) };
+        let topology = build::build(&seen, &self.topology);
         if topology == *self.topology {
             return false;
         }
@@ -215,6 +229,7 @@ impl Discovery {
             nginx,
             remembered: self.remembered.iter().cloned().collect(),
             enabled: enabled_units(Path::new(UNITS)),
+            removed: BTreeSet::new(),
             listening: self.state.listening.clone(),
         }
     }
@@ -247,10 +262,12 @@ pub fn with_full_paths(procfs: &Path, mut masters: Vec<Master>) -> Vec<Master> {
     masters
 }
 
-/// Short names of the masters whose unit is started at boot.
+/// Short names of the masters whose unit is started at boot. The link to a unit that was removed stays until its package is
+/// purged.
 fn enabled_units(dir: &Path) -> HashSet<String> {
     let directories = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
     let wants = directories.filter(|path| path.extension().is_some_and(|extension| extension == "wants"));
     let units = wants.flat_map(|path| fs::read_dir(path).into_iter().flatten().flatten());
-    units.filter_map(|unit| names::of_unit(unit.file_name().to_str()?)).collect()
+    let installed = units.filter(|unit| unit.path().exists());
+    installed.filter_map(|unit| names::of_unit(unit.file_name().to_str()?)).collect()
 }

@@ -85,6 +85,13 @@ impl FpmConfigs {
         self.instances.of(master.process.pid).is_some_and(|id| !self.by_id.contains_key(id))
     }
 
+    /// Nobody runs that instance any more: unless it was named, it is only a configuration.
+    pub(super) fn withdraw(&mut self, id: &InstanceId) {
+        if let Some(of) = self.by_id.get_mut(id) {
+            of.shown = self.given.contains(&id.path);
+        }
+    }
+
     /// The master of that instance.
     pub(super) fn master_of<'a>(&self, id: &InstanceId, masters: &'a [Master]) -> Option<&'a Master> {
         masters.iter().find(|master| self.instances.of(master.process.pid) == Some(id))

@@ -4,11 +4,11 @@
 //! `build` makes the [`Topology`] of all that was seen. Everything else reads that.
 
 mod build;
+pub mod chosen_logs;
 pub mod config_error;
 mod configuration;
 pub mod diff;
 pub mod discovery;
-pub mod followed;
 pub mod fpm_conf;
 pub mod fpm_configs;
 pub mod fpm_instances;

@@ -105,6 +105,8 @@ pub struct FpmProcess {
     pub network: Option<Network>,
     /// It has the same file system at `/` as we have, so a path is the same file for both.
     pub shares_root: bool,
+    /// Its program, where that may be seen.
+    pub program: Option<String>,
 }
 
 /// One pool.

@@ -4,6 +4,7 @@
 //! that are new or known to be wanted. Processes that end meanwhile just make fewer of them.
 
 mod found;
+mod program;
 mod stat;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use super::cgroup::Cgroups;
 use super::reading::{self, Reading, Unreadable};
 use found::Namespaces;
 pub use found::{Master, NginxMaster, Process, Worker};
+pub use program::{is_removed, program};
 use stat::Stat;
 use title::Title;
 use trust::Judge;
@@ -87,6 +89,13 @@ impl Processes {
             boot: None,
             buffer: Vec::new(),
         }
+    }
+
+    /// The same without a message about masters that are not believed: beside one that has said so.
+    #[must_use]
+    pub fn silent(mut self) -> Self {
+        self.judge.be_silent();
+        self
     }
 
     /// Lists PHP-FPM's masters by pid, each with its workers. An error is one of procfs itself, or hidepid.

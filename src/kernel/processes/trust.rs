@@ -53,11 +53,17 @@ pub(super) struct Judge {
     judged: HashMap<Seen, Result<(), Doubt>>,
     /// Users and kinds of masters of whom it was said that they are not believed.
     said: HashSet<(Option<u32>, bool)>,
+    /// Somebody else says so.
+    is_silent: bool,
 }
 
 impl Judge {
     pub(super) fn new(trust: Trust) -> Self {
         Self { trust, ..Self::default() }
+    }
+
+    pub(super) fn be_silent(&mut self) {
+        self.is_silent = true;
     }
 
     /// Leaves out masters that are not believed.
@@ -79,6 +85,7 @@ impl Judge {
         {
             let seen = (process.pid, process.started.to_bits(), title.clone());
             if let Some(Err(doubt)) = judged.get(&seen)
+                && !self.is_silent
                 && self.said.insert((doubt.uid, matches!(title, Title::Nginx(_))))
             {
                 tracing::warn!(

@@ -29,6 +29,7 @@ fn remembered(path: &str, fpm: &str, pool: &str, listen: &str) -> Remembered {
         pool: pool.into(),
         listen: listen.into(),
         seen: 1,
+        program: None,
     }
 }
 
@@ -119,6 +120,19 @@ fn what_is_remembered_gives_way_to_what_is_read() {
 }
 
 #[test]
+fn a_pool_whose_program_was_removed_is_only_configured_unless_nginx_connects_to_it() {
+    let read = Seen { fpm: vec![fpm(DEBIAN, config(&pool("www", "9000")))], ..Seen::default() };
+    let ran = Seen { remembered: vec![remembered(DEBIAN, "8.2", "www", "9000")], ..read.clone() };
+    let before = build(&ran, &Topology::default());
+    assert_eq!(pools(&before), [row("8.2", "www", true)]);
+    assert_eq!(pools(&build(&read, &before)), [row("8.2", "www", true)], "it was shown before");
+    let removed = Seen { removed: [InstanceId::first(std::path::Path::new(DEBIAN))].into(), ..read.clone() };
+    let after = build(&removed, &before);
+    assert_eq!(pools(&after), [row("8.2", "www", false)]);
+    assert_eq!(pools(&build(&read, &after)), [row("8.2", "www", false)]);
+}
+
+#[test]
 fn a_pool_runs_that_has_a_master_or_listens() {
     let mut seen = Seen { fpm: vec![fpm(DEBIAN, config(&pool("www", "9000")))], ..Seen::default() };
     let runs = |seen: &Seen| {
@@ -131,7 +145,7 @@ fn a_pool_runs_that_has_a_master_or_listens() {
     seen.listening = [key].into();
     let listens = runs(&seen).0;
     seen.listening.clear();
-    seen.fpm[0].process = Some(FpmProcess { pid: 1, network: None, shares_root: true });
+    seen.fpm[0].process = Some(FpmProcess { pid: 1, network: None, shares_root: true, program: None });
     assert_eq!((none, listens, runs(&seen).0), (false, true, true));
 }
 

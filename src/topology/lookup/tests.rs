@@ -22,7 +22,7 @@ fn fpm(name: &str, network: Option<Network>, listen: &str) -> Fpm {
         shown: true,
         settings: None,
     };
-    let process = FpmProcess { pid: 1, network, shares_root: true };
+    let process = FpmProcess { pid: 1, network, shares_root: true, program: None };
     Fpm {
         id,
         name: name.into(),
