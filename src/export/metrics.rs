@@ -3,6 +3,7 @@
 use std::time::UNIX_EPOCH;
 
 use super::text::Text;
+use crate::check::finding::Severity;
 use crate::ledger;
 use crate::sample::machine::Pool;
 use crate::sample::status::compat;
@@ -36,7 +37,7 @@ fn counters(view: &View, out: &mut Text) {
     }
     let mut samples = out.family(&families::HTTP_ROOT_CAUSES);
     for row in &view.roots {
-        samples.count(&[&row.upstream, &code(row.code), row.root.word()], row.count);
+        samples.count(&[&row.server, &row.upstream, &code(row.code), row.root.word()], row.count);
     }
     let mut samples = out.family(&families::UPSTREAM_FAILURES);
     for row in &view.failures {
@@ -128,6 +129,12 @@ fn machine(view: &View, out: &mut Text) {
     let mut samples = out.family(&families::COLLECTOR_SUCCESS);
     for (collector, success) in &machine.collectors {
         samples.count(&[collector], u64::from(*success));
+    }
+    if let Some(findings) = &view.findings {
+        let mut samples = out.family(&families::CHECK_FINDINGS);
+        for severity in Severity::ALL {
+            samples.count(&[severity.word()], severity.count(findings) as u64);
+        }
     }
     if let Some(reload) = machine.reload {
         out.family(&families::CONFIG_RELOAD_SUCCESSFUL).count(&[], u64::from(reload.successful));

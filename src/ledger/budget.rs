@@ -46,13 +46,21 @@ impl Default for Budget {
 impl Budget {
     /// Whether there is room for so many more series of a server and an upstream; if so, it is taken.
     pub(super) fn take(&mut self, series: u64, server: Id, upstream: Id) -> bool {
+        self.take_wide(series, self.width(server, upstream))
+    }
+
+    /// Takes room whether or not there is any: for series of a pair that has its place. Others are refused the sooner.
+    pub(super) fn take_anyway(&mut self, series: u64, server: Id, upstream: Id) {
+        self.used.add_wide(series, self.width(server, upstream));
+    }
+
+    fn width(&self, server: Id, upstream: Id) -> u64 {
         let ids = self.widths.iter().zip([server, upstream]);
         let width = ids.map(|(widths, id)| {
             let widths = widths.lock().unwrap_or_else(PoisonError::into_inner);
             widths.get(id.index()).copied().unwrap_or_default()
         });
-        let width = width.sum();
-        self.take_wide(series, width)
+        width.sum()
     }
 
     /// The same of labels that take so many bytes together.
@@ -165,8 +173,8 @@ impl Ledger {
         for ((s, u, code, cause), by) in &self.errors {
             *folded.errors.entry((server(*s), upstream(*u), *code, *cause)).or_default() += by;
         }
-        for ((u, code, root), by) in &self.roots {
-            *folded.roots.entry((upstream(*u), *code, *root)).or_default() += by;
+        for ((s, u, code, root), by) in &self.roots {
+            *folded.roots.entry((server(*s), upstream(*u), *code, *root)).or_default() += by;
         }
         for ((u, cause, outcome), by) in &self.failures {
             folded.start_attempts(upstream(*u));
@@ -195,6 +203,8 @@ fn rarer(mut counts: Vec<(u64, Id)>) -> HashSet<Id> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::attribute::{Sink, Verdict};
     use crate::vocabulary::{Cause, Outcome, Phase, RootCause};
@@ -222,11 +232,28 @@ mod tests {
         count
     }
 
+    /// By server, upstream and code.
+    fn by_labels<'a, Row: 'a>(
+        rows: &'a [Row],
+        row: impl Fn(&'a Row) -> ((&'a str, &'a str, u16), u64),
+    ) -> BTreeMap<(&'a str, &'a str, u16), u64> {
+        let mut sums = BTreeMap::new();
+        for (labels, count) in rows.iter().map(row).filter(|(_, count)| *count > 0) {
+            *sums.entry(labels).or_default() += count;
+        }
+        sums
+    }
+
     fn assert_exact(view: &View, count: u64) {
         let all: u64 = view.responses.iter().map(|row| row.count).sum();
         assert_eq!(all, 2 * count);
         assert_eq!(view.errors.iter().map(|row| row.count).sum::<u64>(), count, "by cause");
         assert_eq!(view.roots.iter().map(|row| row.count).sum::<u64>(), count, "by root cause");
+        assert_eq!(
+            by_labels(&view.errors, |row| ((&*row.server, &*row.upstream, row.code), row.count)),
+            by_labels(&view.roots, |row| ((&*row.server, &*row.upstream, row.code), row.count)),
+            "each response has one server, upstream and code in both families"
+        );
         assert_eq!(view.failures.iter().map(|row| row.count).sum::<u64>(), count);
         assert_eq!(view.seconds.iter().map(|row| row.histogram.count()).sum::<u64>(), count);
     }

@@ -30,9 +30,10 @@ pub use saved::{SavedCounters, SavedCounts, SavedInput, SavedInputs, State};
 /// Most (server, upstream) pairs: each begins with some 20 series of `http_errors_total`.
 const MOST_PAIRS: usize = 1000;
 
-/// What a new server, a new pair and a new upstream are charged: the series that begin at 0, and an upstream's times.
+/// What a new server, a new pair and a new upstream are charged: the series that begin at 0, some root causes, and an
+/// upstream's times.
 const OF_SERVER: u64 = 1 + FAILED_CODES.len() as u64;
-const OF_PAIR: u64 = 20;
+const OF_PAIR: u64 = 24;
 const OF_UPSTREAM: u64 = 40 + Histogram::series() * Phase::ALL.len() as u64;
 
 /// Two labels of the longest kind.
@@ -47,7 +48,7 @@ pub struct Ledger {
     /// By server: status and count. A server answers with few codes, so a list beats a map.
     responses: Vec<Vec<(u16, u64)>>,
     errors: HashMap<(Id, Id, u16, Cause), u64>,
-    roots: HashMap<(Id, u16, RootCause), u64>,
+    roots: HashMap<(Id, Id, u16, RootCause), u64>,
     failures: HashMap<(Id, Cause, Outcome), u64>,
     /// By upstream, then by phase: three observations for each line, so no hashing.
     seconds: Vec<[Histogram; Phase::ALL.len()]>,
@@ -297,9 +298,13 @@ impl Sink for Ledger {
     }
 
     fn root(&mut self, verdict: &Verdict, root: RootCause, count: u64) {
-        let mut key = (verdict.upstream, verdict.status, root);
-        if !self.roots.contains_key(&key) && !self.budget.take(1, Id::NONE, key.0) {
-            key.0 = Id::OTHER;
+        // The labels under which the failure was counted.
+        let is_known = self.is_known(verdict.server, verdict.upstream);
+        let (server, upstream) =
+            if is_known { (verdict.server, verdict.upstream) } else { (Id::OTHER, Id::OTHER) };
+        let key = (server, upstream, verdict.status, root);
+        if !self.roots.contains_key(&key) {
+            self.budget.take_anyway(1, server, upstream);
         }
         *self.roots.entry(key).or_default() += count;
         self.episodes.root(verdict, root, count);

@@ -21,6 +21,7 @@ impl Ledger {
             sums: sums.collect(),
             episodes: self.episodes.view(names),
             now: 0,
+            findings: None,
             offset: 0,
             history: self.history.clone(),
             machine: self.machine.clone(),
@@ -88,7 +89,8 @@ impl Ledger {
     fn roots_of(&self, names: &Names) -> Vec<RootCauses> {
         let mut roots: Vec<_> = self.roots.iter().collect();
         roots.sort();
-        let row = |((upstream, code, root), count): (&(Id, u16, _), &u64)| RootCauses {
+        let row = |((server, upstream, code, root), count): (&(Id, Id, u16, _), &u64)| RootCauses {
+            server: names.servers.shared(*server),
             upstream: names.upstreams.shared(*upstream),
             code: *code,
             root: *root,

@@ -80,7 +80,11 @@ impl State {
 pub struct SavedCounters {
     responses: Vec<Vec<(u16, u64)>>,
     errors: Vec<(Id, Id, u16, Cause, u64)>,
+    /// Without a server, as a state of 0.1 has it: they are counted on under no server's name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     roots: Vec<(Id, u16, RootCause, u64)>,
+    #[serde(default)]
+    root_causes: Vec<(Id, Id, u16, RootCause, u64)>,
     failures: Vec<(Id, Cause, Outcome, u64)>,
     seconds: Vec<(Id, [Histogram; Phase::ALL.len()])>,
     /// By pool alone, as a state of 0.1 has it: the ends are counted on under no master's name.
@@ -121,8 +125,9 @@ impl Ledger {
             errors: (self.errors.iter().filter(|(_, count)| counted(count)))
                 .map(|((server, upstream, code, cause), count)| (*server, *upstream, *code, *cause, *count))
                 .collect(),
-            roots: (self.roots.iter().filter(|(_, count)| counted(count)))
-                .map(|((upstream, code, root), count)| (*upstream, *code, *root, *count))
+            roots: Vec::new(),
+            root_causes: (self.roots.iter().filter(|(_, count)| counted(count)))
+                .map(|((server, upstream, code, root), count)| (*server, *upstream, *code, *root, *count))
                 .collect(),
             failures: (self.failures.iter().filter(|(_, count)| counted(count)))
                 .map(|((upstream, cause, outcome), count)| (*upstream, *cause, *outcome, *count))
@@ -153,8 +158,12 @@ impl Ledger {
         for (server, upstream, code, cause, count) in saved.errors {
             ledger.errors.insert((server, upstream, code, cause), count);
         }
-        for (upstream, code, root, count) in saved.roots {
-            ledger.roots.insert((upstream, code, root), count);
+        let before = saved
+            .roots
+            .into_iter()
+            .map(|(upstream, code, root, count)| (Id::NONE, upstream, code, root, count));
+        for (server, upstream, code, root, count) in before.chain(saved.root_causes) {
+            ledger.roots.insert((server, upstream, code, root), count);
         }
         for (upstream, cause, outcome, count) in saved.failures {
             ledger.start_attempts(upstream);
@@ -246,6 +255,8 @@ mod tests {
                 ("seconds", serde_json::json!([[huge, zeros]])),
                 ("errors", serde_json::json!([[huge, 0, 502, "timeout", 1]])),
                 ("worker_exits", serde_json::json!([[huge, 0, "crash", 1]])),
+                ("root_causes", serde_json::json!([[huge, 0, 502, "unknown", 1]])),
+                ("root_causes", serde_json::json!([[0, huge, 502, "unknown", 1]])),
             ] {
                 let mut bad = good.clone();
                 bad["counters"][field] = value;

@@ -15,6 +15,7 @@ pub use histogram::Histogram;
 pub use history::History;
 pub use size::{OF_LOG, OF_POOL, Size};
 
+use crate::check::finding::Finding;
 use crate::sample::machine::{Counted, Machine};
 use crate::vocabulary::{Cause, ExitReason, Outcome, Phase, RootCause};
 
@@ -50,6 +51,8 @@ pub struct Errors {
 /// Failed responses by what broke them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RootCauses {
+    /// `$server_name`.
+    pub server: Name,
     /// The peer that decided.
     pub upstream: Name,
     /// `$status`.
@@ -162,6 +165,8 @@ pub struct View {
     pub history: History,
     /// The machine as it was sampled last.
     pub machine: Machine,
+    /// What `check` found last; `None`: nothing was checked.
+    pub findings: Option<Arc<[Finding]>>,
     /// The logs, in order of their names.
     pub logs: Vec<LogState>,
     /// Names that found no place.

@@ -41,7 +41,7 @@ impl View {
         let mut size = Size::default();
         self.responses.iter().for_each(|row| size.add(1, &[&row.server]));
         self.errors.iter().for_each(|row| size.add(1, &[&row.server, &row.upstream]));
-        self.roots.iter().for_each(|row| size.add(1, &[&row.upstream]));
+        self.roots.iter().for_each(|row| size.add(1, &[&row.server, &row.upstream]));
         self.failures.iter().for_each(|row| size.add(1, &[&row.upstream]));
         self.seconds.iter().for_each(|row| size.add(Histogram::series(), &[&row.upstream]));
         self.exits.iter().for_each(|row| size.add(1, &[&row.fpm, &row.pool]));

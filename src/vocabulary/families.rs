@@ -43,14 +43,14 @@ families! {
         "Lines of nginx's access logs by $server_name and $status."
     HTTP_ERRORS Counter "http_errors_total" ["server", "upstream", "code", "cause"]
         "Failed responses (500, 502, 503, 504, 009) by what nginx saw, each once."
-    HTTP_ROOT_CAUSES Counter "http_root_causes_total" ["upstream", "code", "root_cause"]
+    HTTP_ROOT_CAUSES Counter "http_root_causes_total" ["server", "upstream", "code", "root_cause"]
         "The same failed responses by what broke them, a few seconds later; same sum."
     UPSTREAM_FAILURES Counter "upstream_failures_total" ["upstream", "cause", "outcome"]
         "Failed attempts in nginx's error logs by what became of the request: failed, rescued, truncated, background or unmatched."
     UPSTREAM_SECONDS Histogram "upstream_seconds" ["upstream", "phase"]
         "Time of each attempt from nginx's $upstream_connect_time, $upstream_header_time and $upstream_response_time."
     NGINX_UP Gauge "nginx_up" ["nginx"]
-        "Whether the master of that nginx lives. Shown from when it was first seen, over restarts of Badgateway and of the machine, until a week after it was last seen; absent while processes cannot be seen. nginx is a short name of its configuration: nginx for /etc/nginx/nginx.conf, shop for /srv/shop/nginx.conf."
+        "Whether the master of that nginx lives. Shown from when it was first seen, over restarts of Badgateway and of the machine, until a week after it was last seen or its program is removed; absent while processes cannot be seen. nginx is a short name of its configuration: nginx for /etc/nginx/nginx.conf, shop for /srv/shop/nginx.conf."
     NGINX_DOWN_SECONDS Counter "nginx_down_seconds_total" ["nginx"]
         "Time for which it was 0, looked at once a second."
     NGINX_GROUP_INFO Gauge "nginx_group_info" ["nginx", "group", "upstream"]
@@ -123,6 +123,8 @@ families! {
         "Connections that the kernel dropped at a TCP listener for any reason (TcpExtListenDrops)."
     COLLECTOR_SUCCESS Gauge "collector_success" ["collector"]
         "Whether what this collector reads may be seen here: processes, unix_sockets, tcp_sockets, sock_diag (TCP sockets at full rate), backlogs, fpm_configuration, nginx_configuration, memory. What cannot be seen is absent, not 0; Badgateway's own log says why."
+    CHECK_FINDINGS Gauge "check_findings" ["severity"]
+        "What `badgateway check` finds now: what will answer 502 before it does. Looked for when configurations change, and once a minute. Absent while no configuration can be read."
     CONFIG_RELOAD_SUCCESSFUL Gauge "config_last_reload_successful" []
         "Whether all of the configuration that Badgateway depends on (PHP-FPM's files) could be read when it was read last, which is whenever it changes. What cannot be read is tried again every 5 s; meanwhile the reading before it stays in use. Absent when there is no configuration."
     CONFIG_RELOAD_TIME Gauge "config_last_reload_success_timestamp_seconds" []

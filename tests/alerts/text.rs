@@ -19,17 +19,17 @@ const INPUT: &str = r#"
         values: '0+0x20 100+100x20'
       - series: 'badgateway_http_errors_total{job="badgateway",instance="web1:10502",server="~^(?<n>.+)\\.shop$",upstream="unix:/w.sock",code="502",cause="socket_missing"}'
         values: '0+0x20 100+100x20'
-      - series: 'badgateway_http_root_causes_total{job="badgateway",instance="web1:10502",upstream="unix:/w.sock",code="502",root_cause="fpm_not_running"}'
+      - series: 'badgateway_http_root_causes_total{job="badgateway",instance="web1:10502",server="~^(?<n>.+)\\.shop$",upstream="unix:/w.sock",code="502",root_cause="fpm_not_running"}'
         values: '0+0x20 100+100x20'
       - series: 'badgateway_http_errors_total{job="badgateway",instance="web2:10502",server="s",upstream="a:1",code="502",cause="connect_failed"}'
         values: '0+0x20 100+100x20'
-      - series: 'badgateway_http_root_causes_total{job="badgateway",instance="web2:10502",upstream="a:1",code="502",root_cause="unknown"}'
+      - series: 'badgateway_http_root_causes_total{job="badgateway",instance="web2:10502",server="s",upstream="a:1",code="502",root_cause="unknown"}'
         values: '0+0x20 100+100x20'
       - series: 'badgateway_upstream_seconds_count{job="badgateway",instance="web2:10502",upstream="a:1",phase="response"}'
         values: '0+0x20 100+100x20'
       - series: 'badgateway_http_errors_total{job="badgateway",instance="web3:10502",server="s",upstream="a:1",code="502",cause="connect_failed"}'
         values: '0+0x20 100+100x20'
-      - series: 'badgateway_http_root_causes_total{job="badgateway",instance="web3:10502",upstream="a:1",code="502",root_cause="unknown"}'
+      - series: 'badgateway_http_root_causes_total{job="badgateway",instance="web3:10502",server="s",upstream="a:1",code="502",root_cause="unknown"}'
         values: '0+0x20 100+100x20'
       - series: 'badgateway_upstream_seconds_count{job="badgateway",instance="web3:10502",upstream="a:1",phase="response"}'
         values: '0+0x20 100+100x20'
@@ -44,7 +44,7 @@ const PAGES: &str = r#"
           - exp_labels: {severity: critical, component: php-fpm, job: badgateway, instance: "web1:10502", fpm: "8.2"}
             exp_annotations:
               summary: PHP-FPM is down.
-              description: "PHP-FPM 8.2 on web1:10502 does not run or does not listen, so every visitor who needs it gets 502. Type first: systemctl status 'php*-fpm'; journalctl -u 'php*-fpm' -n 30; then systemctl start it. Pool www (unix:/w.sock)."
+              description: "PHP-FPM 8.2 on web1:10502 does not run or does not listen, so every visitor who needs it gets 502. Type first: systemctl status 'php*-fpm'; journalctl -u 'php*-fpm' -n 30; then systemctl start it. Pool www (unix:/w.sock). Most hit: ~^(?<n>.+)\\.shop$."
               runbook_url: http://web1:10502/runbooks/PhpFpmDown
               dashboard_url: http://web1:10502/
       - alertname: NginxCannotConnect

@@ -45,7 +45,11 @@ fn page(machines: u32, number: u64) -> String {
             for status in root.codes() {
                 let is_it = is_down && *root == RootCause::FpmNotRunning;
                 let value = if is_it { number * 50 } else { 0 };
-                let labels = format!("{upstream},code=\"{}\",root_cause=\"{}\"", code(*status), root.word());
+                let labels = format!(
+                    "server=\"shop\",{upstream},code=\"{}\",root_cause=\"{}\"",
+                    code(*status),
+                    root.word()
+                );
                 let _ = writeln!(page, "badgateway_http_root_causes_total{{{at},{labels}}} {value}");
             }
         }

@@ -58,7 +58,7 @@ pub(super) const UPSTREAM: &str = r#"upstream="unix:/run/php/www.sock""#;
 /// Failed responses of one kind, and the requests in a second that they are a share of.
 pub(super) fn failing(cause: &str, root: &str, shape: Shape, requests: f64) -> Vec<Shaped> {
     let errors = format!(r#"server="a",{UPSTREAM},code="502",cause="{cause}""#);
-    let roots = format!(r#"{UPSTREAM},code="502",root_cause="{root}""#);
+    let roots = format!(r#"server="a",{UPSTREAM},code="502",root_cause="{root}""#);
     vec![
         shaped("badgateway_http_errors_total", errors, shape),
         shaped("badgateway_http_root_causes_total", roots, shape),

@@ -183,7 +183,7 @@ pub(super) fn failing(cause: &str, root: &str, upstream: &str, values: &str) -> 
         ),
         series(
             "badgateway_http_root_causes_total",
-            format!(r#"upstream="{upstream}",code="502",root_cause="{root}""#),
+            format!(r#"server="a",upstream="{upstream}",code="502",root_cause="{root}""#),
             values,
         ),
         series(
@@ -291,7 +291,7 @@ fn a_series_that_begins_above_zero_fires_like_one_that_rose() {
             ),
             series(
                 "badgateway_http_root_causes_total",
-                format!(r#"{upstream},root_cause="worker_crashed""#),
+                format!(r#"server="a",{upstream},root_cause="worker_crashed""#),
                 roots,
             ),
         ]
