@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use crate::topology::config_error::Place;
-use crate::vocabulary::Cause;
+use crate::vocabulary::{Cause, RootCause};
 
 /// How grave it is; the gravest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,6 +20,11 @@ pub enum Severity {
 impl Severity {
     /// All, the gravest first.
     pub const ALL: [Self; 3] = [Self::Error, Self::Warning, Self::Info];
+
+    /// How many of these findings are of it.
+    pub fn count(self, findings: &[Finding]) -> usize {
+        findings.iter().filter(|finding| finding.severity == self).count()
+    }
 
     /// The word.
     pub const fn word(self) -> &'static str {
@@ -46,6 +51,8 @@ pub struct Finding {
     pub effect: String,
     /// What nginx will see.
     pub cause: Option<Cause>,
+    /// The upstream of which that breaks the requests, and what that is called, where it is one and known.
+    pub breaks: Option<(String, RootCause)>,
     /// What to change, in this order.
     pub fix: Vec<Step>,
 }
@@ -66,6 +73,7 @@ impl Finding {
             what: what.into(),
             effect: effect.into(),
             cause: None,
+            breaks: None,
             fix: Vec::new(),
         }
     }
@@ -74,6 +82,13 @@ impl Finding {
     #[must_use]
     pub fn cause(mut self, cause: Cause) -> Self {
         self.cause = Some(cause);
+        self
+    }
+
+    /// With the upstream of which it breaks the requests.
+    #[must_use]
+    pub fn breaks(mut self, upstream: String, root: RootCause) -> Self {
+        self.breaks = Some((upstream, root));
         self
     }
 

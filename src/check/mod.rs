@@ -11,6 +11,7 @@ mod disk;
 pub mod finding;
 mod formats;
 mod keepalive;
+pub mod latest;
 mod log_line;
 mod logs;
 pub mod look;

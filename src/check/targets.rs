@@ -10,7 +10,7 @@ use super::meant::Meant;
 use super::site::{PoolSite, Site, Upstream, plain};
 use crate::address::Listener;
 use crate::topology::nginx_conf::Protocol;
-use crate::vocabulary::Cause;
+use crate::vocabulary::{Cause, RootCause};
 
 pub(super) fn check(site: &Site, machine: Option<&Machine>, out: &mut Vec<Finding>) {
     // One for each address, whatever the number of places that name it.
@@ -136,6 +136,7 @@ fn down(
         format!("{fails} The pool {} should listen there, {state}", pool.name()),
     )
     .cause(cause)
+    .breaks(listener.upstream(), RootCause::FpmNotRunning)
     .step(Step::Run(vec![format!("systemctl {verb} {service}"), format!("journalctl -u {service} -n 50")]))
 }
 
@@ -168,7 +169,7 @@ fn nobody(
             } else {
                 Step::Decide(format!("Have its variables give {}.", at.upstream()))
             };
-            finding(text).step(step)
+            finding(text).breaks(listener.upstream(), RootCause::WrongAddress).step(step)
         }
         None => {
             let fix =

@@ -16,6 +16,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::oneshot;
 
 use crate::attribute::{Attributor, Options};
+use crate::check::latest::LatestFindings;
 use crate::config::flags::{DiagnoseArgs, LogArgs, Output};
 use crate::config::logging;
 use crate::diagnosis::{self, Diagnosis};
@@ -177,6 +178,7 @@ fn look(args: &DiagnoseArgs) -> Result<Diagnosis, DiagnoseError> {
         name: nginx_name(&HashSet::new(), &config),
         config,
         seen: remembered::now(),
+        program: None,
     });
     let wanted = Wanted {
         remembered_nginx: installed.collect(),
@@ -192,15 +194,19 @@ fn look(args: &DiagnoseArgs) -> Result<Diagnosis, DiagnoseError> {
         wanted,
         trusted: args.trust_uid.clone(),
     };
+    let trust = settings.trust();
     // Nobody asks the status pages: that they do not answer tells nothing in so short a time.
     let sampler = Sampler::new(settings, Arc::clone(&output), Poller::default().answers());
     let (send, receive) = channel();
-    let engine = engine(options, &output, &send).map_err(|error| failed(&error))?;
+    let check = Arc::new(LatestFindings::default());
+    let binder = TopologyBinder::new(output).with_check(check.clone());
+    let engine = engine(options, binder, &send).map_err(|error| failed(&error))?;
     let (observing, stop) = channel();
     std::thread::spawn(move || sampler.run(&stop));
     let engine = std::thread::spawn(move || engine.run(&receive, || {}));
     std::thread::sleep(LOOK);
-    let view = snapshot(&send).ok_or_else(|| failed(&"the logs could not be read in time"));
+    check.look(&args.procfs, &trust);
+    let view = last_snapshot(&send).ok_or_else(|| failed(&"the logs could not be read in time"));
     let _ = send.send(Message::Stop);
     let _ = engine.join();
     drop(observing);
@@ -213,7 +219,7 @@ fn look(args: &DiagnoseArgs) -> Result<Diagnosis, DiagnoseError> {
 
 fn engine(
     options: Options,
-    output: &Arc<SamplerOutput>,
+    binder: TopologyBinder,
     messages: &Sender<Message>,
 ) -> Result<Engine, crate::source::OpenError> {
     let clock = Clock::start(Arc::new(SystemTimeSource), options.offset);
@@ -230,14 +236,14 @@ fn engine(
         attributor: Attributor::new(options),
         ledger: Ledger::default(),
         persist: None,
-        binder: TopologyBinder::new(Arc::clone(output)),
+        binder,
         clock,
         watch: Box::new(Waker::new(move || drop(wake.send(Message::Wake)))),
     }))
 }
 
-fn snapshot(engine: &Sender<Message>) -> Option<Arc<View>> {
+fn last_snapshot(engine: &Sender<Message>) -> Option<Arc<View>> {
     let (send, receive) = oneshot::channel();
-    engine.send(Message::Snapshot(send)).ok()?;
+    engine.send(Message::LastSnapshot(send)).ok()?;
     receive.blocking_recv().ok()
 }

@@ -13,6 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::attribute::{Attributor, Options};
+use crate::check::latest::LatestFindings;
 use crate::config::flags::{Begin, ServeArgs};
 use crate::config::logging;
 use crate::engine::clock::{Clock, SystemTimeSource};
@@ -86,7 +87,9 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
     let app =
         App::new(ask(send.clone()), &args.telemetry_path, args.procfs.clone(), connections(descriptors));
     let board = Arc::new(SamplerOutput::default());
-    let engine = engine(args, from, options, board.clone(), send.clone(), descriptors)?;
+    let check = Arc::new(LatestFindings::default());
+    let binder = TopologyBinder::new(board.clone()).with_check(check.clone());
+    let engine = engine(args, from, options, binder, send.clone(), descriptors)?;
     let settings = Settings {
         procfs: args.procfs.clone(),
         cgroup: args.cgroup.clone(),
@@ -104,6 +107,12 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
         },
         trusted: args.trust_uid.clone(),
     };
+    let (checking, stop_check) = channel();
+    let (procfs, trust) = (args.procfs.clone(), settings.trust());
+    let checker = std::thread::Builder::new()
+        .name("check".into())
+        .spawn(move || check.run(&procfs, &trust, &stop_check))
+        .map_err(ServeError::Start)?;
     let (poller, answers) = poll_status_pages(board.clone());
     // Dropping `observing` ends the thread.
     let (observing, stop) = channel();
@@ -145,10 +154,12 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
     });
     // A thread that still compresses an answer nobody waits for must not keep the state from being closed.
     runtime.shutdown_background();
-    drop(observing);
+    drop((observing, checking));
     let _ = send.send(Message::Stop);
     let _ = thread.join();
     let _ = observer.join();
+    // A look that hangs, on a file system that does not answer, keeps nobody from ending.
+    drop(checker);
     Ok(())
 }
 
@@ -211,7 +222,7 @@ fn engine(
     args: &ServeArgs,
     from: ReadFrom,
     options: Options,
-    board: Arc<SamplerOutput>,
+    binder: TopologyBinder,
     messages: Sender<Message>,
     descriptors: u64,
 ) -> Result<Engine, ServeError> {
@@ -239,7 +250,6 @@ fn engine(
     let now = (clock.monotonic(), clock.local());
     let inputs = Inputs::open(&args.logs, &files, from, saved, now, &messages)?;
     let watch = Box::new(Waker::new(move || drop(messages.send(Message::Wake))));
-    let binder = TopologyBinder::new(board);
     Ok(Engine::new(Parts { inputs, attributor, ledger, persist, binder, clock, watch }))
 }
 

@@ -158,10 +158,16 @@ fn finding(view: &View, upstream: &str, word: &'static str, parts: &[Part<'_>]) 
     servers.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     servers.truncate(MOST_SERVERS);
     let pool = view.machine.pools.iter().find(|pool| pool.upstream == upstream);
-    // What is down now was probably what refused a minute ago.
+    let mut found = view.findings.iter().flat_map(|findings| findings.iter());
+    let found = found.find(|found| found.breaks.as_ref().is_some_and(|(at, _)| at == upstream));
+    // What is down now, or in another place, was probably so a minute ago.
     let is_down = pool.is_some_and(|pool| pool.up == Some(false));
     let cannot_connect = matches!(cause, Some(Cause::ConnectionRefused | Cause::SocketMissing));
-    let likely = (root.is_none() && is_down && cannot_connect).then_some(RootCause::FpmNotRunning);
+    let likely = match (root, cannot_connect) {
+        (None, true) if is_down => Some(RootCause::FpmNotRunning),
+        (None, true) => found.and_then(|found| Some(found.breaks.as_ref()?.1)),
+        _ => None,
+    };
     let (word, sure) = (likely.map_or(word, RootCause::word), root.is_some());
     let root = root.or(likely);
     let (meaning, fix, alert) = match (root, cause) {
@@ -189,6 +195,7 @@ fn finding(view: &View, upstream: &str, word: &'static str, parts: &[Part<'_>]) 
         evidence.push(format!("nginx: {} ({})", cause.meaning(), cause.word()));
     }
     evidence.extend(pool.map(text::pool));
+    evidence.extend(found.map(|found| format!("check: {}", found.what)));
     Finding {
         fails: true,
         what,

@@ -54,6 +54,8 @@ pub enum Message {
     Wake,
     /// Drain, then give the numbers.
     Snapshot(oneshot::Sender<Arc<View>>),
+    /// The same for who asks once: what waits for later evidence is judged by what there is.
+    LastSnapshot(oneshot::Sender<Arc<View>>),
     /// End.
     Stop,
 }
@@ -179,6 +181,12 @@ impl Engine {
                 // Who asked may have gone; that is no concern of ours.
                 let _ = answer.send(self.view());
             }
+            Message::LastSnapshot(answer) => {
+                self.poll(DRAIN);
+                let Parts { attributor, ledger, .. } = &mut self.parts;
+                attributor.finish(ledger);
+                let _ = answer.send(self.view());
+            }
             // The watch is over; the turn that follows looks.
             Message::Wake => self.watched = false,
             Message::Stop => {}
@@ -273,6 +281,7 @@ impl Engine {
         let mut view = ledger.view(&attributor.names);
         ledger.measured(&view);
         (view.now, view.offset) = (attributor.now(), attributor.offset());
+        view.findings = binder.findings();
         Arc::new(view)
     }
 }

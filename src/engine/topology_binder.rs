@@ -12,6 +12,8 @@ use crate::address::Listener;
 use crate::attribute::logs::log_id;
 use crate::attribute::root_cause::{LogId, Peer, Peers, PoolPeer};
 use crate::attribute::{Attributor, Id, Renamed};
+use crate::check::finding::Finding;
+use crate::check::latest::LatestFindings;
 use crate::ledger::Ledger;
 use crate::record::LogKind;
 use crate::record::format::Format;
@@ -55,6 +57,8 @@ pub struct TopologyBinder {
     changed: bool,
     /// It was said that no pool has a status page.
     said: bool,
+    /// Checks the topology; `None`: nobody asked for that.
+    check: Option<Arc<LatestFindings>>,
 }
 
 impl TopologyBinder {
@@ -68,7 +72,19 @@ impl TopologyBinder {
             aliases: Aliases::default(),
             changed: false,
             said: false,
+            check: None,
         }
+    }
+
+    /// Each topology is checked, too.
+    #[must_use]
+    pub fn with_check(self, check: Arc<LatestFindings>) -> Self {
+        Self { check: Some(check), ..self }
+    }
+
+    /// What `check` found last.
+    pub fn findings(&self) -> Option<Arc<[Finding]>> {
+        self.check.as_ref()?.get()
     }
 
     /// Takes what is new. The topology, if it is another one, with the moment since which it says what it says.
@@ -101,6 +117,9 @@ impl TopologyBinder {
         attributor.names.servers.expect(servers.iter().map(String::as_bytes));
         self.topology = Arc::clone(&topology);
         self.changed = true;
+        if let Some(check) = &self.check {
+            check.set(Arc::clone(&topology));
+        }
         attributor.names.end_configuration();
         Some((topology, news.topology_since.unwrap_or_else(SystemTime::now)))
     }
