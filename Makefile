@@ -36,8 +36,10 @@ test: setup-test
 unit:
 	@CARGO='$(CARGO)' sh tests/run.sh unit corpus source store cli
 
+# `diagnose` after each of 34 failures on a machine of its own; then what it takes from a failure to a page.
 # Prints for each failure and pace of Prometheus, with the one that is installed and with Debian sid's: pages, tickets, overs, seconds.
 e2e: setup-test
+	E2E=1 $(CARGO) test --locked --test stock
 	JSONNET="$$(sh tests/newest.sh jsonnet)" E2E=1 $(CARGO) test --locked --test alerts
 	PROMETHEUS_NEXT="$$(sh tests/newest.sh prometheus)" E2E=1 $(CARGO) test --locked --test pages -- --nocapture --test-threads=1
 

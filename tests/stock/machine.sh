@@ -7,11 +7,11 @@
 # DIRECTORY is empty and becomes the machine; LAYOUT is a file of this form:
 #
 #   --- /a/path            the lines up to the next --- are that file; a path that ends in / is a directory
-#   --- setup | start | break | later      a shell script; `later` may call ask, serve and until_true
+#   --- setup | start | break | later      a shell script; `later` may call ask, serve, same_findings and until_true
 #   --- user                               who runs Badgateway; root without it
 #   --- expect                             what main.rs compares
 #
-# Prints what Badgateway said, then its page of metrics.
+# Prints what Badgateway said, its page of metrics, and what `diagnose` says beside it and without it.
 set -eu
 base=$1 layout=$2 program=$3
 
@@ -66,6 +66,15 @@ until_true() {
         sleep 0.1
     done
 }
+# What the exporter counts of the findings is what `check` finds.
+same_findings() {
+    setpriv --reuid "$user" --regid "$user" --init-groups ./badgateway check --format json > found || true
+    curl -s http://127.0.0.1:10502/metrics > shown
+    for severity in error warning info; do
+        count=$(grep -o "\"severity\": *\"$severity\"" found | wc -l)
+        grep -q "^badgateway_check_findings{severity=\"$severity\"} $count\$" shown || return 1
+    done
+}
 mkdir /run/state
 chown "$user" /run/state
 serve
@@ -73,7 +82,7 @@ until_true grep -q 'following\|access_log is off' said
 echo "before: $(ask)"
 run break
 # A worker that ends a little later would still take the connection.
-until_true sh -c '! [ -s break ] || ! grep -q pkill break || ! pgrep -f "^php-fpm: " > /dev/null'
+until_true sh -c '! [ -s break ] || ! grep -q "pkill -9" break || ! pgrep -f "^php-fpm: " > /dev/null'
 echo "after: $(ask)"
 [ ! -e later ] || . ./later
 # nginx has written its lines; what broke may come up to three seconds later.
@@ -84,8 +93,12 @@ echo '== metrics'
 curl -s http://127.0.0.1:10502/metrics | grep -v '^#'
 echo '== asked'
 ./badgateway diagnose || true
+echo '== asked json'
+./badgateway diagnose --format json || true
 kill "$pid"
 wait "$pid" || true
 echo '== alone'
 ./badgateway diagnose || true
+echo '== alone json'
+./badgateway diagnose --format json || true
 INSIDE

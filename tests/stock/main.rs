@@ -1,15 +1,25 @@
 //! Badgateway without one flag, on machines as distributions, panels and provisioners set them up: it finds the logs and
 //! pools, and tells why a response failed. The servers are this machine's; files and paths are those of each layout.
+//! And one failure at a time, on a machine that is new for each: `diagnose` names it, and nothing else.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 #![allow(clippy::disallowed_methods, reason = "the real servers are started")]
 
+mod machine;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use badgateway_harness::account::is_root;
-use badgateway_harness::programs::{badgateway, php_fpm};
 use badgateway_harness::root::{Needs, goes_on_here};
+
+/// Machines that run at a time: each mostly waits.
+const AT_ONCE: usize = 4;
+
+/// Failures of the short form: no two of them are of one kind.
+const SHORT: [&str; 4] = ["queue_full", "reloaded", "route_prohibited", "permissions_and_a_slow_script"];
 
 /// Root of namespaces in which file systems may be mounted over others.
 fn may_make_machines() -> bool {
@@ -21,80 +31,33 @@ fn may_make_machines() -> bool {
         && unshare.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
-/// What a layout expects, a line each: `access PATH`, `error PATH`, `fpm PATH` (these logs are followed, and no others),
-/// `says TEXT`, `diagnosis TEXT` (by the exporter),
-/// `alone TEXT` (without one), `before CODE`, `after CODE`, `metric NAME{LABELS} VALUE`.
-fn expectations(layout: &str) -> Vec<(String, String)> {
-    let lines = layout.lines().skip_while(|line| *line != "--- expect").skip(1);
-    let lines = lines.take_while(|line| !line.starts_with("--- "));
-    let pair = |line: &str| line.split_once(' ').map(|(kind, text)| (kind.to_owned(), text.to_owned()));
-    lines.filter_map(pair).collect()
+/// The files of a directory beside this one, by their names without `.txt`.
+fn texts(directory: &str) -> Vec<(String, String)> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stock").join(directory);
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let name = |file: &Path| file.file_stem().unwrap().to_str().unwrap().to_owned();
+    files.iter().map(|file| (name(file), std::fs::read_to_string(file).unwrap())).collect()
 }
 
-/// Runs a layout, and gives all it was told that is not so.
-fn failures(path: &Path) -> Vec<String> {
-    let fpm = php_fpm().unwrap();
-    let version = fpm.to_str().unwrap().trim_start_matches("/usr/sbin/php-fpm").to_owned();
-    let layout = std::fs::read_to_string(path).unwrap().replace("@VERSION@", &version);
-    let dir = tempfile::tempdir().unwrap();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stock/machine.sh");
-    let mut machine = Command::new("timeout");
-    machine.args(["60", "unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "sh"]);
-    let output =
-        machine.arg(script).arg(dir.path()).arg(path).arg(badgateway().unwrap()).env("TZ", "UTC").output();
-    let output = output.unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let all = format!("{text}{}", String::from_utf8_lossy(&output.stderr));
-    if !output.status.success() {
-        return vec![format!("it ended with {}:\n{all}", output.status)];
-    }
-    let (said, rest) = text.split_once("== metrics\n").unwrap();
-    let (metrics, diagnoses) = rest.split_once("== asked\n").unwrap();
-    let (asked, alone) = diagnoses.split_once("== alone\n").unwrap();
-    let mut failures = Vec::new();
-    let mut followed: Vec<(&str, &str)> = Vec::new();
-    for line in said.lines() {
-        let words = [("access", "the access log "), ("error", "the error log "), ("fpm", "PHP-FPM's log ")];
-        for (kind, word) in words {
-            if let Some(path) = line.split(&format!("following {word}")).nth(1) {
-                followed.push((kind, path.trim_end_matches('"')));
-            }
+fn run_all(layouts: &[(String, String)]) {
+    let next = AtomicUsize::new(0);
+    let failed = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some((name, layout)) = layouts.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let failures = machine::failures(layout);
+                    if !failures.is_empty() {
+                        failed.lock().unwrap().push(format!("{name}:\n{}", failures.join("\n")));
+                    }
+                }
+            });
         }
-    }
-    let expected = expectations(&layout);
-    let logs: Vec<(&str, &str)> = expected
-        .iter()
-        .filter(|(kind, _)| ["access", "error", "fpm"].contains(&kind.as_str()))
-        .map(|(kind, path)| (kind.as_str(), path.as_str()))
-        .collect();
-    let mut sorted = (logs, followed);
-    sorted.0.sort_unstable();
-    sorted.1.sort_unstable();
-    if sorted.0 != sorted.1 {
-        failures
-            .push(format!("these logs are to be followed: {:?}, and these are: {:?}", sorted.0, sorted.1));
-    }
-    for (kind, text) in &expected {
-        let holds = match kind.as_str() {
-            "access" | "error" | "fpm" => true,
-            "says" => said.contains(text),
-            "before" | "after" => said.lines().any(|line| line == format!("{kind}: {text}")),
-            "diagnosis" => asked.contains(text),
-            "alone" => alone.contains(text),
-            "metric" => metrics.lines().any(|line| line == format!("badgateway_{text}")),
-            other => panic!("{}: {other} is no expectation", path.display()),
-        };
-        if !holds {
-            failures.push(format!("missing: {kind} {text}"));
-        }
-    }
-    if expected.len() < 3 {
-        failures.push("it expects too little".to_owned());
-    }
-    if !failures.is_empty() {
-        failures.push(all);
-    }
-    failures
+    });
+    let failed = failed.into_inner().unwrap();
+    assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), layouts.len(), failed.join("\n\n"));
 }
 
 #[test]
@@ -103,31 +66,36 @@ fn every_layout_is_found_without_a_flag() {
     if !goes_on_here(test, Needs::Root, may_make_machines).expect("it holds as root") {
         return;
     }
-    let layouts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stock/layouts");
-    let mut layouts: Vec<PathBuf> =
-        std::fs::read_dir(layouts).unwrap().map(|entry| entry.unwrap().path()).collect();
-    layouts.sort();
-    assert!(layouts.len() >= 12, "{layouts:?}");
-    // Each mostly waits.
-    let next = std::sync::atomic::AtomicUsize::new(0);
-    let failed = std::sync::Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                while let Some(layout) = layouts.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
-                {
-                    let failures = failures(layout);
-                    if !failures.is_empty() {
-                        failed.lock().unwrap().push(format!(
-                            "{}:\n{}",
-                            layout.display(),
-                            failures.join("\n")
-                        ));
-                    }
-                }
-            });
-        }
-    });
-    let failed = failed.into_inner().unwrap();
-    assert!(failed.is_empty(), "{}", failed.join("\n\n"));
+    let layouts = texts("layouts");
+    assert!(layouts.len() >= 12, "{}", layouts.len());
+    run_all(&layouts);
+}
+
+/// All of them with `E2E=1`.
+#[test]
+fn diagnose_names_each_failure_and_nothing_else() {
+    let test = "diagnose_names_each_failure_and_nothing_else";
+    if !goes_on_here(test, Needs::Root, may_make_machines).expect("it holds as root") {
+        return;
+    }
+    let debian = texts("layouts").into_iter().find(|(name, _)| name == "debian").unwrap().1;
+    // Without its own failure and what it expects.
+    let base = debian.split("--- break\n").next().unwrap();
+    let logs: String = debian
+        .lines()
+        .filter(|line| ["access /", "error /", "fpm /"].iter().any(|log| line.starts_with(log)))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let mut failures = texts("failures");
+    assert!(failures.len() >= 30, "{}", failures.len());
+    if std::env::var_os("E2E").is_none() {
+        failures.retain(|(name, _)| SHORT.contains(&name.as_str()));
+        assert_eq!(failures.len(), SHORT.len());
+    }
+    if let Ok(only) = std::env::var("FAILURE") {
+        failures.retain(|(name, _)| *name == only);
+    }
+    let machines: Vec<_> =
+        failures.into_iter().map(|(name, text)| (name, format!("{base}{text}{logs}"))).collect();
+    run_all(&machines);
 }
