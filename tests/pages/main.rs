@@ -15,14 +15,11 @@ mod drill;
 mod e2e_stack;
 mod failures;
 mod inbox;
-mod launch;
 mod mute;
-mod prometheus;
 mod quiet;
-mod visitors;
 mod watcher;
 
-use badgateway_harness::{self as harness, upstream};
+use badgateway_harness::{self as harness, launch, prometheus, upstream, visitors};
 
 use std::{
     path::PathBuf,

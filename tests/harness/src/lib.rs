@@ -14,14 +14,17 @@ pub mod cgroup;
 pub mod client;
 pub mod exporter;
 pub mod fpm;
+pub mod launch;
 pub mod nginx;
 pub mod placeholders;
 pub mod ports;
 pub mod proc;
 pub mod programs;
+pub mod prometheus;
 pub mod root;
 pub mod serve;
 pub mod upstream;
+pub mod visitors;
 
 pub use account::worker_account;
 pub use programs::find_program;

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use crate::harness::{
+use crate::{
     Result,
     client::Http1,
     find_program,
@@ -16,7 +16,7 @@ use crate::harness::{
 };
 
 /// A command for the program that the environment names, else for the first of `names` that is installed.
-pub(crate) fn command(variable: &str, names: &[&str]) -> Result<Command> {
+pub fn command(variable: &str, names: &[&str]) -> Result<Command> {
     let program = match std::env::var_os(variable) {
         Some(path) => PathBuf::from(path),
         None => find_program(names, names[0])?,
@@ -25,7 +25,7 @@ pub(crate) fn command(variable: &str, names: &[&str]) -> Result<Command> {
 }
 
 /// Starts `command`, which serves on `port`; what it says goes into `dir`.
-pub(crate) fn ready(name: &str, command: &mut Command, dir: &Path, port: u16) -> Result<Proc> {
+pub fn ready(name: &str, command: &mut Command, dir: &Path, port: u16) -> Result<Proc> {
     let said = dir.join("stderr.txt");
     command.stdout(Stdio::null()).stderr(fs::File::create(&said)?);
     let mut proc = Proc::start(name, command)?;

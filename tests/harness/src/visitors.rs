@@ -2,17 +2,17 @@
 
 use std::{
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
-use crate::harness::client::Http1;
+use crate::client::Http1;
 
 /// Visitors of one path.
-pub(crate) struct Visitors {
+pub struct Visitors {
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
     first: Arc<Mutex<Option<Instant>>>,
@@ -22,7 +22,7 @@ pub(crate) struct Visitors {
 
 impl Visitors {
     /// `lanes` of them at a time, each `per_second` times.
-    pub(crate) fn of(port: u16, path: &str, lanes: usize, per_second: f64) -> Self {
+    pub fn of(port: u16, path: &str, lanes: usize, per_second: f64) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let first = Arc::new(Mutex::new(None));
         let (failed, answered) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
@@ -39,7 +39,10 @@ impl Visitors {
                         answered.fetch_add(1, Ordering::Relaxed);
                         if answer.status.is_none_or(|status| status >= 500) || !answer.complete {
                             failed.fetch_add(1, Ordering::Relaxed);
-                            first.lock().unwrap().get_or_insert_with(Instant::now);
+                            first
+                                .lock()
+                                .unwrap_or_else(PoisonError::into_inner)
+                                .get_or_insert_with(Instant::now);
                         }
                         thread::sleep(pause.saturating_sub(began.elapsed()));
                     }
@@ -50,26 +53,36 @@ impl Visitors {
     }
 
     /// When the first of them was failed.
-    pub(crate) fn first_failure(&self) -> Option<Instant> {
-        *self.first.lock().unwrap()
+    pub fn first_failure(&self) -> Option<Instant> {
+        *self.first.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many got an error, or half a page.
-    pub(crate) fn failed(&self) -> u64 {
+    pub fn failed(&self) -> u64 {
         self.failed.load(Ordering::Relaxed)
     }
 
+    /// Sends them away: how many there were, and how many of them were failed.
+    pub fn leave(mut self) -> (u64, u64) {
+        self.end();
+        (self.answered(), self.failed())
+    }
+
+    fn end(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+
     /// How many there were.
-    pub(crate) fn answered(&self) -> u64 {
+    pub fn answered(&self) -> u64 {
         self.answered.load(Ordering::Relaxed)
     }
 }
 
 impl Drop for Visitors {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        for thread in self.threads.drain(..) {
-            let _ = thread.join();
-        }
+        self.end();
     }
 }

@@ -1,0 +1,48 @@
+//! The committed files are what the source says.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde_json::Value;
+
+use crate::source;
+
+/// Where they are.
+pub(crate) fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("dashboards")
+}
+
+/// File name and content of each committed dashboard.
+pub(crate) fn committed() -> Vec<(String, Value)> {
+    let entries = fs::read_dir(directory()).expect("the dashboards");
+    let mut found: Vec<(String, Value)> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .map(|path| {
+            let text = fs::read_to_string(&path).expect("a dashboard");
+            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+            (name, serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+        })
+        .collect();
+    found.sort_by(|one, other| one.0.cmp(&other.0));
+    found
+}
+
+#[test]
+fn the_dashboards_are_in_step() {
+    let mut names = Vec::new();
+    for (name, board) in source::all() {
+        let right = serde_json::to_string_pretty(&board).unwrap() + "\n";
+        let path = directory().join(name);
+        if std::env::var_os("BADGATEWAY_WRITE_DOCS").is_some() {
+            fs::write(&path, &right).expect("a dashboard can be written");
+        }
+        assert!(fs::read_to_string(&path).unwrap_or_default() == right, "dashboards/{name}: run `make docs`");
+        names.push(name);
+    }
+    names.sort_unstable();
+    let there: Vec<String> = committed().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(there, names, "a file that no source makes");
+}
