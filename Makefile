@@ -3,19 +3,21 @@
 # A shell that was open while rustup ran has not got its directory in PATH yet.
 CARGO ?= $(shell command -v cargo || echo "$(HOME)/.cargo/bin/cargo")
 
-.PHONY: help alerts demo test unit e2e soak fuzz reproducible lint fmt docs bench setup-demo setup-test
+.PHONY: help alerts dashboards dashboards-picture demo test unit e2e soak fuzz reproducible lint fmt docs bench setup-demo setup-test
 
 help:
 	@echo 'make demo    break PHP in seven ways on this machine and watch Badgateway name each (about 5 minutes the first time, then 1)'
 	@echo 'make test    everything that must hold: lint, unit, corpus, real servers, docs (about 15 minutes the first time)'
 	@echo 'make unit    what needs no server: less than a minute after the build'
 	@echo 'make e2e     26 failures from the first 502 to the page, at four paces of Prometheus; ten quiet minutes; the rules of 1000 machines (about an hour)'
+	@echo 'make dashboards  every query of the dashboards on a site that fails for fifteen minutes, scraped every 15 and every 60 s'
+	@echo 'make dashboards-picture  draws that run with Grafana'\''s published components (needs npm and chromium)'
 	@echo 'make soak    the tests of bad nights in their long form: kills, rotations, random sequences, CPU of the sampler and an hour of everything at once (SOAK_SECONDS=600 for less)'
 	@echo 'make fuzz    the parsers on 10,000,000 damaged inputs each (about two hours; FUZZ_INPUTS=1000000 for less)'
 	@echo 'make reproducible  builds the last commit in two directories and compares the programs (about 15 minutes)'
 	@echo 'make lint    rustfmt and clippy, warnings denied'
 	@echo 'make fmt     rewrite the sources as rustfmt wants them'
-	@echo 'make docs    regenerate docs/metrics.md and docs/formats.md, the table of alerts and the page of the recorded machine'
+	@echo 'make docs    regenerate docs/metrics.md and docs/formats.md, the table of alerts, the dashboards and the page of the recorded machine'
 	@echo 'make alerts  RUNBOOKS=https://…: the rules with these links, and as a PrometheusRule, in target/alerts'
 	@echo 'make bench   CPU and memory against wc and mtail (about 2 minutes, after a release build)'
 
@@ -43,6 +45,15 @@ e2e: setup-test
 	JSONNET="$$(sh tests/newest.sh jsonnet)" E2E=1 $(CARGO) test --locked --test alerts
 	PROMETHEUS_NEXT="$$(sh tests/newest.sh prometheus)" E2E=1 $(CARGO) test --locked --test pages -- --nocapture --test-threads=1
 
+# As root in a process namespace of its own: no other PHP-FPM of this machine is in the pictures then.
+dashboards: setup-test
+	DASHBOARDS=1 $(CARGO) test --locked --test dashboards --no-run
+	DASHBOARDS=1 $$([ "$$(id -u)" != 0 ] || echo unshare --pid --fork --mount-proc --kill-child) $(CARGO) test --locked --test dashboards -- --nocapture --test-threads=1
+
+# Of what `make dashboards` left in target/dashboards.
+dashboards-picture:
+	@sh tests/dashboards/picture/draw.sh
+
 # Each prints one line with what it did and found; the hour a line each minute, and at the end whether all sums agree.
 soak: setup-test
 	SOAK=1 SEQUENCES=100000 $(CARGO) test --locked --release --test source --test reliability --test web -- --nocapture --test-threads=1
@@ -67,7 +78,7 @@ fmt:
 	$(CARGO) fmt --all
 
 docs:
-	BADGATEWAY_WRITE_DOCS=1 $(CARGO) test --locked --test cli --test alerts -- the_metrics_page a_recorded the_table the_formats_page
+	BADGATEWAY_WRITE_DOCS=1 $(CARGO) test --locked --test cli --test alerts --test dashboards -- the_metrics_page a_recorded the_table the_formats_page the_dashboards_are
 
 bench:
 	$(CARGO) bench --locked --bench logs

@@ -135,19 +135,18 @@ fn by_server() -> Panel {
 }
 
 fn by_code() -> Panel {
-    let mut panel = graph(
-        "With which code?",
-        "Failed responses by status. 009 is what nginx logs for an answer of HTTP/0.9.",
+    overview::coloured_codes(
+        graph(
+            "With which code?",
+            "Failed responses by status. 009 is what nginx logs for an answer of HTTP/0.9.",
+        )
+        .size(12, 8)
+        .unit("reqps")
+        .over_time("{{code}}", rate_by("code", &errors()))
+        .stacked_bars()
+        .legend_table(),
     )
-    .size(12, 8)
-    .unit("reqps")
-    .over_time("{{code}}", rate_by("code", &errors()))
-    .stacked_bars()
-    .legend_table();
-    for (code, family) in ["502", "504", "503", "500", "009"].iter().zip([0, 4, 2, 7, 3]) {
-        panel = panel.coloured(code, FAMILIES[family].colour);
-    }
-    panel.without_zeros()
+    .without_zeros()
 }
 
 fn root_table() -> Panel {

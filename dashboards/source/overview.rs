@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     board::{Board, collapsed, row},
-    colours::FAMILIES,
+    colours::{self, FAMILIES},
     limits::{PAGE_RATIO, TICKET_RATIO},
     links,
     panel::{Panel, graph, stat, table},
@@ -23,7 +23,7 @@ pub(crate) fn board() -> Value {
         since: "now-1h",
         variables: &["job", "namespace", "instance", "server", "code"],
         rows: vec![
-            row(vec![wrong_now(), share(), failed(), failing_for(), pools_down(), alerts_firing()]),
+            row(vec![wrong_now(), share(), failing_for(), pools_down(), alerts_firing()]),
             row(vec![by_cause()]),
             row(vec![by_root_cause(), waiting()]),
             row(vec![who_is_hit()]),
@@ -36,18 +36,22 @@ pub(crate) fn board() -> Value {
 }
 
 fn wrong_now() -> Panel {
-    let failing = format!("topk(1, sum by (server, upstream, cause) {} > 0)", rise(&errors(), "5m"));
-    stat(
+    let failing = format!("topk(3, sum by (server, upstream, cause) {} > 0)", rise(&errors(), "5m"));
+    table(
         "What is wrong now?",
-        "The cause of most failures of the last 5 minutes. Nothing shows anywhere? Set \"Scrape interval\" of the data source \
-         to that of Prometheus: Grafana takes 15 s, and rates of slower scrapes are empty. A click leads to the runbook.",
+        "What failed most in the last 5 minutes. A click on a cause leads to its runbook. Nothing shows anywhere? Set \"Scrape interval\" \
+         of the data source to that of Prometheus: Grafana takes 15 s, and rates of slower scrapes are empty.",
     )
-    .size(8, 5)
-    .at_once("{{cause}} at {{upstream}} {{server}}", failing)
+    .size(11, 5)
+    .rows(failing)
     .empty("No failed response in 5 minutes")
-    .option("textMode", json!("name"))
-    .option("colorMode", json!("none"))
-    .links(json!([links::runbook_of_label("cause")]))
+    .columns(&[("cause", "Cause"), ("upstream", "Upstream"), ("server", "Server"), ("Value", "Failed")])
+    .sorted_by("Failed")
+    .column("Failed", "locale", 75)
+    .series("Failed", json!([{ "id": "decimals", "value": 0 }]))
+    .words("Cause", 150)
+    .words("Server", 130)
+    .cell_links("Cause", &[links::runbook_of_column("Cause")])
 }
 
 fn share() -> Panel {
@@ -68,15 +72,6 @@ fn share() -> Panel {
     .over_time("share", share)
     .option("graphMode", json!("area"))
     .limits(&[TICKET_RATIO, PAGE_RATIO])
-}
-
-fn failed() -> Panel {
-    stat("Failed in 5 min", "Failed responses of the last 5 minutes, each counted once.")
-        .size(3, 5)
-        .unit("locale")
-        .decimals(0)
-        .at_once("failed", format!("sum({}) or vector(0)", rise(&errors(), "5m")))
-        .steps(&[1.0])
 }
 
 fn failing_for() -> Panel {
@@ -250,10 +245,20 @@ fn which_alerts() -> Panel {
 }
 
 fn by_code() -> Panel {
-    graph("What does nginx answer?", "All responses by status.")
-        .unit("reqps")
-        .over_time("{{code}}", rate_by("code", &responses()))
-        .stacked_areas()
+    coloured_codes(
+        graph("What does nginx answer?", "All responses by status; failures in colour.")
+            .unit("reqps")
+            .over_time("{{code}}", rate_by("code", &responses()))
+            .stacked_areas(),
+    )
+    .coloured("200", colours::LIMIT)
+    .without_zeros()
+}
+
+/// Codes in the colours of what they mostly stand for.
+pub(crate) fn coloured_codes(panel: Panel) -> Panel {
+    let codes = [("502", 0), ("504", 4), ("503", 2), ("500", 5), ("009", 3)];
+    codes.iter().fold(panel, |panel, (code, family)| panel.coloured(code, FAMILIES[*family].colour))
 }
 
 /// Also on the dashboard of causes.

@@ -47,7 +47,9 @@ pub(crate) fn graph(title: &'static str, description: &'static str) -> Panel {
         "legend": { "showLegend": true, "displayMode": "list", "placement": "bottom", "calcs": [] },
         "tooltip": { "mode": "multi", "sort": "desc" }
     });
-    panel("timeseries", title, description, options).min(0).custom(json!({
+    let mut graph = panel("timeseries", title, description, options).min(0);
+    graph.defaults["color"] = json!({ "mode": "palette-classic" });
+    graph.custom(json!({
         "drawStyle": "line", "lineWidth": 1, "fillOpacity": 10, "pointSize": 4,
         "showPoints": "auto", "spanNulls": false, "axisSoftMin": 0
     }))

@@ -136,12 +136,8 @@ fn kinds_units_and_properties_are_those_that_grafana_has() {
             assert!(PANELS.contains(&text(&panel["type"])), "{at}: {}", panel["type"]);
             let defaults = &panel["fieldConfig"]["defaults"];
             let is_table = panel["type"] == "table";
-            let names = panel["options"]["textMode"] == "name";
-            assert!(
-                is_table || names || UNITS.contains(&text(&defaults["unit"])),
-                "{at}: {}",
-                defaults["unit"]
-            );
+
+            assert!(is_table || UNITS.contains(&text(&defaults["unit"])), "{at}: {}", defaults["unit"]);
             // A list of mappings would keep the linter from looking at the unit.
             assert!(defaults.get("mappings").is_none(), "{at}");
             check_steps(&at, &defaults["thresholds"]);

@@ -10,6 +10,7 @@
 mod source;
 
 mod empty;
+mod examples;
 mod files;
 mod lint;
 mod live;
