@@ -37,7 +37,7 @@ pub(crate) fn list() -> Vec<Value> {
             "A new master of PHP-FPM",
             "{{fpm}} on {{instance}}",
             format!(
-                "max by (instance, fpm) (changes(badgateway_fpm_start_time_seconds{{{S}}}[$__rate_interval])) > 0"
+                "max by (instance, fpm) (badgateway_fpm_start_time_seconds{{{S}}}) > time() - $__rate_interval_ms / 1000"
             ),
         ),
         mark(

@@ -41,13 +41,13 @@ fn since_when() -> Panel {
         "The first and the last minute of the time range in which the cause was seen, and how many responses failed of it. What began \
          first is often what broke the rest.",
     )
-    .size(12, 9)
+    .size(10, 9)
     .rows(format!("1000 * min_over_time(({happens})[$__range:1m])"))
     .rows(format!("1000 * max_over_time(({happens})[$__range:1m])"))
     .rows(format!("{} > 0", total_by("cause", &errors())))
     .merged()
     .columns(&[("cause", "Cause"), ("Value #A", "Began"), ("Value #B", "Last seen"), ("Value #C", "Failed")])
-    .sorted_by("Began")
+    .option("sortBy", json!([{ "displayName": "Began", "desc": false }]))
     .column("Began", "dateTimeAsIsoNoDateIfToday", 130)
     .column("Last seen", "dateTimeAsIsoNoDateIfToday", 130)
     .column("Failed", "locale", 90)
@@ -61,10 +61,11 @@ fn matrix() -> Panel {
         "Failed responses of the time range: a row for each upstream, a column for each cause. One column over all rows: look at what \
          they share (network, nginx, a deploy). One row: look at that upstream.",
     )
-    .size(12, 9)
+    .size(14, 9)
     .unit("locale")
     .decimals(0)
     .empty("")
+    .words("upstream\\cause", 260)
     .rows(format!("{} > 0", total_by("upstream, cause", &errors())))
     .transform(
         "groupingToMatrix",
@@ -86,6 +87,9 @@ fn worker_exits() -> Panel {
     )
     .stacked_bars()
     .legend_table()
+    .by_the_minute()
+    .decimals(0)
+    .empty("nothing happened")
     .without_zeros()
 }
 
@@ -98,10 +102,13 @@ fn events() -> Panel {
     .size(24, 7)
     .unit("locale")
     .over_time("reloads of {{fpm}} {{instance}}", format!("max by (instance, fpm) (increase({}[{RATE}]))", of("badgateway_fpm_reloads_total")))
-    .over_time("OOM kills {{scope}} {{instance}}", format!("sum by (instance, scope) (increase({}[{RATE}]))", of("badgateway_oom_kills_total")))
+    .over_time("OOM kills {{scope}} {{instance}}", format!(r#"sum by (instance, scope) (increase(badgateway_oom_kills_total{{{S},scope!="self"}}[{RATE}]))"#))
     .over_time("TCP queue overflows {{instance}}", format!("sum by (instance) (increase({}[{RATE}]))", of("badgateway_tcp_listen_overflows_total")))
-    .stacked_bars()
+    .single_bars()
     .legend_table()
+    .by_the_minute()
+    .decimals(0)
+    .empty("nothing happened")
     .without_zeros()
 }
 
@@ -130,7 +137,8 @@ fn by_server() -> Panel {
     .unit("reqps")
     .over_time("{{server}}", rate_by("server", &errors()))
     .stacked_bars()
-    .legend_table()
+    .legend_beside()
+    .empty("nothing failed")
     .without_zeros()
 }
 
@@ -144,7 +152,8 @@ fn by_code() -> Panel {
         .unit("reqps")
         .over_time("{{code}}", rate_by("code", &errors()))
         .stacked_bars()
-        .legend_table(),
+        .legend_beside()
+        .empty("nothing failed"),
     )
     .without_zeros()
 }

@@ -90,6 +90,11 @@ fn alerts() -> Panel {
         .steps(&[1.0])
 }
 
+/// What is recorded for those alone that have some of it; 0 for the others.
+fn or_zero(series: &str) -> String {
+    format!("{} or on (job, instance) 0 * {}", of(series), of("instance:badgateway_known:bool"))
+}
+
 fn which_machine() -> Panel {
     let by = |of: String| format!("max by (job, namespace, instance) ({of})");
     table(
@@ -99,10 +104,10 @@ fn which_machine() -> Panel {
     )
     .size(24, 11)
     .rows(by(format!("up{{{S}}} and on (job, instance) instance:badgateway_known:bool{{{S}}}")))
-    .rows(by(of("instance:badgateway_http_errors:increase1h")))
+    .rows(by(or_zero("instance:badgateway_http_errors:increase1h")))
     .rows(by(format!(
-        "{} / ({} > 0)",
-        of("instance:badgateway_http_errors:increase1h"),
+        "({}) / on (job, instance) group_left () ({} > 0)",
+        or_zero("instance:badgateway_http_errors:increase1h"),
         of("instance:badgateway_http_responses:increase1h")
     )))
     .rows(format!(
@@ -110,7 +115,7 @@ fn which_machine() -> Panel {
         of("upstream_cause:badgateway_http_errors:increase4m")
     ))
     .rows(by(of("instance:badgateway_fpm_saturation_ratio_peak:max")))
-    .rows(by(of("instance:badgateway_fpm_down:count")))
+    .rows(by(or_zero("instance:badgateway_fpm_down:count")))
     .rows(format!("time() - {}", by(format!("{} > 0", of("badgateway_log_last_read_timestamp_seconds")))))
     .rows(format!("sum by (job, namespace, instance) ({})", of("badgateway_log_bytes_unread")))
     .rows(format!("sum by (job, namespace, instance) (increase({}[1h]))", of("badgateway_log_bytes_lost_total")))
@@ -176,7 +181,8 @@ fn worst() -> Panel {
             "{{instance}}",
             highest("instance:badgateway_http_errors:increase4m", " / 240", "4m", "sum_over_time"),
         )
-        .legend_table()
+        .legend_beside()
+        .empty("nothing")
 }
 
 fn why() -> Panel {
@@ -187,7 +193,8 @@ fn why() -> Panel {
     .unit("reqps")
     .over_time("{{cause}}", format!("sum by (cause) (cause:badgateway_http_errors:increase4m{{{J}}}) / 240"))
     .stacked_bars()
-    .legend_table()
+    .legend_beside()
+    .empty("nothing")
     .causes()
     .links(json!([links::runbook_of_label("cause")]))
 }
@@ -202,7 +209,8 @@ fn fullest() -> Panel {
     .over_time("{{instance}}", highest("instance:badgateway_fpm_saturation_ratio_peak:max", "", "5m", "max_over_time"))
     .over_time("alert", format!("min({})", of("instance:badgateway_threshold:saturation_ratio")))
     .limit("alert")
-    .legend_table()
+    .legend_beside()
+        .empty("nothing")
 }
 
 fn what_broke() -> Panel {
@@ -213,7 +221,8 @@ fn what_broke() -> Panel {
             format!("sum by (root_cause) (root_cause:badgateway_http_root_causes:increase4m{{{J}}}) / 240"),
         )
         .stacked_bars()
-        .legend_table()
+        .legend_beside()
+        .empty("nothing")
         .causes()
         .links(json!([links::runbook_of_label("root_cause")]))
 }

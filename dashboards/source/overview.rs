@@ -126,6 +126,7 @@ pub(crate) fn by_cause() -> Panel {
     .over_time("{{cause}}", rate_by("cause", &errors()))
     .stacked_bars()
     .legend_table()
+    .empty("nothing failed")
     .causes()
     .links(json!([links::runbook_of_label("cause")]))
 }
@@ -141,7 +142,8 @@ pub(crate) fn by_root_cause() -> Panel {
     .unit("reqps")
     .over_time("{{root_cause}}", rate_by("root_cause", &root_causes()))
     .stacked_bars()
-    .legend_table()
+    .legend_beside()
+    .empty("nothing failed")
     .causes()
     .links(json!([links::runbook_of_label("root_cause")]))
 }
@@ -202,13 +204,15 @@ fn as_alerts_see_it() -> Panel {
     )
     .unit("percentunit")
     .over_time(
-        "{{upstream}} {{cause}}",
+        "{{cause}} {{upstream}}",
         format!("max by (upstream, cause) ({})", of("upstream_cause:badgateway_http_errors:ratio4m")),
     )
     .over_time("ticket", upstream_threshold("ticket_ratio"))
     .over_time("page", upstream_threshold("page_ratio"))
     .limit("ticket")
     .limit("page")
+    .legend_beside()
+    .empty("nothing failed in the last 4 minutes")
 }
 
 /// Also on the dashboard of causes.
@@ -220,6 +224,8 @@ pub(crate) fn hidden() -> Panel {
     )
     .unit("reqps")
     .over_time("{{outcome}} {{upstream}}", rate_by("upstream, outcome", &hidden_failures()))
+    .legend_beside()
+    .empty("none")
     .without_zeros()
 }
 
@@ -241,6 +247,8 @@ fn which_alerts() -> Panel {
     ])
     .words("Alert", 220)
     .words("Severity", 90)
+    .words("Server", 120)
+    .words("Instance", 130)
     .cell_links("Alert", &[links::runbook_of_column("Alert")])
 }
 

@@ -22,6 +22,7 @@ pub(crate) struct Panel {
     options: Value,
     transformations: Vec<Value>,
     repeat: Option<&'static str>,
+    interval: Option<&'static str>,
 }
 
 /// A panel of that kind.
@@ -38,6 +39,7 @@ fn panel(kind: &'static str, title: &'static str, description: &'static str, opt
         options,
         transformations: Vec::new(),
         repeat: None,
+        interval: None,
     }
 }
 
@@ -136,6 +138,11 @@ impl Panel {
         }))
     }
 
+    /// Bars beside each other, for what happens seldom.
+    pub(crate) fn single_bars(self) -> Self {
+        self.custom(json!({ "drawStyle": "bars", "fillOpacity": 70, "showPoints": "never" }))
+    }
+
     /// Areas on top of each other.
     pub(crate) fn stacked_areas(self) -> Self {
         self.custom(json!({ "fillOpacity": 60, "stacking": { "mode": "normal", "group": "A" }, "showPoints": "never" }))
@@ -165,6 +172,21 @@ impl Panel {
         self
     }
 
+    /// The same, narrow: names and the highest numbers.
+    pub(crate) fn legend_beside(mut self) -> Self {
+        self.options["legend"] = json!({
+            "showLegend": true, "displayMode": "table", "placement": "right",
+            "calcs": ["max"], "sortBy": "Max", "sortDesc": true, "width": 260
+        });
+        self
+    }
+
+    /// A point for each minute at most: what happens seldom stands once or twice, not in every window that has seen it.
+    pub(crate) fn by_the_minute(mut self) -> Self {
+        self.interval = Some("1m");
+        self
+    }
+
     /// The series of that name is a limit: a dashed line without a fill.
     pub(crate) fn limit(self, name: &str) -> Self {
         self.series(
@@ -183,6 +205,15 @@ impl Panel {
     /// The series of that name has that colour.
     pub(crate) fn coloured(self, name: &str, colour: &str) -> Self {
         self.series(name, json!([{ "id": "color", "value": { "mode": "fixed", "fixedColor": colour } }]))
+    }
+
+    /// Series whose names begin with that word have that colour.
+    pub(crate) fn coloured_from(mut self, word: &str, colour: &str) -> Self {
+        self.overrides.push(json!({
+            "matcher": { "id": "byRegexp", "options": format!("/^{word} /") },
+            "properties": [{ "id": "color", "value": { "mode": "fixed", "fixedColor": colour } }]
+        }));
+        self
     }
 
     /// Properties of a series or column.
@@ -250,6 +281,9 @@ impl Panel {
         });
         if !self.transformations.is_empty() {
             json["transformations"] = json!(self.transformations);
+        }
+        if let Some(interval) = self.interval {
+            json["interval"] = json!(interval);
         }
         if let Some(variable) = self.repeat {
             json["repeat"] = json!(variable);

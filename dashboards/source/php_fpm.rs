@@ -79,8 +79,8 @@ fn reached() -> Panel {
 
 fn dying() -> Panel {
     stat(
-        "Workers killed or crashed in 10 min",
-        "Red from the number on from which PhpFpmWorkersDying is a ticket. Each takes its visitor's request along: grep 'exited on signal' in \
+        "Workers died in 10 min",
+        "Killed or crashed. Red from the number on from which PhpFpmWorkersDying is a ticket. Each takes its visitor's request along: grep 'exited on signal' in \
          PHP-FPM's log.",
     )
     .size(5, 4)

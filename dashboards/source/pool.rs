@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{
-    links,
+    colours, links,
     panel::{Panel, graph},
     query::{RATE, S, pools, rise, threshold},
 };
@@ -68,6 +68,8 @@ pub(crate) fn failures() -> Panel {
     )
     .stacked_bars()
     .causes()
+    .legend_beside()
+    .empty("nothing failed")
     .links(json!([links::runbook_of_label("cause")]))
 }
 
@@ -83,6 +85,9 @@ pub(crate) fn exits() -> Panel {
         format!("sum by (fpm, pool, reason) (increase({}[{RATE}]))", pools("badgateway_fpm_worker_exits_total")),
     )
     .stacked_bars()
+    .by_the_minute()
+    .decimals(0)
+    .empty("none ended")
     .without_zeros()
 }
 
@@ -166,6 +171,8 @@ pub(crate) fn workers() -> Panel {
     .over_time("idle {{fpm}} {{instance}}", state("idle"))
     .over_time("pm.max_children", format!("sum({})", pools("badgateway_fpm_workers_limit")))
     .stacked_areas()
+    .coloured_from("busy", colours::FAMILIES[0].colour)
+    .coloured_from("idle", colours::LIMIT)
     .limit("pm.max_children")
     .repeat("pool")
 }

@@ -85,7 +85,7 @@ fn every_query_answers_and_ten_panels_say_what_visitors_saw() {
     let start = now();
     let got = scenes::play(&mut site, takes).expect("the scenes are played");
     truth::settle(&site, &got).expect("all is counted");
-    let mut wrong = Vec::new();
+    let (mut wrong, mut asked) = (Vec::new(), Vec::new());
     for (seconds, _, prometheus) in &watchers {
         // Two more scrapes: each number is there, and rates have seen its last step.
         let settled = now();
@@ -100,13 +100,14 @@ fn every_query_answers_and_ten_panels_say_what_visitors_saw() {
             end: now(),
             masters: MASTERS,
         };
+        asked.push(filling.end);
         wrong.extend(ask_all(prometheus, &filling));
         wrong.extend(ask_variables(prometheus));
         wrong.extend(truth::compare(prometheus, &filling, &site, &got));
         wrong.extend(prometheus.broken_rules().unwrap());
     }
     if is_long() {
-        keep(&site, watchers.swap_remove(0), start);
+        keep(watchers.swap_remove(0), start, asked[0]);
     }
     drop(watchers);
     site.finish().expect("nothing is left running");
@@ -123,7 +124,11 @@ fn ask_all(prometheus: &Prometheus, filling: &Filling) -> Vec<String> {
             Err(error) => wrong.push(error.to_string()),
             Ok(rows) if !rows.is_empty() => answered += 1,
             Ok(_) if reason.is_some() => excused += 1,
-            Ok(_) => wrong.push(format!("{}: no data\n{}", query.name(), filling.fill(&query.expr))),
+            Ok(_) => wrong.push(format!(
+                "{}: no data\n{}",
+                query.name(),
+                filling.fill(&query.expr, query.interval)
+            )),
         }
     }
     say(&format!(
@@ -143,7 +148,7 @@ fn ask_variables(prometheus: &Prometheus) -> Vec<String> {
             let Some(query) = variable["query"]["query"].as_str() else { continue };
             let found = shape.captures(query).unwrap_or_else(|| panic!("{file}: {query}"));
             let filling = Filling { scrape: Duration::from_secs(1), start: 0.0, end: 1.0, masters: MASTERS };
-            let path = format!("label/{}/values?match[]={}", &found[2], percent(&filling.fill(&found[1])));
+            let path = format!("label/{}/values?match[]={}", &found[2], percent(&filling.fill(&found[1], 0)));
             let values = prometheus.api(&path).map(|values| values.as_array().map_or(0, Vec::len));
             match values {
                 Ok(0) if &found[2] != "namespace" => wrong.push(format!("{file}: {query} offers nothing")),
@@ -156,7 +161,7 @@ fn ask_variables(prometheus: &Prometheus) -> Vec<String> {
 }
 
 /// Keeps what Prometheus stored, for pictures: `make dashboards-picture`.
-fn keep(site: &Site, watcher: (u64, PathBuf, Prometheus), start: f64) {
+fn keep(watcher: (u64, PathBuf, Prometheus), start: f64, end: f64) {
     let (_, dir, prometheus) = watcher;
     drop(prometheus);
     let to = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/dashboards/run");
@@ -169,7 +174,9 @@ fn keep(site: &Site, watcher: (u64, PathBuf, Prometheus), start: f64) {
         .status()
         .expect("cp runs");
     assert!(copied.success());
-    let times = serde_json::json!({ "start": start - 60.0, "end": now(), "instance": site.address });
+    let times = serde_json::json!({
+        "start": start - 60.0, "end": end, "scrape": 15, "fpm": MASTERS, "pools": ["www", "api", "worker", "batch"]
+    });
     fs::write(to.join("times.json"), times.to_string()).expect("the times");
 }
 

@@ -9,6 +9,7 @@
 #[path = "../../dashboards/source/mod.rs"]
 mod source;
 
+mod cost;
 mod empty;
 mod examples;
 mod files;

@@ -26,6 +26,8 @@ pub(crate) struct Query {
     pub(crate) expr: String,
     pub(crate) kind: Kind,
     pub(crate) legend: String,
+    /// Seconds between two points at least.
+    pub(crate) interval: u64,
 }
 
 impl Query {
@@ -65,6 +67,7 @@ pub(crate) fn all() -> Vec<Query> {
                     expr: text(&target["expr"]),
                     kind: if target["instant"] == true { Kind::Instant } else { Kind::Range },
                     legend: text(&target["legendFormat"]),
+                    interval: if panel["interval"] == "1m" { 60 } else { 0 },
                 });
             }
         }
@@ -77,6 +80,7 @@ pub(crate) fn all() -> Vec<Query> {
                     expr: text(&mark["expr"]),
                     kind: Kind::Range,
                     legend: text(&mark["titleFormat"]),
+                    interval: 60,
                 });
             }
         }
@@ -96,8 +100,10 @@ pub(crate) struct Filling {
 
 impl Filling {
     /// Seconds between two points of a range: what fits into a panel 300 points wide.
-    pub(crate) fn step(&self) -> u64 {
-        (((self.end - self.start) / 300.0) as u64).max(self.scrape.as_secs())
+    fn step(&self, interval: u64) -> u64 {
+        // A run of some seconds has no whole minute.
+        let interval = if self.range() > 5 * interval { interval } else { 0 };
+        (((self.end - self.start) / 300.0) as u64).max(self.scrape.as_secs()).max(interval)
     }
 
     fn range(&self) -> u64 {
@@ -105,14 +111,15 @@ impl Filling {
     }
 
     /// As Grafana has it: at least four scrapes.
-    pub(crate) fn rate_interval(&self) -> u64 {
-        (self.step() + self.scrape.as_secs()).max(4 * self.scrape.as_secs())
+    fn rate_interval(&self, interval: u64) -> u64 {
+        (self.step(interval) + self.scrape.as_secs()).max(4 * self.scrape.as_secs())
     }
 
     /// The query as it is sent.
-    pub(crate) fn fill(&self, expr: &str) -> String {
-        expr.replace("$__rate_interval_ms", &(self.rate_interval() * 1000).to_string())
-            .replace("$__rate_interval", &format!("{}s", self.rate_interval()))
+    pub(crate) fn fill(&self, expr: &str, interval: u64) -> String {
+        let rate = self.rate_interval(interval);
+        expr.replace("$__rate_interval_ms", &(rate * 1000).to_string())
+            .replace("$__rate_interval", &format!("{rate}s"))
             .replace("$__range_s", &self.range().to_string())
             .replace("$__range", &format!("{}s", self.range()))
             .replace("$job", ".+")
@@ -124,16 +131,21 @@ impl Filling {
             .replace("$pool", ".*")
     }
 
+    /// What a rate adds up to.
+    pub(crate) fn integral(&self, query: &Query, values: impl Iterator<Item = f64>) -> f64 {
+        values.sum::<f64>() * self.step(query.interval) as f64
+    }
+
     /// Asks it, and gives the series or rows.
     pub(crate) fn ask(&self, prometheus: &Prometheus, query: &Query) -> Result<Vec<Value>> {
-        let filled = percent(&self.fill(&query.expr));
+        let filled = percent(&self.fill(&query.expr, query.interval));
         let path = match query.kind {
             Kind::Instant => format!("query?query={filled}&time={}", self.end),
             Kind::Range => format!(
                 "query_range?query={filled}&start={}&end={}&step={}",
                 self.start,
                 self.end,
-                self.step()
+                self.step(query.interval)
             ),
         };
         let mut data = prometheus.api(&path).map_err(|error| format!("{}: {error}", query.name()))?;

@@ -112,15 +112,15 @@ pub(crate) fn play(site: &mut Site, takes: Duration) -> Result<BTreeMap<(&'stati
                 match act {
                     Visit(server, path, ..) => {
                         let visitors = visitors.remove(&number).ok_or("no visitors")?;
-                        got.insert((*server, *path), visitors.leave());
+                        let (answered, failed) = visitors.leave();
+                        got.insert((*server, *path), Got { answered, failed });
                     }
                     Break(_, mend) => mend(site)?,
                 }
             }
         }
         if now >= 100 {
-            let counts = got.into_iter();
-            return Ok(counts.map(|(key, (answered, failed))| (key, Got { answered, failed })).collect());
+            return Ok(got);
         }
         thread::sleep(Duration::from_millis(20));
     }

@@ -4,7 +4,7 @@ import * as data from '@grafana/data';
 const { FieldType } = data;
 
 // As many points as Grafana asks of a panel of that width.
-const step = (view, width) => Math.max(view.scrape, Math.ceil((view.end - view.start) / width));
+const step = (view, width) => Math.max(view.scrape, view.interval ?? 0, Math.ceil((view.end - view.start) / width));
 
 export function fill(text, view, width) {
   const rate = Math.max(step(view, width) + view.scrape, 4 * view.scrape);
@@ -59,7 +59,8 @@ function rows(target, rows, many) {
   }];
 }
 
-async function frames(panel, view, width) {
+async function frames(panel, board, width) {
+  const view = { ...board, interval: panel.interval === '1m' ? 60 : 0 };
   const all = await Promise.all(panel.targets.map(async (target) => {
     const query = fill(target.expr, view, width);
     const by = step(view, width);

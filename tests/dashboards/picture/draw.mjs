@@ -55,12 +55,14 @@ for (const board of wanted.length ? wanted : ['overview', 'causes', 'php-fpm', '
     page.on('console', (message) => message.type() === 'error' && console.error(`${board} ${theme}: ${message.text()} ${message.location().url ?? ''}`));
     page.on('pageerror', (error) => console.error(`${board} ${theme}: ${error.message}`));
     const view = { board, theme, prometheus, ...times, width: 1456, opened: true };
-    await page.setViewport({ width: view.width, height: 900 });
+    // A table draws what of it is seen.
+    await page.setViewport({ width: view.width, height: 3600 });
     await page.goto(`http://127.0.0.1:${server.address().port}/#${encodeURIComponent(JSON.stringify(view))}`);
     await page.waitForFunction('document.title !== "drawing"', { timeout: 60000 });
     const title = await page.title();
     if (title !== 'drawn') { failed += 1; console.error(`${board} ${theme}: ${title}`); }
-    await page.screenshot({ path: join(out, `${board}-${theme}.png`), fullPage: true });
+    const height = await page.evaluate('document.getElementById("root").firstChild?.offsetHeight ?? 900');
+    await page.screenshot({ path: join(out, `${board}-${theme}.png`), clip: { x: 0, y: 0, width: view.width, height } });
     await page.close();
   }
   console.log(`${board}: ${join(out, board)}-dark.png, -light.png`);

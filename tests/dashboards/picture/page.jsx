@@ -111,7 +111,12 @@ async function main() {
       <Board board={board} drawn={drawn} theme={theme} />
     </data.ThemeContext.Provider>,
   );
-  setTimeout(() => { document.title = 'drawn'; }, 1500);
+  // Every table that has rows shows them, and a little later lines are drawn, too.
+  const tables = drawn.panels.filter(({ panel, frames }) => panel.type === 'table' && frames[0]?.length > 0).length;
+  const shown = () => document.querySelectorAll('[role=grid]:has([role=gridcell])').length;
+  for (let tries = 0; shown() < tables && tries < 100; tries += 1) await new Promise((done) => setTimeout(done, 100));
+  if (shown() < tables) throw new Error(`only ${shown()} of ${tables} tables are drawn`);
+  setTimeout(() => { document.title = 'drawn'; }, 1000);
 }
 
 main().catch((error) => { console.error(error); document.title = `failed: ${error.message}`; });
