@@ -112,7 +112,8 @@ impl Attributor {
         // 499: the client left after the attempt had failed; nothing saved it.
         let outcome = if keys.status == 499 { Outcome::Failed } else { Outcome::Rescued };
         for (seq, entry) in &group.entries {
-            if keys.connection.is_none() {
+            // A failed subrequest decides nothing of a line that did not fail.
+            if keys.connection.is_none() && !entry.subrequest {
                 // Only probable: a failed line of the same client and request may still come.
                 self.pending.rescue(*seq);
                 if is_refused(entry, keys.status) && self.pending.count(*seq) {

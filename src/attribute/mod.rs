@@ -383,11 +383,10 @@ impl<S: Sink> RootCauseSink for SinkAdapter<'_, S> {
 fn settle(entry: &WaitingEntry, sink: &mut impl Sink) {
     // A shadowed entry that belongs to no response proves nothing.
     if let (Evidence::Failure(cause), false) = (entry.evidence, entry.shadowed) {
-        let outcome = match (entry.rescued, entry.subrequest, cause) {
-            (false, ..) => Outcome::Unmatched,
-            (true, true, _) => Outcome::Background,
-            (true, _, Cause::ResponseTruncated) => Outcome::Truncated,
-            (true, ..) => Outcome::Rescued,
+        let outcome = match (entry.rescued, cause) {
+            (false, _) => Outcome::Unmatched,
+            (true, Cause::ResponseTruncated) => Outcome::Truncated,
+            (true, _) => Outcome::Rescued,
         };
         sink.failure(entry.upstream, cause, outcome, entry.at);
     }
