@@ -17,7 +17,7 @@ help:
 	@echo 'make reproducible  builds the last commit in two directories and compares the programs (about 15 minutes)'
 	@echo 'make lint    rustfmt and clippy, warnings denied'
 	@echo 'make fmt     rewrite the sources as rustfmt wants them'
-	@echo 'make docs    regenerate docs/metrics.md and docs/formats.md, the table of alerts, the dashboards and the page of the recorded machine'
+	@echo 'make docs    regenerate docs/metrics.md, docs/formats.md and the keys of docs/configuration.md, the table of alerts, the dashboards and the page of the recorded machine'
 	@echo 'make alerts  RUNBOOKS=https://…: the rules with these links, and as a PrometheusRule, in target/alerts'
 	@echo 'make bench   CPU and memory against wc and mtail (about 2 minutes, after a release build)'
 
@@ -78,7 +78,7 @@ fmt:
 	$(CARGO) fmt --all
 
 docs:
-	BADGATEWAY_WRITE_DOCS=1 $(CARGO) test --locked --test cli --test alerts --test dashboards -- the_metrics_page a_recorded the_table the_formats_page the_dashboards_are
+	BADGATEWAY_WRITE_DOCS=1 $(CARGO) test --locked --test cli --test alerts --test dashboards -- the_metrics_page a_recorded the_table the_formats_page the_configuration_page the_dashboards_are
 
 bench:
 	$(CARGO) bench --locked --bench logs

@@ -45,3 +45,6 @@ pub mod topology;
 mod view;
 pub mod vocabulary;
 mod web;
+
+#[doc(hidden)]
+pub use config::file::markdown as configuration_keys;

@@ -38,6 +38,7 @@ fuzz::targets::logs::access_detection
 ledger::saved::tests::damaged_contents_become_no_memory
 kernel::memory::tests::damaged_text_does_not_panic
 web::config::tests::no_file_panics
+config::file::tests::no_configuration_file_panics
 fuzz::targets::logs::pastes
 attribute::tests::mutated::a_damaged_php_fpm_log_moves_no_count
 attribute::tests::mutated::a_damaged_error_log_moves_no_count

@@ -345,6 +345,11 @@ impl Attributor {
         self.now = self.now.max(now);
     }
 
+    /// Seconds that an entry waits from now on.
+    pub fn wait(&mut self, window: Local) {
+        self.options.window = window;
+    }
+
     /// Counts what has waited long enough. To be called when everything that was there has been read.
     pub fn settle(&mut self, sink: &mut impl Sink) {
         let now = self.now;

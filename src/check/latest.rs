@@ -25,6 +25,7 @@ const SHARE: u32 = 100;
 #[derive(Debug, Default)]
 struct Inner {
     topology: Option<Arc<Topology>>,
+    trust: Trust,
     findings: Option<Arc<[Finding]>>,
 }
 
@@ -38,6 +39,11 @@ impl LatestFindings {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).topology = Some(topology);
     }
 
+    /// Of whom masters are believed from now on.
+    pub fn trust(&self, trust: Trust) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).trust = trust;
+    }
+
     /// What was found, the gravest first. `None`: nothing was looked at yet, or there is no configuration to look at.
     pub fn get(&self) -> Option<Arc<[Finding]>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).findings.clone()
@@ -48,7 +54,7 @@ impl LatestFindings {
     }
 
     /// Looks until `stop` is dropped or told.
-    pub fn run(&self, procfs: &Path, trust: &Trust, stop: &Receiver<()>) {
+    pub fn run(&self, procfs: &Path, stop: &Receiver<()>) {
         let mut pace = Pace::default();
         while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(TICK) {
             let Some(topology) = self.topology() else { continue };
@@ -56,20 +62,21 @@ impl LatestFindings {
             if !pace.is_due(&topology, now) {
                 continue;
             }
-            self.look_at(&topology, procfs, trust);
+            self.look_at(&topology, procfs);
             pace.looked(now, now.elapsed());
         }
     }
 
     /// Looks now.
-    pub fn look(&self, procfs: &Path, trust: &Trust) {
+    pub fn look(&self, procfs: &Path) {
         if let Some(topology) = self.topology() {
-            self.look_at(&topology, procfs, trust);
+            self.look_at(&topology, procfs);
         }
     }
 
-    fn look_at(&self, topology: &Topology, procfs: &Path, trust: &Trust) {
-        let mut processes = Processes::new(procfs, trust.clone()).silent();
+    fn look_at(&self, topology: &Topology, procfs: &Path) {
+        let trust = self.0.lock().unwrap_or_else(PoisonError::into_inner).trust.clone();
+        let mut processes = Processes::new(procfs, trust).silent();
         let masters = processes.scan().map(|masters| discovery::with_full_paths(procfs, masters));
         let site = read::discovered(topology);
         let is_empty = site.nginx.is_empty() && site.fpm.is_empty();

@@ -17,22 +17,22 @@ use tokio::sync::oneshot;
 
 use crate::attribute::{Attributor, Options};
 use crate::check::latest::LatestFindings;
-use crate::config::flags::{DiagnoseArgs, LogArgs, Output};
+use crate::config::flags::{DiagnoseArgs, Output};
 use crate::config::logging;
 use crate::diagnosis::{self, Diagnosis};
+use crate::engine::assemble::{Assembly, assemble};
+use crate::engine::choice::Choice;
 use crate::engine::clock::{Clock, SystemTimeSource};
-use crate::engine::inputs::Inputs;
 use crate::engine::topology_binder::TopologyBinder;
-use crate::engine::{Engine, Message, Parts, zone};
-use crate::ledger::{Ledger, SavedInput, SavedInputs};
+use crate::engine::{Engine, Message, zone};
+use crate::ledger::{Ledger, SavedInput};
 use crate::record::LogKind;
 use crate::sample::output::SamplerOutput;
 use crate::sample::sampler::{Sampler, Settings};
 use crate::sample::status::poller::Poller;
-use crate::source::files::{Files, Os};
-use crate::source::{ReadFrom, SavedSet, Waker};
+use crate::source::files::Os;
+use crate::source::{ReadFrom, SavedSet};
 use crate::topology::discovery::Wanted;
-use crate::topology::loader::ConfigLimits;
 use crate::topology::remembered::{self, RememberedNginx};
 use crate::topology::{installed_nginx, nginx_name};
 use crate::view::View;
@@ -173,39 +173,28 @@ fn look(args: &DiagnoseArgs) -> Result<Diagnosis, DiagnoseError> {
     };
     let output = Arc::new(SamplerOutput::default());
     // One that is installed and does not run is worth a word, unless another one runs.
-    let installed = args.nginx_config.iter().cloned().chain(installed_nginx().map(Path::to_owned));
+    let installed = args.machine.nginx_config.iter().cloned().chain(installed_nginx().map(Path::to_owned));
     let installed = installed.map(|config| RememberedNginx {
         name: nginx_name(&HashSet::new(), &config),
         config,
         seen: remembered::now(),
         program: None,
     });
-    let wanted = Wanted {
-        remembered_nginx: installed.collect(),
-        fpm: args.fpm_config.clone(),
-        nginx: args.nginx_config.clone(),
-        installed_nginx: true,
-        limits: ConfigLimits::default(),
-        ..Wanted::default()
-    };
-    let settings = Settings {
-        procfs: args.procfs.clone(),
-        cgroup: args.cgroup.clone(),
-        wanted,
-        trusted: args.trust_uid.clone(),
-    };
-    let trust = settings.trust();
+    let wanted =
+        Wanted { remembered_nginx: installed.collect(), installed_nginx: true, ..Wanted::of(&args.machine) };
+    let settings = Settings::new(&args.machine, wanted);
+    let check = Arc::new(LatestFindings::default());
+    check.trust(settings.trust());
     // Nobody asks the status pages: that they do not answer tells nothing in so short a time.
     let sampler = Sampler::new(settings, Arc::clone(&output), Poller::default().answers());
     let (send, receive) = channel();
-    let check = Arc::new(LatestFindings::default());
     let binder = TopologyBinder::new(output).with_check(check.clone());
     let engine = engine(options, binder, &send).map_err(|error| failed(&error))?;
     let (observing, stop) = channel();
     std::thread::spawn(move || sampler.run(&stop));
     let engine = std::thread::spawn(move || engine.run(&receive, || {}));
     std::thread::sleep(LOOK);
-    check.look(&args.procfs, &trust);
+    check.look(&args.machine.procfs);
     let view = last_snapshot(&send).ok_or_else(|| failed(&"the logs could not be read in time"));
     let _ = send.send(Message::Stop);
     let _ = engine.join();
@@ -222,24 +211,20 @@ fn engine(
     binder: TopologyBinder,
     messages: &Sender<Message>,
 ) -> Result<Engine, crate::source::OpenError> {
-    let clock = Clock::start(Arc::new(SystemTimeSource), options.offset);
     let since = SystemTime::now().checked_sub(READ_BACK).unwrap_or(SystemTime::UNIX_EPOCH);
     let kinds = LogKind::ALL.into_iter();
     let saved = |kind| (kind, SavedInput { set: SavedSet::since(since), logs: Vec::new() });
-    let saved: SavedInputs = kinds.map(saved).collect();
-    let files: Arc<dyn Files> = Arc::new(Os::default());
-    let now = (clock.monotonic(), clock.local());
-    let inputs = Inputs::open(&LogArgs::default(), &files, ReadFrom::End, saved, now, messages)?;
-    let wake = messages.clone();
-    Ok(Engine::new(Parts {
-        inputs,
+    let assembly = Assembly {
+        choice: Choice::found(),
+        from: ReadFrom::End,
+        saved: kinds.map(saved).collect(),
+        files: Arc::new(Os::default()),
         attributor: Attributor::new(options),
         ledger: Ledger::default(),
         persist: None,
-        binder,
-        clock,
-        watch: Box::new(Waker::new(move || drop(wake.send(Message::Wake)))),
-    }))
+        clock: Clock::start(Arc::new(SystemTimeSource), options.offset),
+    };
+    assemble(assembly, binder, messages)
 }
 
 fn last_snapshot(engine: &Sender<Message>) -> Option<Arc<View>> {

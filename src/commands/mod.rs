@@ -1,6 +1,7 @@
 //! The commands: each puts the modules together and talks to a person.
 
 mod check;
+mod check_config;
 mod diagnose;
 mod explain;
 mod runbook;
@@ -25,10 +26,13 @@ pub fn main() -> ExitCode {
             return diagnose::run(&args).unwrap_or_else(|error| fail(&error.to_string(), 2));
         }
         Some(Command::Check(args)) => return check::run(&args),
+        Some(Command::CheckConfig(args)) => return check_config::run(&args),
         Some(Command::Explain(args)) => explain::run(&args).map_err(|error| error.to_string()),
         Some(Command::Runbook(args)) => runbook::run(&args).map_err(|error| error.to_string()),
-        Some(Command::Serve(args)) => serve::run(&args).map_err(|error| error.to_string()),
-        None => serve::run(&cli.serve).map_err(|error| error.to_string()),
+        Some(Command::Serve(args)) => {
+            serve::run(args.config_file.as_deref()).map_err(|error| error.to_string())
+        }
+        None => serve::run(cli.serve.config_file.as_deref()).map_err(|error| error.to_string()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

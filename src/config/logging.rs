@@ -2,9 +2,13 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::sync::OnceLock;
 
 use clap::ValueEnum;
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Registry, reload};
 
 use crate::label::is_control;
 
@@ -28,23 +32,42 @@ pub enum Format {
     Json,
 }
 
+impl From<Level> for LevelFilter {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Debug => Self::DEBUG,
+            Level::Info => Self::INFO,
+            Level::Warn => Self::WARN,
+            Level::Error => Self::ERROR,
+        }
+    }
+}
+
+/// Of the log that was started.
+static LEVEL: OnceLock<reload::Handle<LevelFilter, Registry>> = OnceLock::new();
+
 /// Starts it. A second call does nothing.
 pub fn start(level: Level, format: Format) {
-    let filter = match level {
-        Level::Debug => LevelFilter::DEBUG,
-        Level::Info => LevelFilter::INFO,
-        Level::Warn => LevelFilter::WARN,
-        Level::Error => LevelFilter::ERROR,
-    };
-    let builder = tracing_subscriber::fmt()
-        .with_max_level(filter)
+    let (filter, handle) = reload::Layer::new(LevelFilter::from(level));
+    let lines = tracing_subscriber::fmt::layer()
         .with_target(false)
         .with_ansi(false)
         .with_writer(|| Lines(io::stderr()));
-    let _ = match format {
-        Format::Json => builder.json().try_init(),
-        Format::Logfmt => builder.event_format(crate::config::logging::logfmt::Logfmt).try_init(),
+    let registry = tracing_subscriber::registry().with(filter);
+    let started = match format {
+        Format::Json => registry.with(lines.json()).try_init(),
+        Format::Logfmt => registry.with(lines.event_format(logfmt::Logfmt)).try_init(),
     };
+    if started.is_ok() {
+        let _ = LEVEL.set(handle);
+    }
+}
+
+/// From now on, less severe messages are left out.
+pub fn set_level(level: Level) {
+    if let Some(handle) = LEVEL.get() {
+        let _ = handle.modify(|filter| *filter = level.into());
+    }
 }
 
 /// Whole lines. A reader of stderr that went away, or a disk that is full, must not end us: tracing-subscriber would say so

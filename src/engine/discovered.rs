@@ -5,8 +5,9 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::choice::Names;
 use crate::record::LogKind;
-use crate::topology::chosen_logs::{self, FoundLogs, LogName, Machine};
+use crate::topology::chosen_logs::{self, FoundLogs, LogName, Machine, Wishes};
 use crate::topology::{Nginx, Topology};
 
 /// Most logs and notes that are told one by one: a hoster's machine has thousands.
@@ -39,11 +40,16 @@ impl Machine for Ours {
 
 impl Discovered {
     /// Chooses the logs anew. `followed`: those that are followed.
-    pub(super) fn look(&mut self, topology: &Topology, followed: impl Iterator<Item = PathBuf>) {
+    pub(super) fn look(
+        &mut self,
+        topology: &Topology,
+        followed: impl Iterator<Item = PathBuf>,
+        wishes: &Wishes,
+    ) {
         let mut known: HashSet<LogName> = followed.map(LogName::File).collect();
         known.extend(self.logs.access.iter().chain(&self.logs.error).cloned());
         let before = std::mem::take(&mut self.logs);
-        self.logs = chosen_logs::of(topology, &known, &Ours);
+        self.logs = chosen_logs::as_wished(topology, &known, wishes, &Ours);
         self.tell(&before);
     }
 
@@ -57,11 +63,11 @@ impl Discovered {
     }
 
     /// The files and patterns of a kind.
-    pub(super) fn names(&self, kind: LogKind) -> (BTreeSet<PathBuf>, BTreeSet<PathBuf>) {
+    pub(super) fn names(&self, kind: LogKind) -> Names {
         let (files, patterns): (Vec<_>, Vec<_>) =
             self.of(kind).iter().partition(|name| matches!(name, LogName::File(_)));
         let paths = |names: Vec<&LogName>| names.into_iter().map(|name| name.path().to_owned()).collect();
-        (paths(files), paths(patterns))
+        Names { paths: paths(files), patterns: paths(patterns) }
     }
 
     /// Access logs of whose failures a missing error entry means nothing.

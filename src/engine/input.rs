@@ -1,10 +1,11 @@
 //! An input: a kind of log and the way in which its lines come.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use super::choice::{Choice, Names};
 use super::followed_log::{FollowedLog, STDIN};
 use super::stream::{Live, Stream};
 use super::zone;
@@ -26,25 +27,17 @@ pub(super) enum Transport {
 }
 
 impl Transport {
-    /// Opens the files that the patterns name.
+    /// Opens the files that the patterns name; if others are `found`, too, those that were followed before a restart.
     pub(super) fn files(
         files: Arc<dyn Files>,
         patterns: Vec<PathBuf>,
+        found: bool,
         from: ReadFrom,
         saved: Option<SavedSet>,
         now: Instant,
     ) -> Result<Self, OpenError> {
-        FollowSet::resume_in(files, patterns, from, saved, now).map(Self::Files)
-    }
-
-    /// Opens the files that were followed before a restart; others are named later.
-    pub(super) fn all_files(
-        files: Arc<dyn Files>,
-        from: ReadFrom,
-        saved: Option<SavedSet>,
-        now: Instant,
-    ) -> Result<Self, OpenError> {
-        FollowSet::resume_all(files, from, saved, now).map(Self::Files)
+        let open = if found { FollowSet::resume_all } else { FollowSet::resume_in };
+        open(files, patterns, from, saved, now).map(Self::Files)
     }
 
     /// Looks for rotation and new files, and marks the present ends.
@@ -77,28 +70,38 @@ pub(super) struct Input {
     pub(super) kind: LogKind,
     transport: Transport,
     logs: HashMap<PathBuf, FollowedLog>,
-    settings: Settings,
+    readers: Readers,
+}
+
+/// Makes what reads each log of a kind.
+#[derive(Clone)]
+pub(super) struct Readers {
+    pub(super) kind: LogKind,
+    /// The format is that of each log.
+    pub(super) settings: Settings,
+    pub(super) choice: Arc<Choice>,
+}
+
+impl Readers {
+    fn of(&self, path: &Path) -> AnyLog {
+        let format = self.choice.named.format_of(path).cloned();
+        AnyLog::new(self.kind, path, &Settings { format, ..self.settings.clone() })
+    }
 }
 
 impl Input {
     /// Goes on where it was saved. `now` is on the attributor's clock.
-    pub(super) fn new(
-        kind: LogKind,
-        transport: Transport,
-        settings: Settings,
-        saved: &mut SavedInput,
-        now: Local,
-    ) -> Self {
+    pub(super) fn new(readers: Readers, transport: Transport, saved: &mut SavedInput, now: Local) -> Self {
         let is_stdin = matches!(transport, Transport::Stdin(_));
         // Counts of logs that are no longer followed stay.
         let ours = saved.logs.extract_if(.., |counts| !is_stdin || counts.path == Path::new(STDIN));
         let resume = |counts: SavedCounts| {
             let path = counts.path.clone();
-            let log = AnyLog::new(kind, &path, &settings);
-            (path, FollowedLog::resume(log, counts, now))
+            let log = FollowedLog::resume(readers.of(&path), counts, now);
+            (path, log)
         };
         let logs = ours.map(resume).collect();
-        Self { kind, transport, logs, settings }
+        Self { kind: readers.kind, transport, logs, readers }
     }
 
     /// Adds what is needed to go on after a restart.
@@ -113,24 +116,23 @@ impl Input {
     pub(super) fn check(&mut self, now: Instant) {
         self.transport.check(now);
         for path in self.transport.paths() {
-            let (kind, settings) = (self.kind, &self.settings);
-            let log = |path: &PathBuf| FollowedLog::new(AnyLog::new(kind, path, settings));
-            self.logs.entry(path).or_insert_with_key(log);
+            let readers = &self.readers;
+            self.logs.entry(path).or_insert_with_key(|path| FollowedLog::new(readers.of(path)));
         }
     }
 
     /// Follows these files and patterns. One that has a history begins with what was written `since`.
     pub(super) fn follow(
         &mut self,
-        (paths, patterns): (BTreeSet<PathBuf>, BTreeSet<PathBuf>),
+        Names { paths, patterns }: Names,
         since: SystemTime,
         now: Instant,
         attributor: &Attributor,
     ) {
         let Transport::Files(set) = &mut self.transport else { return };
-        let (kind, settings) = (self.kind, &self.settings);
+        let readers = &self.readers;
         let mut begin = |files: &dyn Files, path: &Path, since: SystemTime| {
-            let mut log = AnyLog::new(kind, path, settings);
+            let mut log = readers.of(path);
             log.learn(attributor);
             let (since, offset) = (zone::local(since, attributor.offset()), attributor.offset());
             let mut is_before = |line: &[u8]| {
@@ -144,6 +146,25 @@ impl Input {
             found.ok().flatten().map(ReadFrom::Byte)
         };
         set.set(&paths, &patterns, since, &mut begin, now);
+    }
+
+    /// Another choice holds. `found`: what is found of its kind by that. `unix`: the wall clock.
+    pub(super) fn choose(&mut self, choice: &Arc<Choice>, from: ReadFrom, found: &Names, unix: u64) {
+        // What a follower has counted would go with it.
+        self.see(unix, |_, _, _| {});
+        let before = std::mem::replace(&mut self.readers.choice, Arc::clone(choice));
+        for (path, log) in &mut self.logs {
+            if let AnyLog::Access(log) = &mut log.reader.log {
+                log.give(choice.named.format_of(path));
+            }
+        }
+        let Transport::Files(set) = &mut self.transport else { return };
+        let (named, before) = (Names::of(&choice.named, self.kind), Names::of(&before.named, self.kind));
+        set.begin_at(from);
+        set.leave(&|path| {
+            let is_wanted = if before.has(path) { found.has(path) } else { choice.discover };
+            !named.has(path) && (choice.excludes(path) || !is_wanted)
+        });
     }
 
     /// Whether it has any log.

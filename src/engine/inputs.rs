@@ -6,71 +6,68 @@ use std::sync::mpsc::Sender;
 use std::time::{Instant, SystemTime};
 
 use super::Message;
+use super::choice::{Choice, Names};
 use super::discovered::Discovered;
 use super::followed_log::STDIN;
-use super::input::{Input, Transport};
+use super::input::{Input, Readers, Transport};
 use super::merge::Streams;
 use super::stream::Buffers;
 use super::topology_binder::FollowedLogs;
 use crate::attribute::logs::{Settings, log_id};
 use crate::attribute::{Attributor, Sink};
-use crate::config::flags::LogArgs;
 use crate::ledger::SavedInputs;
 use crate::record::LogKind;
 use crate::record::stamp::Local;
 use crate::source::files::Files;
 use crate::source::{OpenError, ReadFrom, Stdin};
 use crate::topology::Topology;
+use crate::topology::chosen_logs::LogName;
 use crate::view::LogState;
 
 /// All of them, in the order in which what waits in them is given: entries before the access lines that wait for them.
 pub struct Inputs {
     inputs: Vec<Input>,
-    /// Kinds of which some are named.
-    named: Vec<LogKind>,
-    /// None was named: what is found is followed.
+    choice: Arc<Choice>,
+    /// What is found is followed.
     discovered: Option<Discovered>,
 }
 
 impl Inputs {
-    /// Opens what the command line names and goes on where it was saved. `now` is the time for the followers, and on the
+    /// Opens what is named and goes on where it was saved. `now` is the time for the followers, and on the
     /// attributor's clock.
     ///
     /// # Errors
     /// For a path that can never be a log.
     pub fn open(
-        args: &LogArgs,
+        choice: Choice,
         files: &Arc<dyn Files>,
         from: ReadFrom,
         mut saved: SavedInputs,
         now: (Instant, Local),
         wake: &Sender<Message>,
     ) -> Result<Self, OpenError> {
-        let discover = args.is_empty();
+        let discover = choice.discover;
+        let choice = Arc::new(choice);
         let is_stdin = |pattern: &PathBuf| pattern.as_os_str() == STDIN;
         // Through a pipe an entry can come later than the access line it explains.
-        let unordered = args.of(LogKind::Error).iter().any(is_stdin);
-        let settings = Settings { format: args.format.clone(), unordered, today: now.1 };
+        let unordered = choice.named.of(LogKind::Error).iter().any(is_stdin);
+        let settings = Settings { format: None, unordered, today: now.1 };
         let mut inputs = Vec::new();
         for kind in LogKind::ALL.into_iter().rev() {
             let set = saved.get_mut(&kind).map(|saved| std::mem::take(&mut saved.set));
             let saved = saved.entry(kind).or_default();
             let mut add = |transport| {
-                inputs.push(Input::new(kind, transport, settings.clone(), saved, now.1));
+                let readers = Readers { kind, settings: settings.clone(), choice: Arc::clone(&choice) };
+                inputs.push(Input::new(readers, transport, saved, now.1));
             };
-            let (stdin, patterns): (Vec<_>, _) = args.of(kind).iter().cloned().partition(is_stdin);
+            let (stdin, patterns): (Vec<_>, _) = choice.named.of(kind).iter().cloned().partition(is_stdin);
             if !stdin.is_empty() {
                 let wake = wake.clone();
                 add(Transport::Stdin(Stdin::start(move || drop(wake.send(Message::Wake)))?));
             }
-            add(if discover {
-                Transport::all_files(files.clone(), from, set, now.0)?
-            } else {
-                Transport::files(files.clone(), patterns, from, set, now.0)?
-            });
+            add(Transport::files(files.clone(), patterns, discover, from, set, now.0)?);
         }
-        let named = LogKind::ALL.into_iter().filter(|kind| !args.of(*kind).is_empty()).collect();
-        Ok(Self { inputs, named, discovered: discover.then(Discovered::default) })
+        Ok(Self { inputs, choice, discovered: discover.then(Discovered::default) })
     }
 
     /// Whether logs are found instead of named.
@@ -78,16 +75,51 @@ impl Inputs {
         self.discovered.is_some()
     }
 
+    /// Another choice holds, of the logs of this topology: all that are or will be followed. [`Inputs::follow`] begins with what is
+    /// new. Where none was to be found before, the next topology is waited for: this one may be that of other configurations.
+    /// `unix`: the wall clock.
+    pub fn change(&mut self, choice: Choice, from: ReadFrom, topology: &Topology, unix: u64) -> FollowedLogs {
+        let choice = Arc::new(choice);
+        self.choice = Arc::clone(&choice);
+        let logs = if choice.discover && self.discovered.is_some() {
+            self.choose(topology)
+        } else {
+            self.discovered = choice.discover.then(Discovered::default);
+            self.known()
+        };
+        for at in 0..self.inputs.len() {
+            let found = self.found(self.inputs[at].kind);
+            self.inputs[at].choose(&choice, from, &found, unix);
+        }
+        logs
+    }
+
     /// Chooses the logs of this topology, and gives all that are or will be followed.
     pub fn choose(&mut self, topology: &Topology) -> FollowedLogs {
-        let mut logs = self.followed();
         if let Some(discovered) = &mut self.discovered {
-            let followed = logs.access.iter().chain(&logs.error).cloned().collect::<Vec<_>>();
-            discovered.look(topology, followed.into_iter());
-            for (kind, known) in logs.kinds() {
-                let new = discovered.of(kind).iter().map(|name| name.path().to_owned());
-                let new: Vec<_> = new.filter(|path| !known.contains(path)).collect();
-                known.extend(new);
+            let kinds = [LogKind::Access, LogKind::Error];
+            let followed =
+                self.inputs.iter().filter(|input| kinds.contains(&input.kind)).flat_map(Input::paths);
+            discovered.look(topology, followed, &self.choice.wishes());
+        }
+        self.known()
+    }
+
+    /// What was found of a kind.
+    fn found(&self, kind: LogKind) -> Names {
+        self.discovered.as_ref().map(|found| found.names(kind)).unwrap_or_default()
+    }
+
+    /// All logs that are followed, were named, or were found.
+    fn known(&self) -> FollowedLogs {
+        let mut logs = self.followed();
+        for (kind, known) in logs.kinds() {
+            let found = self.discovered.iter().flat_map(|found| found.of(kind)).map(LogName::path);
+            let named = self.choice.named.of(kind).iter().map(PathBuf::as_path);
+            for path in found.chain(named) {
+                if !known.iter().any(|known| known == path) {
+                    known.push(path.to_owned());
+                }
             }
         }
         logs
@@ -95,11 +127,13 @@ impl Inputs {
 
     /// Follows what was chosen. `since`: the moment since which the configurations say so.
     pub fn follow(&mut self, since: SystemTime, now: Instant, attributor: &mut Attributor) {
-        let Some(discovered) = &self.discovered else { return };
-        for input in &mut self.inputs {
-            input.follow(discovered.names(input.kind), since, now, attributor);
+        for at in 0..self.inputs.len() {
+            let kind = self.inputs[at].kind;
+            let names = self.found(kind).and(Names::of(&self.choice.named, kind));
+            self.inputs[at].follow(names, since, now, attributor);
         }
-        attributor.logs_without_errors = discovered.without_errors().map(log_id).collect();
+        let without_errors = self.discovered.iter().flat_map(Discovered::without_errors);
+        attributor.logs_without_errors = without_errors.map(log_id).collect();
     }
 
     /// The logs that are followed.
@@ -114,7 +148,7 @@ impl Inputs {
     /// Whether there are access logs, and error logs all of which can be read.
     pub fn evidence(&self) -> (bool, bool) {
         let of = |kind| self.inputs.iter().filter(move |input| input.kind == kind);
-        let any = |kind| self.named.contains(&kind) || of(kind).any(Input::is_any);
+        let any = |kind| !self.choice.named.of(kind).is_empty() || of(kind).any(Input::is_any);
         (any(LogKind::Access), any(LogKind::Error) && !of(LogKind::Error).any(Input::is_hidden))
     }
 

@@ -1,6 +1,8 @@
 //! The one thread that owns inputs, attribution and counters: messages in, a view out after each commit.
 
 mod aliases;
+pub mod assemble;
+pub mod choice;
 pub mod clock;
 pub mod discovered;
 mod followed_log;
@@ -8,6 +10,7 @@ mod input;
 pub mod inputs;
 pub mod merge;
 pub mod persist;
+pub mod reload;
 pub mod stream;
 #[cfg(test)]
 mod test_lines;
@@ -24,12 +27,14 @@ use tokio::sync::oneshot;
 use clock::Clock;
 use inputs::Inputs;
 use persist::Persist;
+use reload::Reload;
 use stream::Buffers;
 use topology_binder::TopologyBinder;
 
 use crate::attribute::Attributor;
 use crate::ledger::{Ledger, State};
 use crate::source::Waker;
+use crate::topology::LastReading;
 use crate::topology::remembered::{Remembered, RememberedNginx};
 use crate::view::View;
 
@@ -56,6 +61,8 @@ pub enum Message {
     Snapshot(oneshot::Sender<Arc<View>>),
     /// The same for who asks once: what waits for later evidence is judged by what there is.
     LastSnapshot(oneshot::Sender<Arc<View>>),
+    /// The own configuration was read again: `None`, it cannot be used. Answered when what it says holds.
+    Reload(Option<Box<Reload>>, oneshot::Sender<()>),
     /// End.
     Stop,
 }
@@ -110,6 +117,8 @@ pub struct Engine {
     watched: bool,
     /// What the last commit held: the moves, and how often something observed had increased.
     committed: Option<(Moves, u64)>,
+    /// How the last reading of the own configuration went, if there is one.
+    own: Option<LastReading>,
 }
 
 impl Engine {
@@ -123,6 +132,7 @@ impl Engine {
             moved,
             watched: false,
             committed: None,
+            own: None,
         };
         engine.moves = engine.moves();
         engine
@@ -186,6 +196,10 @@ impl Engine {
                 let Parts { attributor, ledger, .. } = &mut self.parts;
                 attributor.finish(ledger);
                 let _ = answer.send(self.view());
+            }
+            Message::Reload(reload, done) => {
+                self.reload(reload.map(|reload| *reload));
+                let _ = done.send(());
             }
             // The watch is over; the turn that follows looks.
             Message::Wake => self.watched = false,
@@ -282,6 +296,7 @@ impl Engine {
         ledger.measured(&view);
         (view.now, view.offset) = (attributor.now(), attributor.offset());
         view.findings = binder.findings();
+        view.machine.reload = reload::together(self.own, view.machine.reload);
         Arc::new(view)
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::choice::Choice;
 use super::clock::Clock;
 use super::inputs::Inputs;
 use super::persist::Persist;
@@ -64,11 +65,11 @@ impl Surroundings {
             }
             None => (Attributor::new(OPTIONS), Ledger::default(), SavedInputs::default()),
         };
-        let args =
-            LogArgs { access: vec![ACCESS.into()], error: vec![ERROR.into()], fpm: vec![], format: None };
+        let named = LogArgs { access: vec![ACCESS.into()], error: vec![ERROR.into()], ..LogArgs::default() };
+        let choice = Choice { named, ..Choice::default() };
         let files: Arc<dyn Files> = Arc::new(self.files.clone());
         let now = (clock.monotonic(), clock.local());
-        let inputs = Inputs::open(&args, &files, ReadFrom::Start, saved, now, &channel().0).unwrap();
+        let inputs = Inputs::open(choice, &files, ReadFrom::Start, saved, now, &channel().0).unwrap();
         let persist = Some(Persist::new(Box::new(self.store.clone()), now.0));
         let binder = TopologyBinder::new(Arc::new(SamplerOutput::default()));
         let watch = Box::new(self.watch.clone());

@@ -87,6 +87,11 @@ impl TopologyBinder {
         self.check.as_ref()?.get()
     }
 
+    /// The topology of now.
+    pub fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
     /// Takes what is new. The topology, if it is another one, with the moment since which it says what it says.
     pub fn hear(
         &mut self,

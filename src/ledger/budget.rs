@@ -118,6 +118,11 @@ fn together(logs: Vec<LogState>) -> Option<LogState> {
 }
 
 impl Ledger {
+    /// How much there may be.
+    pub fn limits(&self) -> Limits {
+        self.budget.limits
+    }
+
     /// Sets how much there may be.
     pub fn limit(&mut self, limits: Limits, names: &Names) {
         self.budget.limits = limits;

@@ -15,6 +15,7 @@ use super::pool::Tracked;
 use super::status::poller::Answers;
 use super::tables::{Groups, Look, Table};
 use crate::address::Listener;
+use crate::config::flags::MachineArgs;
 use crate::kernel::processes::{Master, Processes, Trust};
 use crate::kernel::{Reading, Unreadable, diag, overflow, sockets};
 use crate::topology::NotSeen;
@@ -44,10 +45,28 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// To find what is `wanted` on this machine.
+    pub fn new(machine: &MachineArgs, wanted: Wanted) -> Self {
+        Self {
+            procfs: machine.procfs.clone(),
+            cgroup: machine.cgroup.clone(),
+            wanted,
+            trusted: machine.trust_uid.clone(),
+        }
+    }
+
     /// Of whom masters are believed.
     pub fn trust(&self) -> Trust {
         Trust { uids: self.trusted.clone(), configs: [&self.wanted.fpm[..], &self.wanted.nginx].concat() }
     }
+}
+
+/// What a running sampler is told.
+pub enum Order {
+    /// To look for what these say from now on.
+    Look(Box<Settings>),
+    /// To end.
+    Stop,
 }
 
 /// Looks at the machine.
@@ -66,6 +85,7 @@ pub struct Sampler {
     meter: DeltaTracker,
     collectors: Collectors,
     ticks: u32,
+    retell: bool,
 }
 
 impl Sampler {
@@ -86,6 +106,7 @@ impl Sampler {
             meter: DeltaTracker::default(),
             collectors: Collectors::default(),
             ticks: 0,
+            retell: false,
             settings,
             board,
         };
@@ -93,19 +114,31 @@ impl Sampler {
         observer
     }
 
-    /// Looks until `stop` is dropped or told.
-    pub fn run(mut self, stop: &Receiver<()>) {
+    /// Looks until it is told to stop, or nobody is left who could tell it.
+    pub fn run(mut self, orders: &Receiver<Order>) {
         let mut next = Instant::now() + self.pace();
         loop {
             let pause = next.saturating_duration_since(Instant::now());
-            match stop.recv_timeout(pause) {
+            match orders.recv_timeout(pause) {
                 Err(RecvTimeoutError::Timeout) => {}
-                Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(Order::Look(settings)) => self.take(*settings),
+                Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             }
             self.look(Instant::now());
             // What was missed while the machine was busy is not made up for.
             next = (next + self.pace()).max(Instant::now());
         }
+    }
+
+    /// Looks for other configurations and believes other users from now on, on the same machine.
+    fn take(&mut self, settings: Settings) {
+        self.processes.trust(settings.trust());
+        self.discovery.want(&settings.wanted);
+        let Settings { procfs, cgroup, .. } = &self.settings;
+        self.settings = Settings { procfs: procfs.clone(), cgroup: cgroup.clone(), ..settings };
+        // All of it, at once; and what is found is told again, since who follows it may wait for that.
+        self.ticks = 0;
+        self.retell = true;
     }
 
     /// How long to wait for the next sample. While no pool listens or is wanted there are no bursts: then everything is
@@ -186,6 +219,8 @@ impl Sampler {
         let changed = self.discovery.look(seen, due, now);
         if changed {
             self.take_pools();
+        }
+        if std::mem::take(&mut self.retell) || changed {
             self.board.tell(self.discovery.topology().clone(), self.discovery.unchanged_at());
         }
         changed

@@ -8,6 +8,10 @@ use std::path::{Component, Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
 
+use super::OpenError;
+use super::files::{Files, Os};
+use super::open::expect_plain;
+
 /// A part of a path.
 #[derive(Debug)]
 enum Part {
@@ -40,6 +44,26 @@ pub(crate) fn paths_of(pattern: &str) -> Vec<PathBuf> {
 pub(crate) fn matcher(pattern: &Path) -> impl Fn(&Path) -> bool {
     let pattern = Pattern::new(pattern).ok();
     move |path| pattern.as_ref().is_some_and(|pattern| pattern.matches(path))
+}
+
+/// Why a path, or a pattern, can never be followed, if so.
+pub(crate) fn never_a_log(path: &Path) -> Option<OpenError> {
+    if path.as_os_str() == "-" {
+        return None;
+    }
+    match Os::default().stat(path) {
+        Ok(stat) => expect_plain(path, &stat).err(),
+        Err(_) if is_pattern(path) => {
+            let why = Pattern::new(path).err()?;
+            Some(OpenError::Pattern { pattern: path.to_owned(), why })
+        }
+        Err(_) => None,
+    }
+}
+
+/// The same of one path.
+pub(crate) fn fits(pattern: &Path, path: &Path) -> bool {
+    matcher(pattern)(path)
 }
 
 impl Pattern {

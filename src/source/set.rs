@@ -1,6 +1,6 @@
 //! From what the operator wrote, paths and patterns, to the files that are followed.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -49,17 +49,19 @@ impl SavedSet {
 /// Follows every file that a list of paths and patterns names, each file once.
 pub struct FollowSet {
     globs: Vec<Glob>,
-    followers: Vec<Follower>,
+    pub(super) followers: Vec<Follower>,
     /// Paths named outright; they are followed whether they exist or not.
-    literal: HashSet<PathBuf>,
-    claims: FileOwners,
+    pub(super) literal: HashSet<PathBuf>,
+    pub(super) claims: FileOwners,
     /// Where a log begins that [`FollowSet::set`] names, the first time and if nothing was saved.
-    from: ReadFrom,
+    pub(super) from: ReadFrom,
+    /// Logs that were followed and then were not, by their paths.
+    pub(super) left: HashMap<PathBuf, SavedLog>,
     /// When what was gone on from was saved; `None`: nothing was, or names were set since.
     saved: Option<SystemTime>,
     named: bool,
     refreshed: Instant,
-    files: Arc<dyn Files>,
+    pub(super) files: Arc<dyn Files>,
 }
 
 impl FollowSet {
@@ -108,8 +110,9 @@ impl FollowSet {
             literal: HashSet::new(),
             claims: FileOwners::shared(),
             from,
+            left: HashMap::new(),
             saved: None,
-            named: false,
+            named: true,
             refreshed: now,
             files,
         };
@@ -160,9 +163,10 @@ impl FollowSet {
         }
     }
 
-    /// Follows what was followed when `saved` was taken, until names are [set](FollowSet::set).
+    /// Follows what the patterns match and what was followed when `saved` was taken, until names are [set](FollowSet::set).
     pub fn resume_all(
         files: Arc<dyn Files>,
+        patterns: Vec<PathBuf>,
         from: ReadFrom,
         saved: Option<SavedSet>,
         now: Instant,
@@ -173,8 +177,9 @@ impl FollowSet {
             Ok(stat) => stat.kind == FileType::File,
             Err(_) => !is_pattern(path),
         };
-        let paths = logs.filter(is_file).collect();
-        Self::resume_in(files, paths, from, saved, now)
+        let paths = patterns.into_iter().chain(logs.filter(is_file)).collect();
+        let set = Self::resume_in(files, paths, from, saved, now)?;
+        Ok(Self { named: false, ..set })
     }
 
     /// Names what is to be followed from now on, paths and patterns. Files that were followed are followed on while they
@@ -305,6 +310,9 @@ impl FollowSet {
     }
 
     fn follow(&mut self, path: PathBuf, from: ReadFrom, now: Instant, optional: bool) {
+        if let Some(saved) = self.left.remove(&path) {
+            return self.take_up_left(&saved, optional, now);
+        }
         if optional {
             let plain = self.files.stat(&path).ok().filter(|stat| stat.kind == FileType::File);
             let Some(stat) = plain else { return };

@@ -39,6 +39,11 @@ impl<C> Default for Configuration<C> {
 }
 
 impl<C: PartialEq> Configuration<C> {
+    /// The next look reads it, whether a file has changed or not.
+    pub(super) fn read_again(&mut self) {
+        self.read = false;
+    }
+
     /// Reads it, if a file has changed, or if it could not be read. `files` are those that were read. A complaint that
     /// is new goes to `complain`.
     pub(super) fn look<E: Display>(

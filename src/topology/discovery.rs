@@ -14,6 +14,7 @@ use super::model::{FpmProcess, Network, Nginx, NotSeen, PoolKey, Topology};
 use super::nginx_configs::{self, NginxConfigs};
 use super::remembered::{self, Memory, Remembered, RememberedNginx};
 use super::{diff, names};
+use crate::config::flags::MachineArgs;
 use crate::kernel::network::{self, NetworkId};
 use crate::kernel::processes::{Master, NginxMaster, program};
 use crate::kernel::{Reading, namespace};
@@ -44,6 +45,13 @@ pub struct Wanted {
     pub remembered_nginx: Vec<RememberedNginx>,
 }
 
+impl Wanted {
+    /// What runs, and what is named.
+    pub fn of(machine: &MachineArgs) -> Self {
+        Self { fpm: machine.fpm_config.clone(), nginx: machine.nginx_config.clone(), ..Self::default() }
+    }
+}
+
 /// What the process table and the sockets show at one moment.
 pub struct Processes<'a> {
     /// The masters of PHP-FPM, or why they cannot be seen.
@@ -64,6 +72,8 @@ pub struct Discovery {
     /// What the topology depends on, besides configurations.
     state: State,
     topology: Arc<Topology>,
+    /// Something else is wanted than when it was made.
+    stale: bool,
     /// When configurations were looked at last, and the time before.
     looked: [SystemTime; 2],
 }
@@ -90,8 +100,16 @@ impl Discovery {
             networks: HashMap::new(),
             state: State::default(),
             topology: Arc::default(),
+            stale: false,
             looked: [SystemTime::now(); 2],
         }
+    }
+
+    /// Other configurations are named, or are read within other limits.
+    pub fn want(&mut self, wanted: &Wanted) {
+        self.fpm.want(&wanted.fpm, &wanted.limits);
+        self.nginx.want(&wanted.nginx, wanted.installed_nginx, &wanted.limits);
+        self.stale = true;
     }
 
     /// What was found.
@@ -141,7 +159,7 @@ impl Discovery {
     pub fn look(&mut self, seen: Processes<'_>, due: bool, now: Instant) -> bool {
         let masters = seen.masters.as_deref().unwrap_or_default();
         let news = self.fpm.settle(masters, now);
-        let due = news || due || self.nginx.is_new(seen.nginx);
+        let due = news || due || self.stale || self.nginx.is_new(seen.nginx);
         let mut changed = news;
         if due {
             self.looked = [self.looked[1], SystemTime::now()];
@@ -150,7 +168,7 @@ impl Discovery {
             self.networks.retain(|_, (read, _)| now.duration_since(*read) < ADDRESSES);
         }
         let forgotten = self.remembered.forget(remembered::now());
-        changed |= forgotten.any;
+        changed |= forgotten.any | std::mem::take(&mut self.stale);
         forgotten.removed.iter().for_each(|id| self.fpm.withdraw(id));
         let running = masters.iter().filter_map(|master| {
             let id = self.fpm.instances.of(master.process.pid)?.clone();

@@ -72,6 +72,18 @@ impl FpmConfigs {
         }
     }
 
+    /// Other files are named, or are read within other limits.
+    pub(super) fn want(&mut self, given: &[PathBuf], limits: &ConfigLimits) {
+        let dropped: Vec<_> = self.given.iter().filter(|path| !given.contains(path)).cloned().collect();
+        let is_dropped = |id: &InstanceId| dropped.iter().any(|path| *id == InstanceId::first(path));
+        // One with which a master runs is found again at the next look.
+        self.by_id.retain(|id, _| !is_dropped(id));
+        if self.limits != *limits {
+            self.by_id.values_mut().for_each(|of| of.file.read_again());
+        }
+        (self.given, self.limits) = (given.to_vec(), limits.clone());
+    }
+
     /// Finds out who each master is. True: one came, or one is given up.
     pub(super) fn settle(&mut self, masters: &[Master], now: Instant) -> bool {
         let Moves { came, forgotten } = self.instances.settle(masters, now);

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::config_error::{ConfigError, Place, Program};
 use super::rooted::Rooted;
+use crate::config::flags::ConfigLimitArgs;
 
 /// How much of a configuration is read. Neither nginx nor PHP-FPM has such bounds; they die of an include without end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +29,12 @@ pub struct ConfigLimits {
 impl Default for ConfigLimits {
     fn default() -> Self {
         Self { file: 1 << 20, bytes: 8 << 20, files: 4_096, nesting: 64, directives: 1 << 19, pools: 16_384 }
+    }
+}
+
+impl From<&ConfigLimitArgs> for ConfigLimits {
+    fn from(args: &ConfigLimitArgs) -> Self {
+        Self { file: args.config_file_bytes, bytes: args.config_bytes, ..Self::default() }
     }
 }
 

@@ -57,6 +57,14 @@ impl NginxConfigs {
         }
     }
 
+    /// Other files are named, or are read within other limits.
+    pub(super) fn want(&mut self, given: &[PathBuf], installed: bool, limits: &ConfigLimits) {
+        if self.limits != *limits {
+            self.by_file.values_mut().for_each(Configuration::read_again);
+        }
+        (self.given, self.installed, self.limits) = (given.to_vec(), installed, limits.clone());
+    }
+
     /// Whether other masters run than when it was last looked.
     pub(super) fn is_new(&self, masters: &[NginxMaster]) -> bool {
         self.masters != masters

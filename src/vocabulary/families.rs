@@ -126,9 +126,9 @@ families! {
     CHECK_FINDINGS Gauge "check_findings" ["severity"]
         "What `badgateway check` finds now: what will answer 502 before it does. Looked for when configurations change, and once a minute. Absent while no configuration can be read."
     CONFIG_RELOAD_SUCCESSFUL Gauge "config_last_reload_successful" []
-        "Whether all of the configuration that Badgateway depends on (PHP-FPM's files) could be read when it was read last, which is whenever it changes. What cannot be read is tried again every 5 s; meanwhile the reading before it stays in use. Absent when there is no configuration."
+        "Whether all of the configuration that Badgateway depends on could be read when it was read last: PHP-FPM's files, which are read whenever they change and tried again every 5 s, and its own (`--config.file`), at SIGHUP and `/-/reload`. The reading before stays in use. Absent when there is no configuration."
     CONFIG_RELOAD_TIME Gauge "config_last_reload_success_timestamp_seconds" []
-        "When all of it was last read successfully, in Unix time; absent when it never was."
+        "When one of the two was last read successfully, in Unix time; absent when it never was."
     LOG_LINES Counter "log_lines_total" ["log", "result"]
         "Lines read: parsed, unparsed (no line of this kind of log, or of its log_format) or oversized (skipped for their length)."
     LOG_BYTES_UNREAD Gauge "log_bytes_unread" ["log"]

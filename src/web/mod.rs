@@ -28,17 +28,21 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use bytes::Bytes;
+use tokio::sync::oneshot;
 
 use crate::diagnosis;
 use crate::export::encode;
 use crate::view::View;
 use clients::Clients;
-use config::Current;
+use config::{ConfigError, Current};
 use guard::Guard;
 pub use listen::{Listener, ServerError, bind, handed_over};
 use shared::{Answers, NoAnswer};
+
+/// Has the configuration read again; the answer comes when what it says holds, or says why it cannot be used.
+pub type Reload = Box<dyn Fn() -> oneshot::Receiver<Result<(), String>> + Send + Sync>;
 
 /// Asks the engine for a snapshot.
 pub type Ask = shared::Ask<Arc<View>>;
@@ -62,12 +66,20 @@ pub struct App {
     clients: Arc<Clients>,
     telemetry_path: String,
     ready: AtomicBool,
+    reload: Option<Reload>,
 }
 
 impl App {
     /// `ask` gives snapshots; `telemetry_path` is where they are served, a path with a slash that no other page has;
-    /// `procfs` is where our own process is looked up; at most so many `connections` are open at a time.
-    pub fn new(ask: Ask, telemetry_path: &str, procfs: PathBuf, connections: usize) -> Arc<App> {
+    /// `procfs` is where our own process is looked up; at most so many `connections` are open at a time; `reload`, if whoever
+    /// reaches the server may ask for that.
+    pub fn new(
+        ask: Ask,
+        telemetry_path: &str,
+        procfs: PathBuf,
+        connections: usize,
+        reload: Option<Reload>,
+    ) -> Arc<App> {
         let clients = Clients::new(connections);
         let path = telemetry_path.to_owned();
         let render = move |view: &Arc<View>, made: Made| match made {
@@ -87,6 +99,7 @@ impl App {
             clients,
             telemetry_path: telemetry_path.to_owned(),
             ready: AtomicBool::new(false),
+            reload,
         })
     }
 
@@ -99,6 +112,14 @@ impl App {
     pub fn telemetry_path(&self) -> &str {
         &self.telemetry_path
     }
+}
+
+/// What in a web configuration is accepted and may not be as it was meant.
+///
+/// # Errors
+/// When it cannot be used.
+pub fn check_config(file: &Path) -> Result<Vec<String>, ConfigError> {
+    config::check(file)
 }
 
 /// The web configuration, and what it needs.
@@ -127,6 +148,7 @@ pub async fn serve(listeners: Vec<Listener>, access: Access, app: Arc<App>, stop
         .route(&app.telemetry_path, get(metrics))
         .route("/-/healthy", get(|| async { "Badgateway is healthy.\n" }))
         .route("/-/ready", get(ready))
+        .route("/-/reload", post(reload).put(reload))
         .route("/", get(root))
         .route("/diagnosis", get(diagnose))
         .route("/runbooks", get(runbooks::list))
@@ -142,6 +164,22 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
         "Badgateway is ready.\n".into_response()
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "Badgateway is still reading the logs.\n").into_response()
+    }
+}
+
+async fn reload(State(app): State<Arc<App>>) -> (StatusCode, String) {
+    let Some(reload) = &app.reload else {
+        let text =
+            "Reloading over HTTP is off: start Badgateway with --web.enable-lifecycle, or send it SIGHUP.\n";
+        return (StatusCode::FORBIDDEN, text.to_owned());
+    };
+    match reload().await {
+        Ok(Ok(())) => (StatusCode::OK, String::new()),
+        Ok(Err(error)) => {
+            let text = format!("the configuration cannot be used, and what was read last holds:\n{error}\n");
+            (StatusCode::INTERNAL_SERVER_ERROR, text)
+        }
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "Badgateway is stopping.\n".to_owned()),
     }
 }
 

@@ -53,6 +53,20 @@ fn the_formats_page_is_the_table() {
     }
 }
 
+#[test]
+fn the_configuration_page_has_the_keys() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
+    let page = read("docs/configuration.md");
+    let (begin, end) = ("<!-- keys -->\n", "<!-- end of keys -->");
+    let (before, rest) = page.split_once(begin).unwrap();
+    let (_, after) = rest.split_once(end).unwrap();
+    let made = format!("{before}{begin}{}{end}{after}", badgateway::configuration_keys());
+    if std::env::var_os("BADGATEWAY_WRITE_DOCS").is_some() {
+        std::fs::write(&path, &made).unwrap();
+    }
+    assert!(read("docs/configuration.md") == made, "docs/configuration.md is out of step: run `make docs`");
+}
+
 /// Each `console` block as typed: a `cd` from the clone, a command, and the beginning of what it prints.
 #[test]
 fn the_readme_s_console_blocks_print_what_they_say() {

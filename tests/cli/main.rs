@@ -6,6 +6,7 @@
 mod arrows;
 mod bad_input;
 mod buffers;
+mod check_config;
 mod configured_formats;
 mod confined;
 mod cycles;
@@ -20,6 +21,7 @@ mod morning;
 mod paste;
 mod pools;
 mod random_names;
+mod reload;
 mod runbooks;
 mod security;
 mod serve;

@@ -177,3 +177,51 @@ fn all_can_be_sent_to_a_thread() {
     is_send::<badgateway::source::Offline>();
     is_send::<badgateway::source::Waker>();
 }
+
+/// Names these patterns from now on, as a reload does.
+fn name(logs: &LogDir, set: &mut FollowSet, paths: &[&str], patterns: &[&str]) {
+    let of =
+        |names: &[&str]| names.iter().map(|name| logs.path(name)).collect::<std::collections::BTreeSet<_>>();
+    let (paths, patterns) = (of(paths), of(patterns));
+    let dir = logs.path("");
+    set.leave(&|path| {
+        let is_new = |pattern: &std::path::PathBuf| {
+            pattern.ends_with("*.log") && path.extension().is_some_and(|end| end == "log")
+        };
+        !paths.contains(path) && !patterns.iter().any(is_new) && path.starts_with(&dir)
+    });
+    set.set(&paths, &patterns, std::time::SystemTime::now(), &mut |_, _, _| None, logs.now);
+}
+
+#[test]
+fn a_log_that_was_left_goes_on_where_it_was() {
+    let mut logs = LogDir::new();
+    logs.append("a.log", "old\n");
+    logs.append("b.log", "old\n");
+    let mut set = set(&logs, &["a.log", "b.log"], ReadFrom::End).unwrap();
+    assert_eq!(poll(&mut logs, &mut set), "");
+    let mut n = 0;
+    let mut both = |logs: &mut LogDir| {
+        n += 1;
+        logs.append("a.log", format!("a{n}\n"));
+        logs.append("b.log", format!("b{n}\n"));
+    };
+    both(&mut logs);
+    name(&logs, &mut set, &["a.log"], &[]);
+    assert_eq!((poll(&mut logs, &mut set).as_str(), set.len()), ("a1\n", 1));
+    both(&mut logs);
+    assert_eq!(poll(&mut logs, &mut set), "a2\n");
+    logs.rename("b.log", "b.log.1");
+    both(&mut logs);
+    name(&logs, &mut set, &[], &["*.log"]);
+    assert_eq!(poll(&mut logs, &mut set), "a3\nb1\nb2\nb3\n", "by a pattern, and over a rotation");
+    name(&logs, &mut set, &[], &["*.log"]);
+    assert_eq!(poll(&mut logs, &mut set), "", "nothing changes");
+    // Half a line.
+    logs.append("b.log", "b4");
+    assert_eq!(poll(&mut logs, &mut set), "");
+    name(&logs, &mut set, &["a.log"], &[]);
+    name(&logs, &mut set, &["a.log", "b.log"], &[]);
+    logs.append("b.log", "!\n");
+    assert_eq!(poll(&mut logs, &mut set), "b4!\n");
+}

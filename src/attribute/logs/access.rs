@@ -70,6 +70,18 @@ impl AccessLog {
         self
     }
 
+    /// From now on its format is this one, or is found out. Those of before stay behind it, as lines of theirs may be unread.
+    pub fn give(&mut self, format: Option<&Format>) {
+        if self.given == format.is_some() && (format.is_none() || self.formats.first() == format) {
+            return;
+        }
+        self.given = format.is_some();
+        let mut known = std::mem::take(&mut self.formats);
+        known.retain(|known| Some(known) != format);
+        self.formats = format.cloned().into_iter().chain(known).take(MOST_FORMATS).collect();
+        (self.current, self.learned) = (0, 0);
+    }
+
     /// One that may have these formats besides those that are found out.
     pub(super) fn knowing(formats: &[Format]) -> Self {
         Self { formats: formats.iter().take(MOST_FORMATS).cloned().collect(), ..Self::new(None, false) }

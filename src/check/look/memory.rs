@@ -5,11 +5,13 @@ use std::path::Path;
 
 use crate::check::machine::{Machine, WorkerMemory};
 use crate::check::site::Site;
+use crate::config::flags::MachineArgs;
 use crate::kernel::cgroup::Cgroups;
 use crate::kernel::processes::Master;
 
 /// Measures the workers of each master.
-pub(super) fn measure(procfs: &Path, site: &Site, masters: &[Master], machine: &mut Machine) {
+pub(super) fn measure(args: &MachineArgs, site: &Site, masters: &[Master], machine: &mut Machine) {
+    let procfs = args.procfs.as_path();
     let Some(total) = keyed(&procfs.join("meminfo"), "MemTotal:") else { return };
     for fpm in &site.fpm {
         let Some(master) = masters.iter().find(|master| Some(master.process.pid) == fpm.pid) else {
@@ -28,7 +30,7 @@ pub(super) fn measure(procfs: &Path, site: &Site, masters: &[Master], machine: &
             Some(shares) => (shares.iter().sum::<u64>(), true),
             None => (master.workers.iter().map(|worker| worker.process.resident_bytes).sum(), false),
         };
-        let limit = limit(procfs, master.process.pid).filter(|limit| *limit < total);
+        let limit = limit(args, master.process.pid).filter(|limit| *limit < total);
         machine.memory.insert(
             fpm.path.clone(),
             WorkerMemory {
@@ -50,14 +52,14 @@ fn keyed(path: &Path, key: &str) -> Option<u64> {
 }
 
 /// The least limit of a process' cgroup and those above it.
-fn limit(procfs: &Path, pid: u32) -> Option<u64> {
-    let cgroups = Cgroups::read(procfs, pid).ok()?;
+fn limit(args: &MachineArgs, pid: u32) -> Option<u64> {
+    let cgroups = Cgroups::read(&args.procfs, pid).ok()?;
     let (dir, path, file) = match (&cgroups.memory, &cgroups.unified) {
-        (Some(path), _) => ("/sys/fs/cgroup/memory", path, "memory.limit_in_bytes"),
-        (None, Some(path)) => ("/sys/fs/cgroup", path, "memory.max"),
+        (Some(path), _) => (args.cgroup.join("memory"), path, "memory.limit_in_bytes"),
+        (None, Some(path)) => (args.cgroup.clone(), path, "memory.max"),
         (None, None) => return None,
     };
-    let leaf = Path::new(dir).join(path.trim_start_matches('/'));
-    let above = leaf.ancestors().take_while(|at| at.starts_with(dir));
+    let leaf = dir.join(path.trim_start_matches('/'));
+    let above = leaf.ancestors().take_while(|at| at.starts_with(&dir));
     above.filter_map(|at| fs::read_to_string(at.join(file)).ok()?.trim().parse().ok()).min()
 }

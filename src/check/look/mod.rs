@@ -15,6 +15,7 @@ use super::machine::{Machine, Selinux};
 use super::read;
 use super::site::Site;
 use crate::address::Listener;
+use crate::config::flags::MachineArgs;
 use crate::kernel::processes::{Master, Processes, Trust};
 use crate::kernel::{Reading, diag, namespace};
 use crate::topology::discovery::{self, Discovery, Wanted};
@@ -29,8 +30,10 @@ const NGINX: [&str; 3] = [
 ];
 
 /// Finds nginx and PHP-FPM and looks at the machine.
-pub fn discover(procfs: &Path, limits: ConfigLimits) -> (Site, Option<Machine>) {
-    let mut processes = Processes::new(procfs, Trust::default());
+pub fn discover(args: &MachineArgs, limits: ConfigLimits) -> (Site, Option<Machine>) {
+    let procfs = args.procfs.as_path();
+    let trust = Trust { uids: args.trust_uid.clone(), ..Trust::default() };
+    let mut processes = Processes::new(procfs, trust);
     let masters = processes.scan().map(|masters| discovery::with_full_paths(procfs, masters));
     let installed = NGINX.iter().map(PathBuf::from).filter(|path| path.exists());
     let nginx = if processes.nginx().is_empty() { installed.take(1).collect() } else { Vec::new() };
@@ -40,12 +43,18 @@ pub fn discover(procfs: &Path, limits: ConfigLimits) -> (Site, Option<Machine>) 
     discovery.look(seen, true, Instant::now());
     let topology = discovery.topology();
     let site = read::discovered(topology);
-    let machine = record(procfs, &site, topology, &masters);
+    let machine = record(args, &site, topology, &masters);
     (site, Some(machine))
 }
 
 /// Records what the checks of a site ask.
-pub fn record(procfs: &Path, site: &Site, topology: &Topology, masters: &Reading<Vec<Master>>) -> Machine {
+pub fn record(
+    args: &MachineArgs,
+    site: &Site,
+    topology: &Topology,
+    masters: &Reading<Vec<Master>>,
+) -> Machine {
+    let procfs = args.procfs.as_path();
     let mut machine = Machine::default();
     if let Err(unreadable) = masters {
         machine.hidden.push(unreadable.to_string());
@@ -69,7 +78,7 @@ pub fn record(procfs: &Path, site: &Site, topology: &Topology, masters: &Reading
     sockets(procfs, site, topology, masters, &mut machine);
     machine.somaxconn = number(&procfs.join("sys/net/core/somaxconn"));
     machine.selinux = selinux(procfs, &machine);
-    memory::measure(procfs, site, masters.as_deref().unwrap_or_default(), &mut machine);
+    memory::measure(args, site, masters.as_deref().unwrap_or_default(), &mut machine);
     let reader = users::reader(&accounts);
     machine.reader = reader.as_ref().map_or_else(|| users::own_name(&accounts), |user| user.name.clone());
     logs::look(site, reader.as_ref(), &mut machine);

@@ -32,19 +32,15 @@ pub struct Checked {
 
 /// Runs it and gives the exit code: 0 nothing to do, 1 something is wrong, 2 it could not be checked.
 pub fn run(args: &CheckArgs) -> ExitCode {
-    let limits = ConfigLimits {
-        file: args.limit_config_file_bytes,
-        bytes: args.limit_config_bytes,
-        ..ConfigLimits::default()
-    };
-    let (site, machine) = if args.nginx_config.is_empty() && args.fpm_config.is_empty() {
-        look::discover(&args.procfs, limits)
-    } else {
+    let limits = ConfigLimits::from(&args.config_limits);
+    let (site, machine) = if args.machine.names_files() {
         let root = args.rootfs.as_deref().unwrap_or(Path::new("/"));
-        match read::files(&args.nginx_config, &args.fpm_config, root, &limits) {
+        match read::files(&args.machine.nginx_config, &args.machine.fpm_config, root, &limits) {
             Ok(site) => (site, None),
             Err(errors) => return could_not(errors.iter().map(ToString::to_string)),
         }
+    } else {
+        look::discover(&args.machine, limits)
     };
     let left_out = machine.as_ref().map(|machine: &Machine| machine.left_out.clone()).unwrap_or_default();
     if site.nginx.is_empty() && site.fpm.is_empty() {

@@ -9,6 +9,7 @@ use super::ExplainError;
 use super::given::Input;
 use crate::attribute::Attributor;
 use crate::attribute::logs::log_id;
+use crate::config::flags::MachineArgs;
 use crate::engine::discovered::Ours;
 use crate::kernel::processes::{Processes, Trust};
 use crate::record::LogKind;
@@ -16,36 +17,41 @@ use crate::record::format::Format;
 use crate::source::paths_of;
 use crate::topology::chosen_logs::{self, FoundLogs, LogName};
 use crate::topology::discovery::{self, Discovery, Wanted};
-use crate::topology::{Topology, nginx_conf};
+use crate::topology::{Topology, fpm_conf, nginx_conf};
 
 /// Configurations that were read.
 #[derive(Default)]
 pub struct Configured(Arc<Topology>);
 
 impl Configured {
-    /// Those of these main files.
+    /// Those of the main files of nginx, and with them PHP-FPM's, that are named; nothing where no nginx is.
     ///
     /// # Errors
     /// When one cannot be read.
-    pub fn of_files(files: &[PathBuf]) -> Result<Self, ExplainError> {
-        if files.is_empty() {
+    pub fn of_files(machine: &MachineArgs) -> Result<Self, ExplainError> {
+        for file in &machine.fpm_config {
+            fpm_conf::read(file, Path::new("/"))?;
+        }
+        if machine.nginx_config.is_empty() {
             return Ok(Self::default());
         }
-        for file in files {
+        for file in &machine.nginx_config {
             nginx_conf::read(file, Path::new("/"))?;
         }
-        let mut discovery =
-            Discovery::new(Path::new(""), Wanted { nginx: files.to_vec(), ..Wanted::default() });
+        let mut discovery = Discovery::new(Path::new(""), Wanted::of(machine));
         let seen = discovery::Processes { masters: &Ok(Vec::new()), nginx: &[], listening: HashSet::new() };
         discovery.look(seen, true, Instant::now());
         Ok(Self(discovery.topology().clone()))
     }
 
-    /// Those of the nginx and PHP-FPM that run here; where none runs, those that are installed.
-    pub fn here(procfs: &Path) -> Self {
-        let mut processes = Processes::new(procfs, Trust { uids: Vec::new(), configs: Vec::new() });
+    /// Those of the nginx and PHP-FPM that run here, and of PHP-FPM's files that are named; where none runs, those that are
+    /// installed.
+    pub fn here(machine: &MachineArgs) -> Self {
+        let procfs = machine.procfs.as_path();
+        let trust = Trust { uids: machine.trust_uid.clone(), ..Trust::default() };
+        let mut processes = Processes::new(procfs, trust);
         let masters = processes.scan().map(|masters| discovery::with_full_paths(procfs, masters));
-        let mut discovery = Discovery::new(procfs, Wanted { installed_nginx: true, ..Wanted::default() });
+        let mut discovery = Discovery::new(procfs, Wanted { installed_nginx: true, ..Wanted::of(machine) });
         let seen =
             discovery::Processes { masters: &masters, nginx: processes.nginx(), listening: HashSet::new() };
         discovery.look(seen, true, Instant::now());
@@ -157,8 +163,15 @@ mod tests {
         for name in ["a", "b", "e"] {
             std::fs::write(path(name), "").unwrap();
         }
+        let machine = MachineArgs {
+            nginx_config: vec![path("nginx.conf")],
+            fpm_config: Vec::new(),
+            trust_uid: Vec::new(),
+            procfs: "/proc".into(),
+            cgroup: "/sys/fs/cgroup".into(),
+        };
         let logs = || {
-            let configured = Configured::of_files(&[path("nginx.conf")]).unwrap();
+            let configured = Configured::of_files(&machine).unwrap();
             configured.logs(false).into_iter().map(|input| input.path).collect::<Vec<_>>()
         };
         assert_eq!(logs(), [path("b"), path("e")], "the better one");

@@ -98,14 +98,14 @@ pub fn run(args: &ExplainArgs) -> Result<(), ExplainError> {
     for kind in LogKind::ALL {
         given::expand(args.logs.of(kind), Some(kind), &mut inputs, &mut unread);
     }
-    let mut configured = Configured::of_files(&args.nginx_config)?;
+    let mut configured = Configured::of_files(&args.machine)?;
     let is_named = !inputs.is_empty() || !unread.is_empty();
     if !is_named {
-        if args.lines && args.nginx_config.is_empty() {
+        if args.lines && args.machine.nginx_config.is_empty() {
             return Err(ExplainError::NoErrorLog);
         }
-        if args.nginx_config.is_empty() {
-            configured = Configured::here(&args.procfs);
+        if args.machine.nginx_config.is_empty() {
+            configured = Configured::here(&args.machine);
         }
         inputs = configured.logs(args.since.is_some());
         if inputs.is_empty() {

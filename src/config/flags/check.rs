@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::parse_bytes;
+use super::{ConfigLimitArgs, MachineArgs};
 
 /// `check`
 #[derive(Debug, Args)]
@@ -14,14 +14,6 @@ use super::parse_bytes;
     Exit code: 0 nothing, or only what --fail-on leaves out; 1 findings; 2 something could not be read."
 )]
 pub struct CheckArgs {
-    /// Main file of nginx's configuration (nginx.conf); may be given several times
-    #[arg(long, value_name = "FILE")]
-    pub nginx_config: Vec<PathBuf>,
-
-    /// Main file of PHP-FPM's configuration (php-fpm.conf); may be given several times
-    #[arg(long, value_name = "FILE")]
-    pub fpm_config: Vec<PathBuf>,
-
     /// How to print the findings
     #[arg(long, value_enum, default_value_t = Report::Text)]
     pub format: Report,
@@ -34,17 +26,13 @@ pub struct CheckArgs {
     #[arg(long = "path.rootfs", value_name = "DIR")]
     pub rootfs: Option<PathBuf>,
 
-    /// Where procfs is mounted
-    #[arg(long = "path.procfs", value_name = "DIR", default_value = "/proc")]
-    pub procfs: PathBuf,
+    /// Where nginx and PHP-FPM are looked for.
+    #[command(flatten)]
+    pub machine: MachineArgs,
 
-    /// Most bytes of one file of a configuration
-    #[arg(long = "limit.config-file-bytes", value_name = "BYTES", default_value = "1MiB", value_parser = parse_bytes)]
-    pub limit_config_file_bytes: u64,
-
-    /// Most bytes of one configuration with all it includes
-    #[arg(long = "limit.config-bytes", value_name = "BYTES", default_value = "8MiB", value_parser = parse_bytes)]
-    pub limit_config_bytes: u64,
+    /// How much of their configuration is read.
+    #[command(flatten)]
+    pub config_limits: ConfigLimitArgs,
 }
 
 /// `check --format`

@@ -98,6 +98,13 @@ impl Processes {
         self
     }
 
+    /// Others are believed from now on.
+    pub fn trust(&mut self, trust: Trust) {
+        if !self.judge.has(&trust) {
+            self.judge = Judge::new(trust);
+        }
+    }
+
     /// Lists PHP-FPM's masters by pid, each with its workers. An error is one of procfs itself, or hidepid.
     pub fn scan(&mut self) -> Reading<Vec<Master>> {
         self.scan = self.scan.wrapping_add(1);

@@ -12,7 +12,7 @@ use super::{Process, Title};
 use crate::label::label;
 
 /// Of whom masters are believed besides root and ourselves.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trust {
     /// `--discover.trust-uid`.
     pub uids: Vec<u32>,
@@ -64,6 +64,10 @@ impl Judge {
 
     pub(super) fn be_silent(&mut self) {
         self.is_silent = true;
+    }
+
+    pub(super) fn has(&self, trust: &Trust) -> bool {
+        self.trust == *trust
     }
 
     /// Leaves out masters that are not believed.

@@ -31,6 +31,16 @@ pub enum FormatError {
     Directive,
 }
 
+impl FormatError {
+    /// The column of the string at which it is wrong, from 1, where it is one place.
+    pub fn column(&self) -> Option<usize> {
+        match self {
+            Self::BadVariable(column) | Self::Adjacent { column, .. } => Some(*column),
+            _ => None,
+        }
+    }
+}
+
 fn named() -> String {
     builtin::names().collect::<Vec<_>>().join(", ")
 }

@@ -137,6 +137,15 @@ impl Poller {
         }
     }
 
+    /// Asks so often, and waits so long, from now on: all begin anew if that is something else than before.
+    pub fn pace(&mut self, interval: Duration, deadline: Duration) {
+        let deadline = deadline.min(interval);
+        if (self.interval, self.deadline) != (interval, deadline) {
+            self.set([]);
+            (self.interval, self.deadline) = (interval, deadline);
+        }
+    }
+
     /// What readers keep.
     pub fn answers(&self) -> Answers {
         self.answers.clone()

@@ -54,6 +54,25 @@ pub struct FoundLogs {
     pub notes: Vec<Noted>,
 }
 
+/// What the operator says of logs, whatever the configurations say.
+#[derive(Clone, Debug, Default)]
+pub struct Wishes {
+    /// Paths and patterns of logs that are followed in any case: the requests in them are read there.
+    pub named: Vec<PathBuf>,
+    /// Paths and patterns of logs that are not.
+    pub excluded: Vec<PathBuf>,
+}
+
+impl Wishes {
+    fn names(&self, path: &Path) -> bool {
+        self.named.iter().any(|pattern| fits(pattern, path))
+    }
+
+    fn excludes(&self, path: &Path) -> bool {
+        !self.names(path) && self.excluded.iter().any(|pattern| fits(pattern, path))
+    }
+}
+
 /// What the file systems say.
 pub trait Machine {
     /// Whether a path of that nginx is the same file where we are.
@@ -67,6 +86,16 @@ const USUAL: [&str; 2] = ["/var/log/nginx/access.log", "/var/log/nginx/error.log
 
 /// Chooses the logs. `followed`: those that are followed already.
 pub fn of(topology: &Topology, followed: &HashSet<LogName>, machine: &dyn Machine) -> FoundLogs {
+    as_wished(topology, followed, &Wishes::default(), machine)
+}
+
+/// The same, and it is as the operator says.
+pub fn as_wished(
+    topology: &Topology,
+    followed: &HashSet<LogName>,
+    wishes: &Wishes,
+    machine: &dyn Machine,
+) -> FoundLogs {
     let mut lists = Lists::default();
     for nginx in &topology.nginx {
         if let Some(conf) = &nginx.conf {
@@ -77,6 +106,7 @@ pub fn of(topology: &Topology, followed: &HashSet<LogName>, machine: &dyn Machin
         lists.usual(machine);
     }
     lists.leave_vague_patterns_out();
+    lists.grant(wishes);
     let access = cover(&lists.candidates(&lists.access), followed);
     let error = cover(&lists.candidates(&lists.error), followed);
     lists.note_doubled(&access);
@@ -85,6 +115,7 @@ pub fn of(topology: &Topology, followed: &HashSet<LogName>, machine: &dyn Machin
     for of in topology.fpm.iter().filter(|of| of.pools.iter().any(|pool| pool.shown)) {
         let is_ours = of.process.as_ref().is_none_or(|process| process.shares_root);
         match &of.log {
+            Some(log) if is_ours && wishes.excludes(log) => {}
             Some(log) if is_ours => _ = fpm.insert(LogName::File(log.clone())),
             Some(_) => {}
             None if of.pools.iter().any(|pool| pool.settings.is_some()) => {
@@ -139,6 +170,16 @@ impl Lists {
         }
         let found: Vec<PathBuf> = access.into_iter().chain(error).collect();
         self.note(if found.is_empty() { Note::NoNginx } else { Note::Usual(found) }, "", None);
+    }
+
+    /// What is named is read, and no other log of the same requests; what is excluded is not.
+    fn grant(&mut self, wishes: &Wishes) {
+        for list in self.access.iter_mut().chain(&mut self.error) {
+            list.candidates.retain(|candidate| !wishes.excludes(candidate.name.path()));
+            if list.candidates.iter().any(|candidate| wishes.names(candidate.name.path())) {
+                list.candidates.retain(|candidate| wishes.names(candidate.name.path()));
+            }
+        }
     }
 
     fn candidates(&self, lists: &[List]) -> Vec<Vec<Candidate<LogName>>> {

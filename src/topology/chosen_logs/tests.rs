@@ -44,6 +44,29 @@ fn found(nginx: Vec<Nginx>, followed: &[&str]) -> FoundLogs {
     of(&topology, &followed, &Paths(&[]))
 }
 
+#[test]
+fn what_is_named_is_read_instead_and_what_is_excluded_is_not() {
+    let site = "server { access_log /l/plain.log; access_log /l/rich.log rich; error_log /l/error.log; }
+        server { access_log /l/panel.log; error_log /l/panel-error.log; }";
+    let topology = Topology { nginx: vec![nginx("error_log /l/error.log;", site)], ..Topology::default() };
+    let found = |named: &[&str], excluded: &[&str]| {
+        let paths = |texts: &[&str]| texts.iter().map(PathBuf::from).collect();
+        let wishes = Wishes { named: paths(named), excluded: paths(excluded) };
+        let found = as_wished(&topology, &HashSet::new(), &wishes, &Paths(&[]));
+        (names(&found.access), names(&found.error))
+    };
+    let both = "/l/error.log /l/panel-error.log".to_owned();
+    assert_eq!(found(&[], &[]), ("/l/panel.log /l/rich.log".to_owned(), both.clone()));
+    assert_eq!(
+        found(&["/l/pl*.log"], &[]),
+        ("/l/panel.log /l/plain.log".to_owned(), both),
+        "each request once"
+    );
+    assert_eq!(found(&[], &["/l/panel*"]), ("/l/rich.log".to_owned(), "/l/error.log".to_owned()));
+    let named = found(&["/l/panel.log"], &["/l/*.log"]);
+    assert_eq!(named, ("/l/panel.log".to_owned(), String::new()), "what is named is wanted");
+}
+
 fn names(logs: &BTreeSet<LogName>) -> String {
     logs.iter().map(|log| log.path().to_string_lossy()).collect::<Vec<_>>().join(" ")
 }

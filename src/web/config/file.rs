@@ -1,21 +1,15 @@
 //! The file as it is written.
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
-use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use axum::http::{HeaderName, HeaderValue};
-use rustix::fs::OFlags;
 use serde::Deserialize;
 use serde_saphyr::{DuplicateKeyPolicy, Location, MergeKeyPolicy, Spanned};
 
 use super::words::{Cipher, Curve, GoDuration, Version};
 use super::{ConfigError, Hash, Rate};
-
-/// A file of configuration, of a certificate or of a key is at most so long, in bytes.
-const MOST: u64 = 1 << 20;
+use crate::config::read;
 
 /// What was read, to be compared with what is there later: digests, since keys are among it. `None`: it could not be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,19 +33,10 @@ fn known(location: Location) -> Option<(u64, u64)> {
 
 /// The contents of a regular file, of which its digest is noted.
 pub(super) fn read(path: &Path, sources: &mut Sources) -> Result<Vec<u8>, ConfigError> {
-    let contents = contents(path);
+    let contents = read::contents(path);
     let digest = |bytes: &Vec<u8>| ring::digest::digest(&ring::digest::SHA256, bytes).as_ref().to_vec();
     sources.0.insert(path.to_owned(), contents.as_ref().ok().map(digest));
     contents.map_err(|error| ConfigError::new(path, None, format!("cannot be read: {error}")))
-}
-
-fn contents(path: &Path) -> std::io::Result<Vec<u8>> {
-    // A FIFO must not hold us up.
-    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-    let mut bytes = Vec::new();
-    file.take(MOST + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MOST { Err(std::io::Error::other("it is longer than 1 MiB")) } else { Ok(bytes) }
 }
 
 /// The file.
@@ -99,10 +84,9 @@ struct Limit {
 
 /// Reads what a file says.
 pub(super) fn parse(path: &Path, text: &[u8]) -> Result<File, ConfigError> {
-    let text = std::str::from_utf8(text).map_err(|error| {
-        let before = &text[..error.valid_up_to()];
-        let line = before.iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
-        ConfigError::new(path, Some((line, 1)), "is not UTF-8")
+    let text = read::text(text).map_err(|problem| {
+        let place = problem.place.map(|place| (place.line as u64, place.column as u64));
+        ConfigError::new(path, place, problem.message)
     })?;
     let options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::Error,

@@ -1,7 +1,6 @@
 //! The web configuration file (`--web.config.file`): TLS, users, headers, a limit of requests. Its format is that of
 //! Prometheus' exporter-toolkit, and so are the verdicts on good and bad files.
 
-mod error;
 mod file;
 mod peer;
 mod reload;
@@ -16,7 +15,7 @@ use std::time::Duration;
 use axum::http::{HeaderName, HeaderValue};
 use rustls::ServerConfig;
 
-pub use error::ConfigError;
+pub use crate::config::error::ConfigError;
 use file::Sources;
 pub(super) use reload::Current;
 
@@ -61,6 +60,11 @@ fn load(path: &Path) -> (Sources, Result<WebConfig, ConfigError>) {
         build(&parsed, path, &dir, &mut sources)
     });
     (sources, loaded)
+}
+
+/// What is said of a file that can be used.
+pub(super) fn check(path: &Path) -> Result<Vec<String>, ConfigError> {
+    Ok(load(path).1?.warnings)
 }
 
 fn build(

@@ -33,9 +33,19 @@ pub fn text(path: &Path) -> &str {
 
 /// Status, head and body of a GET.
 pub fn get(address: &str, path: &str, headers: &str) -> std::io::Result<(u16, String, Vec<u8>)> {
+    request(address, "GET", path, headers)
+}
+
+/// Status, head and body of a request without a body.
+pub fn request(
+    address: &str,
+    method: &str,
+    path: &str,
+    headers: &str,
+) -> std::io::Result<(u16, String, Vec<u8>)> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n")?;
+    write!(stream, "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n")?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     let cut = || std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
@@ -134,6 +144,12 @@ impl Serve {
     /// Status, head and body of a GET.
     pub fn get(&self, path: &str, headers: &str) -> (u16, String, Vec<u8>) {
         get(&self.address, path, headers).unwrap()
+    }
+
+    /// Status and body of a request without a body.
+    pub fn request(&self, method: &str, path: &str) -> (u16, String) {
+        let (status, _, body) = request(&self.address, method, path, "").unwrap();
+        (status, String::from_utf8(body).unwrap())
     }
 
     /// The body of a scrape.

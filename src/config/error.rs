@@ -13,13 +13,14 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    pub(super) fn new(path: &Path, place: Option<(u64, u64)>, message: impl Into<String>) -> Self {
+    /// What is wrong in this file, and where.
+    pub fn new(path: &Path, place: Option<(u64, u64)>, message: impl Into<String>) -> Self {
         Self { path: path.to_owned(), place, message: message.into() }
     }
 
     /// Line and column, from 1.
     #[cfg(test)]
-    pub(super) fn place(&self) -> Option<(u64, u64)> {
+    pub fn place(&self) -> Option<(u64, u64)> {
         self.place
     }
 }

@@ -3,33 +3,41 @@
 //! Two threads: one reads and counts (the engine), one serves. Nothing on the data path waits for the
 //! server; the server asks the engine for a snapshot, which drains the logs first.
 
+mod configuration;
+mod reload;
+mod signals;
+
 use std::io::Write;
-use std::sync::Arc;
+use std::path::Path;
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
+
+use configuration::{Configuration, ConfigurationError};
+use reload::Reloader;
 
 use crate::attribute::{Attributor, Options};
 use crate::check::latest::LatestFindings;
-use crate::config::flags::{Begin, ServeArgs};
+use crate::config::flags::{Begin, ServeArgs, StatusArgs};
 use crate::config::logging;
+use crate::engine::assemble::{Assembly, assemble};
+use crate::engine::choice::Choice;
 use crate::engine::clock::{Clock, SystemTimeSource};
-use crate::engine::inputs::Inputs;
 use crate::engine::persist::{OpenedState, Persist};
 use crate::engine::topology_binder::TopologyBinder;
-use crate::engine::{Engine, Message, Parts, zone};
+use crate::engine::{Engine, Message, zone};
 use crate::ledger::store::StoreError;
 use crate::ledger::{Ledger, Limits, SavedInputs, State};
 use crate::sample::output::SamplerOutput;
-use crate::sample::sampler::{Sampler, Settings};
+use crate::sample::sampler::{Order, Sampler, Settings};
 use crate::sample::status::poller::{Answers, Poller};
 use crate::sandbox;
 use crate::source::files::{Files, Os};
 use crate::source::pooled::Pooled;
-use crate::source::{OpenError, ReadFrom, Waker};
+use crate::source::{OpenError, ReadFrom};
 use crate::topology::discovery::Wanted;
 use crate::topology::loader::ConfigLimits;
 use crate::web::{self, Access, App, Listener, ServerError};
@@ -43,6 +51,8 @@ pub enum ServeError {
     State(#[from] StoreError),
     #[error(transparent)]
     Server(#[from] ServerError),
+    #[error(transparent)]
+    Config(#[from] ConfigurationError),
     #[error("cannot start: {0}")]
     Start(#[source] std::io::Error),
 }
@@ -50,21 +60,19 @@ pub enum ServeError {
 /// Runs it until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// When a log can never be read, or the address cannot be listened on.
-pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
+/// When the configuration cannot be used, a log can never be read, or the address cannot be listened on.
+pub fn run(file: Option<&Path>) -> Result<(), ServeError> {
+    let configuration = Configuration::load(file)?;
+    let args = &configuration.started.args;
     logging::start(args.log_level, args.log_format);
-    let logs = &args.logs;
+    configuration.say_overridden();
     let descriptors = raise_descriptors();
     let (send, receive) = channel();
-    let from = match args.read_from {
-        Begin::Start => ReadFrom::Start,
-        Begin::End => ReadFrom::End,
-    };
     let options = Options {
         live: true,
         window: args.join_window,
-        access_log: !logs.access.is_empty(),
-        error_log: !logs.error.is_empty(),
+        access_log: !args.logs.access.is_empty(),
+        error_log: !args.logs.error.is_empty(),
         // What is observed may explain a failure as well as a log.
         fpm: true,
         timings: true,
@@ -77,52 +85,47 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
         .build()
         .map_err(ServeError::Start)?;
     // Before anybody is told that we run.
-    let stopped = runtime.block_on(async { stop_signal() })?;
+    let (asked, requests) = channel();
+    let stopped = runtime.block_on(async { signals::watch(asked.clone()) }).map_err(ServeError::Start)?;
     // Bound before anything is read: a port that is taken is said at once.
     let listeners = runtime.block_on(async { listen(args) })?;
     let sockets: Vec<_> = listeners.iter().filter_map(|listener| Some(listener.made()?.to_owned())).collect();
     // All other threads are started later.
     sandbox::start(args.state_dir.as_deref(), &sockets);
     let access = Access::open(args.web_config.as_deref())?;
-    let app =
-        App::new(ask(send.clone()), &args.telemetry_path, args.procfs.clone(), connections(descriptors));
+    let app = App::new(
+        ask(send.clone()),
+        &args.telemetry_path,
+        args.machine.procfs.clone(),
+        connections(descriptors),
+        args.enable_lifecycle.then(|| reload::over_http(asked)),
+    );
     let board = Arc::new(SamplerOutput::default());
     let check = Arc::new(LatestFindings::default());
     let binder = TopologyBinder::new(board.clone()).with_check(check.clone());
-    let engine = engine(args, from, options, binder, send.clone(), descriptors)?;
-    let settings = Settings {
-        procfs: args.procfs.clone(),
-        cgroup: args.cgroup.clone(),
-        wanted: Wanted {
-            fpm: args.fpm_config.clone(),
-            nginx: args.nginx_config.clone(),
-            installed_nginx: logs.is_empty(),
-            remembered: engine.remembered(),
-            limits: ConfigLimits {
-                file: args.limit_config_file_bytes,
-                bytes: args.limit_config_bytes,
-                ..ConfigLimits::default()
-            },
-            remembered_nginx: engine.remembered_nginx(),
-        },
-        trusted: args.trust_uid.clone(),
-    };
+    let engine = engine(args, options, binder, &send, descriptors)?;
+    let engine = if configuration.file.is_some() { engine.configured() } else { engine };
+    let remembered = (engine.remembered(), engine.remembered_nginx());
+    let wanted = Wanted { remembered: remembered.0, remembered_nginx: remembered.1, ..wanted(args) };
+    let settings = Settings::new(&args.machine, wanted);
     let (checking, stop_check) = channel();
-    let (procfs, trust) = (args.procfs.clone(), settings.trust());
+    let procfs = args.machine.procfs.clone();
+    check.trust(settings.trust());
+    let looking = check.clone();
     let checker = std::thread::Builder::new()
         .name("check".into())
-        .spawn(move || check.run(&procfs, &trust, &stop_check))
+        .spawn(move || looking.run(&procfs, &stop_check))
         .map_err(ServeError::Start)?;
-    let (poller, answers) = poll_status_pages(board.clone());
-    // Dropping `observing` ends the thread.
-    let (observing, stop) = channel();
+    let pages = Arc::new(Mutex::new(args.status.clone()));
+    let (poller, answers) = poll_status_pages(board.clone(), pages.clone());
+    let (observing, orders) = channel();
     let (looked, first_look) = channel();
     let observer = std::thread::Builder::new()
         .name("observer".into())
         .spawn(move || {
             let sampler = Sampler::new(settings, board, answers);
             let _ = looked.send(());
-            sampler.run(&stop);
+            sampler.run(&orders);
         })
         .map_err(ServeError::Start)?;
     let ready = app.clone();
@@ -133,6 +136,12 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
             let _ = first_look.recv_timeout(FIRST_LOOK);
             engine.run(&receive, || ready.set_ready());
         })
+        .map_err(ServeError::Start)?;
+    let (to_engine, to_observer) = (send.clone(), observing.clone());
+    let reloader = Reloader { configuration, engine: to_engine, observer: to_observer, pages, check };
+    std::thread::Builder::new()
+        .name("reload".into())
+        .spawn(move || reloader.run(&requests))
         .map_err(ServeError::Start)?;
     // Who started us may have gone: that is no reason to end.
     let mut out = std::io::stdout();
@@ -154,7 +163,8 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
     });
     // A thread that still compresses an answer nobody waits for must not keep the state from being closed.
     runtime.shutdown_background();
-    drop((observing, checking));
+    drop(checking);
+    let _ = observing.send(Order::Stop);
     let _ = send.send(Message::Stop);
     let _ = thread.join();
     let _ = observer.join();
@@ -204,31 +214,67 @@ fn open_logs(descriptors: u64) -> usize {
 
 /// Asks for the status pages that the board wants, in the background of the server: a page that hangs keeps nobody
 /// waiting.
-fn poll_status_pages(board: Arc<SamplerOutput>) -> (impl Future<Output = ()> + Send, Answers) {
+fn poll_status_pages(
+    board: Arc<SamplerOutput>,
+    pages: Arc<Mutex<StatusArgs>>,
+) -> (impl Future<Output = ()> + Send, Answers) {
     let mut poller = Poller::default();
     let answers = poller.answers();
     let poll = async move {
         let mut ticks = tokio::time::interval(Duration::from_secs(1));
         loop {
             ticks.tick().await;
-            poller.set(board.targets());
+            let StatusArgs { enabled, interval, timeout } =
+                pages.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            poller.pace(interval, timeout);
+            poller.set(if enabled { board.targets() } else { Vec::new() });
         }
     };
     (poll, answers)
 }
 
+/// Which logs, as the command line and the configuration say. Without any that is named, those that are found.
+fn choice(args: &ServeArgs) -> Choice {
+    Choice {
+        named: args.logs.clone(),
+        discover: args.discover.logs.unwrap_or(args.logs.is_empty()),
+        excluded: args.discover.exclude.clone(),
+    }
+}
+
+/// Where a log begins.
+fn from(args: &ServeArgs) -> ReadFrom {
+    match args.read_from {
+        Begin::Start => ReadFrom::Start,
+        Begin::End => ReadFrom::End,
+    }
+}
+
+/// What is to be found, without what is remembered.
+fn wanted(args: &ServeArgs) -> Wanted {
+    Wanted {
+        installed_nginx: choice(args).discover,
+        limits: ConfigLimits::from(&args.config_limits),
+        ..Wanted::of(&args.machine)
+    }
+}
+
+/// How much is shown.
+fn limits(args: &ServeArgs) -> Limits {
+    Limits { series: args.limit_series, bytes: args.limit_bytes }
+}
+
 /// Goes on from the state directory, or begins.
 fn engine(
     args: &ServeArgs,
-    from: ReadFrom,
     options: Options,
     binder: TopologyBinder,
-    messages: Sender<Message>,
+    messages: &Sender<Message>,
     descriptors: u64,
 ) -> Result<Engine, ServeError> {
     let clock = Clock::start(Arc::new(SystemTimeSource), options.offset);
     let found = match &args.state_dir {
-        Some(dir) => Some(Persist::open(dir, &args.procfs, clock.monotonic())?),
+        Some(dir) => Some(Persist::open(dir, &args.machine.procfs, clock.monotonic())?),
         None => None,
     };
     let (persist, state, set_aside) = match found {
@@ -242,15 +288,14 @@ fn engine(
         None => (Attributor::new(options), Ledger::default(), SavedInputs::default()),
     };
     ledger.compat = args.compat_phpfpm;
-    ledger.limit(Limits { series: args.limit_series, bytes: args.limit_bytes }, &attributor.names);
+    ledger.limit(limits(args), &attributor.names);
     if persist.is_some() {
         ledger.count_rejected(&set_aside);
     }
     let files: Arc<dyn Files> = Arc::new(Pooled::new(Arc::new(Os::default()), open_logs(descriptors)));
-    let now = (clock.monotonic(), clock.local());
-    let inputs = Inputs::open(&args.logs, &files, from, saved, now, &messages)?;
-    let watch = Box::new(Waker::new(move || drop(messages.send(Message::Wake))));
-    Ok(Engine::new(Parts { inputs, attributor, ledger, persist, binder, clock, watch }))
+    let (choice, from) = (choice(args), from(args));
+    let assembly = Assembly { choice, from, saved, files, attributor, ledger, persist, clock };
+    Ok(assemble(assembly, binder, messages)?)
 }
 
 fn ask(engine: Sender<Message>) -> web::Ask {
@@ -259,42 +304,5 @@ fn ask(engine: Sender<Message>) -> web::Ask {
         // An engine that is gone drops the question, and the answer fails at once.
         let _ = engine.send(Message::Snapshot(send));
         receive
-    })
-}
-
-/// Ends when we are told to end: by SIGTERM, SIGINT or SIGQUIT. Others that would end us are sent to daemons by habit, to
-/// reload or to reopen logs, and must not: they are ignored, which is said once for each. SIGPIPE is ignored by Rust.
-fn stop_signal() -> Result<impl Future<Output = ()>, ServeError> {
-    let listen = |kind| signal(kind).map_err(ServeError::Start);
-    let mut terminate = listen(SignalKind::terminate())?;
-    let mut interrupt = listen(SignalKind::interrupt())?;
-    let mut quit = listen(SignalKind::quit())?;
-    let ignored = [
-        (
-            "SIGHUP",
-            "the web configuration and certificates are read again by themselves",
-            SignalKind::hangup(),
-        ),
-        ("SIGUSR1", "there is no log to open again: rotation is noticed", SignalKind::user_defined1()),
-        ("SIGUSR2", "nothing is bound to it", SignalKind::user_defined2()),
-        ("SIGALRM", "nothing is bound to it", SignalKind::alarm()),
-    ];
-    for (name, why, kind) in ignored {
-        let mut received = listen(kind)?;
-        tokio::spawn(async move {
-            let mut said = false;
-            while received.recv().await.is_some() {
-                if !std::mem::replace(&mut said, true) {
-                    tracing::info!("{name} is ignored: {why}");
-                }
-            }
-        });
-    }
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            _ = quit.recv() => {}
-        }
     })
 }
