@@ -233,11 +233,8 @@ fn what_only_a_start_changes_is_named_and_the_rest_holds_at_once() {
         compat: {phpfpm_metrics: true}\naccess_logs: [a.log]\nlimits: {series: 5000}\n";
     site.change(&serve, more);
     for key in ["web.telemetry_path", "web.enable_lifecycle", "state.dir", "log.format"] {
-        assert!(
-            serve.log().contains(&format!("{key} has changed: that takes effect with a restart")),
-            "{}",
-            serve.log()
-        );
+        let text = format!("{key} has changed: that takes effect with a restart");
+        serve.until(|serve| serve.log().contains(&text));
     }
     assert!(!serve.log().contains("limits.series has changed"));
     let said = serve.log().matches("was read again and holds").count();
