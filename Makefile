@@ -3,14 +3,15 @@
 # A shell that was open while rustup ran has not got its directory in PATH yet.
 CARGO ?= $(shell command -v cargo || echo "$(HOME)/.cargo/bin/cargo")
 
-.PHONY: help alerts dashboards dashboards-picture demo test unit e2e soak fuzz reproducible lint fmt docs bench setup-demo setup-test
+.PHONY: help alerts dashboards dashboards-keys dashboards-picture demo test unit e2e soak fuzz reproducible lint fmt docs bench setup-demo setup-test
 
 help:
 	@echo 'make demo    break PHP in seven ways on this machine and watch Badgateway name each (about 5 minutes the first time, then 1)'
 	@echo 'make test    everything that must hold: lint, unit, corpus, real servers, docs (about 15 minutes the first time)'
 	@echo 'make unit    what needs no server: less than a minute after the build'
 	@echo 'make e2e     26 failures from the first 502 to the page, at four paces of Prometheus; ten quiet minutes; the rules of 1000 machines (about an hour)'
-	@echo 'make dashboards  every query of the dashboards on a site that fails for fifteen minutes, scraped every 15 and every 60 s'
+	@echo 'make dashboards  every query of the dashboards on a site that fails for ten minutes, scraped every 15 and every 60 s'
+	@echo 'make dashboards-keys  compares their keys with those that Grafana'\''s published types know (needs Python and PyPI)'
 	@echo 'make dashboards-picture  draws that run with Grafana'\''s published components (needs npm and chromium)'
 	@echo 'make soak    the tests of bad nights in their long form: kills, rotations, random sequences, CPU of the sampler and an hour of everything at once (SOAK_SECONDS=600 for less)'
 	@echo 'make fuzz    the parsers on 10,000,000 damaged inputs each (about two hours; FUZZ_INPUTS=1000000 for less)'
@@ -53,6 +54,12 @@ dashboards: setup-test
 # Of what `make dashboards` left in target/dashboards.
 dashboards-picture:
 	@sh tests/dashboards/picture/draw.sh
+
+# Is each key of the dashboards one that Grafana's published types know? Needs Python and a package of PyPI.
+dashboards-keys:
+	python3 -m venv target/dashboards/keys
+	target/dashboards/keys/bin/pip --quiet install grafana-foundation-sdk==0.0.21
+	target/dashboards/keys/bin/python tests/dashboards/keys.py dashboards/*.json
 
 # Each prints one line with what it did and found; the hour a line each minute, and at the end whether all sums agree.
 soak: setup-test

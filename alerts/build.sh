@@ -1,6 +1,7 @@
 #!/bin/sh
 # The rules in other forms, from the files beside this one, into target/alerts: the files themselves and a PrometheusRule for
-# Kubernetes. With addresses, links are these instead of pages of the instance that is affected.
+# Kubernetes. With addresses, links are these instead of pages of the instance that is affected; the dashboards with such links
+# are in target/dashboards then.
 #
 #   sh alerts/build.sh [RUNBOOKS [DASHBOARDS]]     https://… without the alert's name; https://…
 set -eu
@@ -27,3 +28,11 @@ for file in thresholds nginx php-fpm slo badgateway; do
     links <"$file.yml" >"$out/$file.yml"
     sed -e '1,/^groups:$/d' -e 's/^./  &/' "$out/$file.yml" >>"$rule"
 done
+
+if [ -n "$runbooks" ]; then
+    mkdir -p ../target/dashboards
+    for board in ../dashboards/*.json; do
+        [ -e "$board" ] || continue
+        sed "s|http://\${exporter}/runbooks/|${runbooks%/}/|g" "$board" >"../target/dashboards/$(basename "$board")"
+    done
+fi

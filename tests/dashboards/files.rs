@@ -46,3 +46,30 @@ fn the_dashboards_are_in_step() {
     let there: Vec<String> = committed().into_iter().map(|(name, _)| name).collect();
     assert_eq!(there, names, "a file that no source makes");
 }
+
+#[test]
+fn links_to_runbooks_can_lead_elsewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let dir = tempfile::tempdir().unwrap();
+    for part in ["alerts", "dashboards"] {
+        fs::create_dir(dir.path().join(part)).unwrap();
+        for entry in fs::read_dir(root.join(part)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                fs::copy(&path, dir.path().join(part).join(path.file_name().unwrap())).unwrap();
+            }
+        }
+    }
+    let build = dir.path().join("alerts/build.sh");
+    let done =
+        std::process::Command::new("sh").arg(build).arg("https://wiki.example.com/r/").status().unwrap();
+    assert!(done.success());
+    for (name, _) in committed() {
+        let text = fs::read_to_string(dir.path().join("target/dashboards").join(&name)).unwrap();
+        serde_json::from_str::<Value>(&text).unwrap();
+        assert!(
+            text.contains("\"https://wiki.example.com/r/${__") && !text.contains("${exporter}/runbooks"),
+            "{name}"
+        );
+    }
+}

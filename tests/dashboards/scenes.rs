@@ -50,8 +50,8 @@ const SCENES: &[Scene] = &[
         ),
     ),
     scene(
-        30,
-        31,
+        52,
+        53,
         Break(
             |site| {
                 site.shop.signal("USR2");

@@ -63,6 +63,10 @@ for (const board of wanted.length ? wanted : ['overview', 'causes', 'php-fpm', '
     if (title !== 'drawn') { failed += 1; console.error(`${board} ${theme}: ${title}`); }
     const height = await page.evaluate('document.getElementById("root").firstChild?.offsetHeight ?? 900');
     await page.screenshot({ path: join(out, `${board}-${theme}.png`), clip: { x: 0, y: 0, width: view.width, height } });
+    if (board === 'overview' && theme === 'dark') {
+      // What is seen without scrolling, for the README.
+      await page.screenshot({ path: join(out, 'overview.png'), clip: { x: 0, y: 0, width: view.width, height: Math.min(height, 1224) } });
+    }
     await page.close();
   }
   console.log(`${board}: ${join(out, board)}-dark.png, -light.png`);
