@@ -1,12 +1,12 @@
 //! The findings beside a running exporter: looked for on a thread of their own, so that nobody waits for a slow look.
 
-use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::finding::Finding;
 use super::{findings, look, read};
+use crate::config::flags::MachineArgs;
 use crate::kernel::processes::{Processes, Trust};
 use crate::topology::{Topology, discovery};
 
@@ -25,7 +25,7 @@ const SHARE: u32 = 100;
 #[derive(Debug, Default)]
 struct Inner {
     topology: Option<Arc<Topology>>,
-    trust: Trust,
+    machine: Option<MachineArgs>,
     findings: Option<Arc<[Finding]>>,
 }
 
@@ -39,9 +39,9 @@ impl LatestFindings {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).topology = Some(topology);
     }
 
-    /// Of whom masters are believed from now on.
-    pub fn trust(&self, trust: Trust) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).trust = trust;
+    /// Where to look from now on.
+    pub fn look_in(&self, machine: MachineArgs) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).machine = Some(machine);
     }
 
     /// What was found, the gravest first. `None`: nothing was looked at yet, or there is no configuration to look at.
@@ -54,7 +54,7 @@ impl LatestFindings {
     }
 
     /// Looks until `stop` is dropped or told.
-    pub fn run(&self, procfs: &Path, stop: &Receiver<()>) {
+    pub fn run(&self, stop: &Receiver<()>) {
         let mut pace = Pace::default();
         while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(TICK) {
             let Some(topology) = self.topology() else { continue };
@@ -62,26 +62,30 @@ impl LatestFindings {
             if !pace.is_due(&topology, now) {
                 continue;
             }
-            self.look_at(&topology, procfs);
+            self.look_at(&topology);
             pace.looked(now, now.elapsed());
         }
     }
 
     /// Looks now.
-    pub fn look(&self, procfs: &Path) {
+    pub fn look(&self) {
         if let Some(topology) = self.topology() {
-            self.look_at(&topology, procfs);
+            self.look_at(&topology);
         }
     }
 
-    fn look_at(&self, topology: &Topology, procfs: &Path) {
-        let trust = self.0.lock().unwrap_or_else(PoisonError::into_inner).trust.clone();
-        let mut processes = Processes::new(procfs, trust).silent();
-        let masters = processes.scan().map(|masters| discovery::with_full_paths(procfs, masters));
+    fn look_at(&self, topology: &Topology) {
+        let Some(machine) = self.0.lock().unwrap_or_else(PoisonError::into_inner).machine.clone() else {
+            return;
+        };
+        let configs = [&machine.fpm_config[..], &machine.nginx_config].concat();
+        let trust = Trust { uids: machine.trust_uid.clone(), configs };
+        let mut processes = Processes::new(&machine.procfs, trust).silent();
+        let masters = processes.scan().map(|masters| discovery::with_full_paths(&machine.procfs, masters));
         let site = read::discovered(topology);
         let is_empty = site.nginx.is_empty() && site.fpm.is_empty();
         let found = (!is_empty).then(|| {
-            let machine = look::record(procfs, &site, topology, &masters);
+            let machine = look::record(&machine, &site, topology, &masters);
             findings(&site, Some(&machine)).into()
         });
         self.0.lock().unwrap_or_else(PoisonError::into_inner).findings = found;

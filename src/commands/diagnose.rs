@@ -184,7 +184,7 @@ fn look(args: &DiagnoseArgs) -> Result<Diagnosis, DiagnoseError> {
         Wanted { remembered_nginx: installed.collect(), installed_nginx: true, ..Wanted::of(&args.machine) };
     let settings = Settings::new(&args.machine, wanted);
     let check = Arc::new(LatestFindings::default());
-    check.trust(settings.trust());
+    check.look_in(args.machine.clone());
     // Nobody asks the status pages: that they do not answer tells nothing in so short a time.
     let sampler = Sampler::new(settings, Arc::clone(&output), Poller::default().answers());
     let (send, receive) = channel();
@@ -194,7 +194,7 @@ fn look(args: &DiagnoseArgs) -> Result<Diagnosis, DiagnoseError> {
     std::thread::spawn(move || sampler.run(&stop));
     let engine = std::thread::spawn(move || engine.run(&receive, || {}));
     std::thread::sleep(LOOK);
-    check.look(&args.machine.procfs);
+    check.look();
     let view = last_snapshot(&send).ok_or_else(|| failed(&"the logs could not be read in time"));
     let _ = send.send(Message::Stop);
     let _ = engine.join();

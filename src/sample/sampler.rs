@@ -56,7 +56,7 @@ impl Settings {
     }
 
     /// Of whom masters are believed.
-    pub fn trust(&self) -> Trust {
+    fn trust(&self) -> Trust {
         Trust { uids: self.trusted.clone(), configs: [&self.wanted.fpm[..], &self.wanted.nginx].concat() }
     }
 }

@@ -109,12 +109,11 @@ pub fn run(file: Option<&Path>) -> Result<(), ServeError> {
     let wanted = Wanted { remembered: remembered.0, remembered_nginx: remembered.1, ..wanted(args) };
     let settings = Settings::new(&args.machine, wanted);
     let (checking, stop_check) = channel();
-    let procfs = args.machine.procfs.clone();
-    check.trust(settings.trust());
+    check.look_in(args.machine.clone());
     let looking = check.clone();
     let checker = std::thread::Builder::new()
         .name("check".into())
-        .spawn(move || looking.run(&procfs, &stop_check))
+        .spawn(move || looking.run(&stop_check))
         .map_err(ServeError::Start)?;
     let pages = Arc::new(Mutex::new(args.status.clone()));
     let (poller, answers) = poll_status_pages(board.clone(), pages.clone());

@@ -117,7 +117,7 @@ impl Reloader {
         })));
         // Behind it: what is then found is chosen from as this says, not as before. That nobody looks any more is no error.
         let settings = Settings::new(&args.machine, wanted(args));
-        self.check.trust(settings.trust());
+        self.check.look_in(args.machine.clone());
         let _ = self.observer.send(Order::Look(Box::new(settings)));
     }
 

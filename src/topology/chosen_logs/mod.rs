@@ -18,7 +18,7 @@ use reader::Reader;
 
 use super::config_error::Place;
 use super::model::{Nginx, Topology};
-use crate::source::matcher;
+use crate::source::{fits, matcher};
 
 /// A log, as a path or as all paths that fit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -197,8 +197,8 @@ impl Lists {
             };
         }
         let is_vague = |pattern: &PathBuf| {
-            let fits = matcher(pattern);
-            files.iter().any(|file| fits(file))
+            let is_of = matcher(pattern);
+            files.iter().any(|file| is_of(file))
         };
         let vague: HashSet<PathBuf> = patterns.into_iter().filter(is_vague).collect();
         let mut noted = Vec::new();
