@@ -54,7 +54,6 @@ fn labels_are_those_of_the_family() {
             let Some(family) = families::ALL.iter().find(|family| family.name == name) else { continue };
             for label in matcher.captures_iter(&matchers) {
                 let of_target = ["job", "namespace", "instance"].contains(&&label[1]);
-                // The label comes to this family; an empty one is matched until then.
                 let is_label = of_target || family.labels.contains(&&label[1]);
                 assert!(is_label, "{}: {name} has no label {}", query.name(), &label[1]);
             }
