@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::status::full::Holder;
 use super::status::poller::Latest;
 use crate::topology::{LastReading, PoolKey};
 
@@ -41,6 +42,17 @@ pub struct Pool {
     pub resident: Option<u64>,
     /// The last poll of its status page.
     pub status: Option<Status>,
+    /// What its workers do, as its status page told; `None`: it did not, lately.
+    pub held: Option<Held>,
+}
+
+/// What holds workers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The longest requests of all that run.
+    pub by: Arc<[Holder]>,
+    /// So many seconds ago that was told.
+    pub age: u64,
 }
 
 /// Highest values.

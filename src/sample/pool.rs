@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::facts::Fact;
-use super::machine::{Counted, CounterDelta, DeltaTracker, Peak, Pool, Status, ratio};
+use super::machine::{Counted, CounterDelta, DeltaTracker, Held, Peak, Pool, Status, ratio};
 use super::peaks::Peaks;
+use super::status::full::Holder;
 use super::status::poller::{Answers, Latest, Target};
 use crate::address::Listener;
 use crate::kernel::processes::{Master, Worker};
@@ -17,6 +18,9 @@ use crate::topology::{InstanceId, PoolKey};
 
 /// A master forks its workers within so many seconds, also a crowd of them on a busy machine; the kernel tells hundredths.
 const IN_ONE_GO: f64 = 0.1;
+
+/// What workers did is worth telling for so long: a pool that is full is not asked.
+const TOLD: Duration = Duration::from_secs(30);
 
 /// A master process: its pid may be given to another one later.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,6 +69,8 @@ pub(super) struct Tracked {
     workers: Option<u64>,
     resident: Option<u64>,
     status: Option<Status>,
+    /// What its workers did when that was told last.
+    holders: Option<(Instant, Arc<[Holder]>)>,
     /// Where its status page is asked for.
     pub(super) page: Option<Page>,
     busy_peak: Peaks,
@@ -105,6 +111,7 @@ impl Tracked {
             workers: None,
             resident: None,
             status: None,
+            holders: None,
             page: None,
             busy_peak: Peaks::default(),
             queue_peak: Peaks::default(),
@@ -278,6 +285,10 @@ impl Tracked {
             start_time: self.master.as_ref().map(|master| master.started),
             resident: self.resident,
             status: self.status,
+            held: self.holders.as_ref().filter(|_| self.up == Some(true)).and_then(|(at, by)| {
+                let age = now.saturating_duration_since(*at);
+                (age <= TOLD).then(|| Held { by: Arc::clone(by), age: age.as_secs() })
+            }),
         }
     }
 
@@ -294,6 +305,11 @@ impl Tracked {
         let waiting = self.sockets.is_some_and(full);
         answers.hold(&page.key, waiting && !page.apart);
         let latest = answers.get(&page.key)?;
+        if let Some(holders) =
+            latest.holders.as_deref().filter(|_| self.holders.as_ref().is_none_or(|(at, _)| *at != latest.at))
+        {
+            self.holders = Some((latest.at, holders.into()));
+        }
         self.status = Some(Status { up: latest.result.is_ok(), seconds: latest.took.as_secs_f64() });
         if let Ok(answer) = &latest.result {
             let mut read = |what, now: u64| self.meter.read(what, &[&self.fpm, &self.name], now as f64);

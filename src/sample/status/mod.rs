@@ -5,6 +5,7 @@
 
 pub mod compat;
 pub mod fastcgi;
+pub mod full;
 pub mod page;
 pub mod poller;
 

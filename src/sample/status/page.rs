@@ -4,6 +4,7 @@
 //! the short page holds nothing but the pool's name and numbers.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::fastcgi::{Reply, quote};
 
@@ -158,6 +159,13 @@ pub fn parse(path: &str, reply: &Reply) -> Result<StatusPage, PageError> {
             start: quote(body),
         }),
     }
+}
+
+/// The body of a reply as a value, if it is one.
+pub(super) fn body<T: DeserializeOwned>(reply: &Reply) -> Option<T> {
+    let (headers, body) = split(&reply.stdout)?;
+    let is_page = status(headers).is_none_or(|status| status.starts_with("200"));
+    is_page.then(|| serde_json::from_slice(body).ok())?
 }
 
 /// Headers and body.

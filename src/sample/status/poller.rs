@@ -12,6 +12,7 @@ use tokio::task::AbortHandle;
 use tokio::time::MissedTickBehavior;
 
 use super::fastcgi::{DEADLINE, ask};
+use super::full::{self, Holder};
 use super::page::{QUERY, StatusPage, parse};
 use crate::address::Listener;
 
@@ -42,7 +43,9 @@ pub struct Latest {
     pub took: Duration,
     /// The page, or why there is none.
     pub result: Result<StatusPage, String>,
-    /// How often this target was asked.
+    /// What its workers do, where that was asked and told.
+    pub holders: Option<Vec<Holder>>,
+    /// How many questions this target was asked.
     pub polls: u64,
     /// How often that failed.
     pub failures: u64,
@@ -206,19 +209,32 @@ async fn poll(target: Target, interval: Duration, deadline: Duration, slot: Slot
     loop {
         ticks.tick().await;
         let begun = Instant::now();
+        let (mut holders, mut took) = (None, Duration::ZERO);
         let result = if slot.held.load(Ordering::Relaxed) {
             Err(HELD.to_owned())
         } else {
             slot.asking.store(true, Ordering::Relaxed);
             let result = once(&target, deadline).await;
-            slot.asking.store(false, Ordering::Relaxed);
+            took = begun.elapsed();
             polls += 1;
+            if result.as_ref().is_ok_and(is_working) && !slot.held.load(Ordering::Relaxed) {
+                polls += 1;
+                let left = deadline.saturating_sub(begun.elapsed());
+                let reply = ask(&target.address, &target.path, full::QUERY, left).await;
+                holders = reply.ok().and_then(|reply| full::holders(&reply));
+            }
+            slot.asking.store(false, Ordering::Relaxed);
             failures += u64::from(result.is_err());
             result
         };
-        let latest = Latest { at: Instant::now(), took: begun.elapsed(), result, polls, failures };
+        let latest = Latest { at: Instant::now(), took, result, holders, polls, failures };
         *slot.latest.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(latest));
     }
+}
+
+/// Whether another worker than the one that answers works, or there is no other.
+fn is_working(page: &StatusPage) -> bool {
+    page.active_processes > 1 || page.active_processes == page.total_processes
 }
 
 /// Asks once; the error is a sentence.
