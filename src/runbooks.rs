@@ -29,10 +29,10 @@ pub static ALL: LazyLock<Vec<Runbook>> = LazyLock::new(|| {
 });
 
 impl Runbook {
-    /// The commands with which its diagnosis begins.
+    /// The commands with which its diagnosis begins: of a shell, as they can be typed without Prometheus.
     pub fn first_commands(&self) -> Vec<String> {
         let lines = self.text.lines().skip_while(|line| *line != "## Diagnosis");
-        let block = lines.skip_while(|line| !line.trim_start().starts_with("```")).skip(1);
+        let block = lines.skip_while(|line| line.trim() != "```sh").skip(1);
         let block = block.take_while(|line| !line.trim_start().starts_with("```"));
         block.map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect()
     }
@@ -106,6 +106,20 @@ mod tests {
         assert_eq!(near("xyzzy"), None);
         assert_eq!(near(""), None);
         assert_eq!(near(&"PhpFpmDown".repeat(7)), None);
+    }
+
+    #[test]
+    fn first_commands_are_of_a_shell() {
+        for runbook in ALL.iter() {
+            let commands = runbook.first_commands();
+            assert!(
+                commands.iter().all(|command| !command.contains("badgateway_")),
+                "{}: {commands:?}",
+                runbook.name
+            );
+        }
+        let commands = find("PhpFpmPoolExhausted").map(Runbook::first_commands).unwrap_or_default();
+        assert!(commands.first().is_some_and(|command| command.starts_with("sudo tail")), "{commands:?}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What is wrong now, in words: a pure function of the view. The page, `diagnose` and the texts of alerts say the same.
 
+mod commands;
 mod text;
 
 #[cfg(test)]
@@ -9,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::runbooks;
+use crate::record::LogKind;
 use crate::sample::machine::Pool;
 use crate::view::{Episode, Name, QUIET, View};
 use crate::vocabulary::{Cause, RootCause};
@@ -85,7 +86,7 @@ pub fn of(view: &View) -> Diagnosis {
     let failing = findings.len();
     findings.extend(threats(view, &findings));
     let unseen = unseen(view);
-    let is_blind = !view.logs.iter().any(|log| log.is_access && log.readable == Some(true));
+    let is_blind = !view.logs.iter().any(|log| log.is_access() && log.readable == Some(true));
     let state = match (failing, findings.len()) {
         (1.., _) => State::Failing,
         _ if is_blind => State::Blind,
@@ -207,8 +208,8 @@ fn finding(view: &View, upstream: &str, word: &'static str, parts: &[Part<'_>]) 
         servers,
         evidence,
         sure,
-        fix: fix.to_owned(),
-        commands: runbooks::find(alert).map(runbooks::Runbook::first_commands).unwrap_or_default(),
+        fix: commands::here(fix, view, pool),
+        commands: commands::of(alert, view, pool),
         runbook: alert.to_owned(),
     }
 }
@@ -219,7 +220,13 @@ fn threats(view: &View, failing: &[Finding]) -> Vec<Finding> {
     for (name, up) in &view.machine.nginx {
         if !up {
             let what = format!("nginx ({name}) is not running, so nobody is answered.");
-            out.push(threat("nginx_down", "", what, "nginx -t; then systemctl start nginx", "NginxDown"));
+            out.push(threat(
+                view,
+                "nginx_down",
+                None,
+                what,
+                ("nginx -t; then systemctl start nginx", "NginxDown"),
+            ));
         }
     }
     let known = |pool: &Pool| failing.iter().any(|finding| finding.upstream == pool.upstream);
@@ -228,11 +235,11 @@ fn threats(view: &View, failing: &[Finding]) -> Vec<Finding> {
         let finding = if pool.up == Some(false) {
             let root = RootCause::FpmNotRunning;
             let what = format!("{place}{}.", root.meaning());
-            Some(threat(root.word(), &pool.upstream, what, root.fix(), root.alert()))
+            Some(threat(view, root.word(), Some(pool), what, (root.fix(), root.alert())))
         } else if pool.ratio().is_some_and(|ratio| ratio > 1.0) {
             let root = RootCause::PoolSaturated;
             let what = format!("{place}{}, and clients wait.", root.meaning());
-            Some(threat(root.word(), &pool.upstream, what, root.fix(), root.alert()))
+            Some(threat(view, root.word(), Some(pool), what, (root.fix(), root.alert())))
         } else {
             None
         };
@@ -243,25 +250,25 @@ fn threats(view: &View, failing: &[Finding]) -> Vec<Finding> {
     }
     for log in view.logs.iter().filter(|log| log.available == Some(0)) {
         let what = format!("The disk of {} is full, so nginx cannot log what fails.", log.log);
-        out.push(threat("disk_full", "", what, "df -h; then make room", "NginxLogDiskFull"));
+        out.push(threat(view, "disk_full", None, what, ("df -h; then make room", "NginxLogDiskFull")));
     }
     out
 }
 
-fn threat(name: &str, upstream: &str, what: String, fix: &str, alert: &str) -> Finding {
+fn threat(view: &View, name: &str, pool: Option<&Pool>, what: String, (fix, alert): (&str, &str)) -> Finding {
     Finding {
         fails: false,
         what,
         name: name.to_owned(),
-        upstream: upstream.to_owned(),
+        upstream: pool.map(|pool| pool.upstream.clone()).unwrap_or_default(),
         count: 0,
         since: None,
         last: None,
         servers: Vec::new(),
         evidence: Vec::new(),
         sure: true,
-        fix: fix.to_owned(),
-        commands: runbooks::find(alert).map(runbooks::Runbook::first_commands).unwrap_or_default(),
+        fix: commands::here(fix, view, pool),
+        commands: commands::of(alert, view, pool),
         runbook: alert.to_owned(),
     }
 }
@@ -270,13 +277,29 @@ fn threat(name: &str, upstream: &str, what: String, fix: &str, alert: &str) -> F
 fn unseen(view: &View) -> Vec<String> {
     let mut out = Vec::new();
     for log in view.logs.iter().filter(|log| log.readable == Some(false)) {
-        out.push(format!("{} cannot be read: ls -l {}", log.log, log.log));
+        let lost = match log.kind {
+            Some(LogKind::Access) => "so failures in it are not counted",
+            Some(LogKind::Error) => "so the causes that it names are missing",
+            Some(LogKind::Fpm) => "so what ended workers is missing among the root causes",
+            None => "so what is in it is missing",
+        };
+        out.push(format!("{} cannot be read, {lost}: ls -l {}", log.log, commands::quoted(&log.log)));
     }
     for (collector, _) in view.machine.collectors.iter().filter(|(_, seen)| !**seen) {
         out.push(format!("{collector} cannot be seen by this user; Badgateway's own log says why"));
     }
     if view.machine.nginx.is_empty() {
         out.push("no nginx is seen running from here: ps ax | grep nginx".to_owned());
+    }
+    let follows = |kind| view.logs.iter().any(|log| log.kind == Some(kind) && log.readable.is_some());
+    if follows(LogKind::Access) && !follows(LogKind::Error) {
+        out.push(
+            "no error log of nginx is followed, so most causes are unknown: --error-log names one".to_owned(),
+        );
+    }
+    if !view.machine.pools.is_empty() && !follows(LogKind::Fpm) {
+        let lost = "no log of PHP-FPM is followed, so what ended workers is missing among the root causes";
+        out.push(format!("{lost}: set error_log in php-fpm.conf to a file, or name it with --fpm-log"));
     }
     if view.logs.is_empty() {
         out.push("no log is followed: name them with --access-log and --error-log".to_owned());

@@ -1,4 +1,6 @@
 use super::*;
+use crate::record::LogKind;
+use crate::runbooks;
 use crate::view::LogState;
 use crate::vocabulary::Cause;
 
@@ -8,7 +10,7 @@ const NOW: i64 = 1_795_183_800;
 fn log(readable: bool) -> LogState {
     LogState {
         log: "/var/log/nginx/access.log".into(),
-        is_access: true,
+        kind: Some(LogKind::Access),
         readable: Some(readable),
         ..LogState::default()
     }
@@ -144,6 +146,15 @@ fn who_sees_nothing_says_so_and_who_sees_no_failure_too() {
     );
     well.machine.pools.push(pool(Some(true), 1, 0));
     well.machine.nginx.push(("nginx".to_owned(), true));
+    let unseen = of(&well).unseen;
+    assert!(
+        unseen.len() == 2
+            && unseen[0].starts_with("no error log")
+            && unseen[1].starts_with("no log of PHP-FPM")
+    );
+    for kind in [LogKind::Error, LogKind::Fpm] {
+        well.logs.push(LogState { kind: Some(kind), ..log(true) });
+    }
     assert!(of(&well).verdict.starts_with("Nothing is wrong") && of(&well).unseen.is_empty());
     let blind = of(&View { logs: vec![log(false)], now: NOW, ..View::default() });
     assert_eq!(blind.state, State::Blind);

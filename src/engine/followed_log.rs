@@ -127,7 +127,7 @@ impl FollowedLog {
         let is_stdin = path == Path::new(STDIN);
         LogState {
             log: label(path.as_os_str().as_bytes()).into_owned(),
-            is_access: matches!(self.reader.log, AnyLog::Access(_)),
+            kind: Some(self.reader.log.kind()),
             parsed: tally.parsed,
             unparsed: tally.unparsed,
             oversized: self.oversized.count(),

@@ -177,6 +177,13 @@ impl Input {
         matches!(&self.transport, Transport::Files(set) if set.is_any_hidden())
     }
 
+    /// Whether one of its logs can be read.
+    pub(super) fn is_readable(&self) -> bool {
+        let open = |status: &Status| status.open && status.problem.is_none();
+        matches!(self.transport, Transport::Stdin(_))
+            || self.transport.followers().any(|follower| open(&follower.status()))
+    }
+
     /// Its logs, each with what reads it. Of those whose lines are judged, up to the mark.
     pub(super) fn streams(&mut self) -> Vec<Stream<'_>> {
         let mut logs: HashMap<&Path, &mut FollowedLog> =

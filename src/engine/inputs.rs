@@ -152,6 +152,11 @@ impl Inputs {
         (any(LogKind::Access), any(LogKind::Error) && !of(LogKind::Error).any(Input::is_hidden))
     }
 
+    /// Whether an access log can be read now.
+    pub fn has_access(&self) -> bool {
+        self.inputs.iter().any(|input| input.kind == LogKind::Access && input.is_readable())
+    }
+
     /// What is needed to go on after a restart. `unix`: the wall clock.
     pub fn save(&mut self, now: Local, unix: u64) -> SavedInputs {
         let mut saved = SavedInputs::new();

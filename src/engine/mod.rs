@@ -3,6 +3,7 @@
 mod aliases;
 pub mod assemble;
 pub mod choice;
+mod changes;
 pub mod clock;
 pub mod discovered;
 mod followed_log;
@@ -160,6 +161,9 @@ impl Engine {
         if self.parts.persist.as_ref().is_some_and(|persist| persist.is_due(now)) {
             self.commit(false, now);
         }
+        let minute = self.parts.clock.unix() / 60;
+        let Parts { persist, ledger, .. } = &mut self.parts;
+        persist.iter_mut().for_each(|persist| persist.keep_history(ledger.history(), minute));
         let moves = self.moves();
         if moves != self.moves {
             (self.moves, self.moved) = (moves, now);
@@ -212,7 +216,7 @@ impl Engine {
         self.poll(READ_BUDGET);
         let state = self.state();
         if let Some(persist) = self.parts.persist {
-            persist.close(&state);
+            persist.close(&state, self.parts.ledger.history());
         }
     }
 
@@ -243,12 +247,14 @@ impl Engine {
         binder.bind_logs(inputs.followed(), attributor);
         let (access, error) = inputs.evidence();
         attributor.logs_are(access, error);
+        ledger.begin_turn(attributor.offset(), clock.unix());
         inputs.read(start, &mut self.buffers, attributor, ledger, &mut || {
             // From the first lines on: however many files had to be looked at before, some are read.
             let now = clock.monotonic();
             behind = now.saturating_duration_since(*begun.get_or_insert(now)) >= time;
             !behind
         });
+        ledger.end_turn(inputs.has_access(), &attributor.names);
         let more = behind && inputs.unread() > 0;
         if !more {
             // Not before: the line that an entry waits for may be among what is unread.

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::clock::Clock;
-use crate::ledger::store::{Loaded, Opened, Reason, Store, StoreError};
+use crate::ledger::store::{HistoryFile, Loaded, Opened, Reason, Store, StoreError};
 use crate::ledger::{Ledger, NOT_UNDERSTOOD, State};
+use crate::view::History;
 
 /// Between two commits while logs are read. A scrape commits by itself.
 const EVERY: Duration = Duration::from_millis(250);
@@ -57,6 +58,9 @@ pub struct Persist {
     next: Instant,
     /// What keeps commits from succeeding, while it lasts.
     failure: Option<String>,
+    history: Option<HistoryFile>,
+    /// When the last day was kept last, in minutes since 1970.
+    kept: u64,
 }
 
 /// What a start finds in the state directory.
@@ -65,6 +69,8 @@ pub struct OpenedState {
     pub persist: Persist,
     /// What to go on from.
     pub state: Option<State>,
+    /// The last day, as far as it is known.
+    pub history: History,
     /// Why state files were not used, to be counted.
     pub set_aside: Vec<&'static str>,
 }
@@ -72,14 +78,14 @@ pub struct OpenedState {
 impl Persist {
     /// Keeps nothing yet.
     pub fn new(store: Box<dyn Records>, now: Instant) -> Self {
-        Self { store, encoded: Vec::new(), next: now, failure: None }
+        Self { store, encoded: Vec::new(), next: now, failure: None, history: None, kept: 0 }
     }
 
     /// Takes the directory and loads what is in it. `procfs` tells whether the machine was restarted since.
     ///
     /// # Errors
     /// When another process uses the directory. All else is told and retried.
-    pub fn open(dir: &Path, procfs: &Path, now: Instant) -> Result<OpenedState, StoreError> {
+    pub fn open(dir: &Path, procfs: &Path, clock: &Clock) -> Result<OpenedState, StoreError> {
         let boot = std::fs::read_to_string(procfs.join("sys/kernel/random/boot_id")).unwrap_or_default();
         let Opened { store, loaded, set_aside } = Store::open(dir, boot.trim())?;
         let mut reasons = Vec::new();
@@ -92,7 +98,9 @@ impl Persist {
                 reasons.push(reason.word());
             }
         }
-        let persist = Self::new(Box::new(store), now);
+        let (file, history, unusable) = HistoryFile::open(dir, clock.unix() / 60);
+        reasons.extend(unusable);
+        let persist = Self { history: Some(file), ..Self::new(Box::new(store), clock.monotonic()) };
         let state = loaded.and_then(|loaded| match read(dir, &loaded) {
             Ok(state) => Some(state),
             Err(error) => {
@@ -104,7 +112,7 @@ impl Persist {
                 None
             }
         });
-        Ok(OpenedState { persist, state, set_aside: reasons })
+        Ok(OpenedState { persist, state, history, set_aside: reasons })
     }
 
     /// Whether a commit is due.
@@ -135,8 +143,24 @@ impl Persist {
         self.next = now + EVERY.max(clock.monotonic().saturating_duration_since(now) * SHARE);
     }
 
+    /// Keeps the last day, once in each `minute`.
+    pub fn keep_history(&mut self, history: &History, minute: u64) {
+        if minute != self.kept {
+            self.kept = minute;
+            self.write_history(history);
+        }
+    }
+
+    fn write_history(&mut self, history: &History) {
+        // It is tried again, and a directory that cannot be written is told by the commits.
+        if let Some(Err(error)) = self.history.as_mut().map(|file| file.write(history)) {
+            tracing::debug!("the last day could not be kept: {error}");
+        }
+    }
+
     /// The last commit: the next start goes on from it even after a reboot.
-    pub fn close(mut self, state: &State) {
+    pub fn close(mut self, state: &State, history: &History) {
+        self.write_history(history);
         if let Err(error) = self.encode(state).and_then(|()| self.store.close(&self.encoded)) {
             tracing::warn!("the last state could not be saved: {error}");
         }

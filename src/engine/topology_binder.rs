@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::aliases::Aliases;
-use super::zone;
+use super::{changes, zone};
 use crate::address::Listener;
 use crate::attribute::logs::log_id;
 use crate::attribute::root_cause::{LogId, Peer, Peers, PoolPeer};
@@ -101,6 +101,9 @@ impl TopologyBinder {
         let news = self.board.take();
         news.gains.into_iter().for_each(|gain| ledger.gain(gain));
         for (at, fact) in news.facts {
+            if let Some(mark) = changes::of_fact(&self.topology, at, fact) {
+                ledger.mark(mark);
+            }
             attributor.observe(zone::local(at, attributor.offset()), fact);
         }
         if let Some(pools) = news.remembered {
@@ -120,6 +123,8 @@ impl TopologyBinder {
         attributor.names.upstreams.expect(upstreams.iter().map(String::as_bytes));
         let servers = topology.server_names();
         attributor.names.servers.expect(servers.iter().map(String::as_bytes));
+        let marks = changes::of_topology(&self.topology, &topology, SystemTime::now());
+        marks.into_iter().for_each(|mark| ledger.mark(mark));
         self.topology = Arc::clone(&topology);
         self.changed = true;
         if let Some(check) = &self.check {

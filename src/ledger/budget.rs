@@ -102,7 +102,11 @@ impl Budget {
 fn together(logs: Vec<LogState>) -> Option<LogState> {
     logs.into_iter()
         .reduce(|sum, log| LogState {
-            is_access: sum.is_access || log.is_access,
+            // One access log among them that can be read is one.
+            kind: sum
+                .kind
+                .filter(|kind| sum.is_access() || Some(*kind) == log.kind)
+                .or(log.kind.filter(|_| log.is_access())),
             log: String::new(),
             parsed: sum.parsed + log.parsed,
             unparsed: sum.unparsed + log.unparsed,

@@ -6,6 +6,7 @@
 mod budget;
 mod episodes;
 mod publish;
+mod recent;
 mod saved;
 pub mod store;
 mod sums;
@@ -13,6 +14,7 @@ mod sums;
 use budget::Budget;
 pub use budget::Limits;
 use episodes::Episodes;
+use recent::Turn;
 pub use sums::family;
 
 use std::collections::{BTreeMap, HashMap};
@@ -22,7 +24,7 @@ use crate::record::stamp::Local;
 use crate::vocabulary::{Cause, ExitReason, FAILED_CODES, Outcome, Phase, RootCause};
 
 use crate::sample::machine::{CounterDelta, Machine};
-use crate::topology::remembered::{self, Remembered, RememberedNginx};
+use crate::topology::remembered::{Remembered, RememberedNginx};
 use crate::view::{Histogram, History, LogState};
 
 pub use saved::{SavedCounters, SavedCounts, SavedInput, SavedInputs, State};
@@ -64,8 +66,14 @@ pub struct Ledger {
     budget: Budget,
     observed: sums::Sums,
     gains: u64,
-    /// Failed responses of the last day.
+    /// The last day.
     history: History,
+    /// Lines of access logs since the last turn.
+    answered: u64,
+    /// Ends of workers since the last turn, by the second.
+    deaths: BTreeMap<(u64, Id, Id, ExitReason), u64>,
+    /// Where the times of logs are in those of the history.
+    turn: Turn,
     /// What failed lately, with its beginning.
     episodes: Episodes,
     /// Upstreams that were seen, by their ids: their failed attempts begin at 0.
@@ -104,6 +112,9 @@ impl Default for Ledger {
             budget: Budget::default(),
             observed: sums::Sums::new(),
             history: History::default(),
+            answered: 0,
+            deaths: BTreeMap::new(),
+            turn: Turn::default(),
             episodes: Episodes::default(),
             attempted: Vec::new(),
             gains: 0,
@@ -272,6 +283,7 @@ impl Ledger {
 
 impl Sink for Ledger {
     fn response(&mut self, server: Id, status: u16) {
+        self.answered += 1;
         // A line of an access log begins with this, and its pairs follow.
         self.pairs_overflowed = self.pairs_overflowed();
         self.pair_overflows = false;
@@ -293,7 +305,7 @@ impl Sink for Ledger {
     fn error(&mut self, verdict: &Verdict) {
         let (server, upstream) = self.pair_of(verdict.server, verdict.upstream);
         *self.errors.entry((server, upstream, verdict.status, verdict.cause)).or_default() += 1;
-        self.history.add(remembered::now() / 60, verdict.cause);
+        self.history.add(self.turn.unix(verdict.at) / 60, verdict.cause);
         self.episodes.error(verdict);
     }
 
@@ -310,13 +322,18 @@ impl Sink for Ledger {
         self.episodes.root(verdict, root, count);
     }
 
-    fn failure(&mut self, upstream: Id, cause: Cause, outcome: Outcome, _: Local) {
+    fn failure(&mut self, upstream: Id, cause: Cause, outcome: Outcome, at: Local) {
+        self.history.add_hidden(self.turn.unix(at) / 60, outcome);
         let upstream = self.upstream_of(upstream);
         *self.failures.entry((upstream, cause, outcome)).or_default() += 1;
     }
 
-    fn exit(&mut self, fpm: Id, pool: Id, reason: ExitReason, _: Local) {
+    fn exit(&mut self, fpm: Id, pool: Id, reason: ExitReason, at: Local) {
         let (fpm, pool) = self.start_exits(fpm, pool);
+        // Those that the kernel kills for memory are marked by who sees that.
+        if !matches!(reason, ExitReason::Recycled | ExitReason::Oom) {
+            *self.deaths.entry((self.turn.unix(at), fpm, pool, reason)).or_default() += 1;
+        }
         *self.exits.entry((fpm, pool, reason)).or_default() += 1;
     }
 

@@ -6,16 +6,21 @@
 mod episodes;
 mod histogram;
 mod history;
+mod marks;
 mod size;
 
 use std::sync::Arc;
 
 pub use episodes::{Episode, QUIET};
 pub use histogram::Histogram;
-pub use history::History;
+pub use history::{History, MINUTES, Minute};
+#[cfg(test)]
+pub use marks::MOST as MOST_MARKS;
+pub use marks::{Mark, MarkKind};
 pub use size::{OF_LOG, OF_POOL, Size};
 
 use crate::check::finding::Finding;
+use crate::record::LogKind;
 use crate::sample::machine::{Counted, Machine};
 use crate::vocabulary::{Cause, ExitReason, Outcome, Phase, RootCause};
 
@@ -105,8 +110,8 @@ pub struct Exits {
 pub struct LogState {
     /// Its path.
     pub log: String,
-    /// It is an access log: without one that can be read nothing is known of failed responses.
-    pub is_access: bool,
+    /// What it is; `None` for several of different kinds together.
+    pub kind: Option<LogKind>,
     /// Lines understood.
     pub parsed: u64,
     /// Lines not understood.
@@ -125,6 +130,13 @@ pub struct LogState {
     pub readable: Option<bool>,
     /// Bytes that can still be written to its file system; `None`: that is no disk.
     pub available: Option<u64>,
+}
+
+impl LogState {
+    /// Without an access log that can be read nothing is known of failed responses.
+    pub fn is_access(&self) -> bool {
+        self.kind == Some(LogKind::Access)
+    }
 }
 
 /// Label values that were counted as `other`.
@@ -161,7 +173,7 @@ pub struct View {
     pub now: i64,
     /// Their zone, in seconds east of UTC.
     pub offset: i32,
-    /// Failed responses of the last day, by the minute.
+    /// The last day, by the minute.
     pub history: History,
     /// The machine as it was sampled last.
     pub machine: Machine,

@@ -7,6 +7,7 @@ mod auth;
 mod clients;
 mod config;
 mod guard;
+mod headers;
 mod listen;
 mod markdown;
 mod page;
@@ -19,6 +20,7 @@ mod streams;
 mod times;
 mod watched;
 
+use std::hash::Hasher;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,10 +32,13 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
+use memchr::memmem;
+use siphasher::sip::SipHasher13;
 use tokio::sync::oneshot;
 
 use crate::diagnosis;
 use crate::export::encode;
+use crate::label::label;
 use crate::view::View;
 use clients::Clients;
 use config::{ConfigError, Current};
@@ -81,12 +86,14 @@ impl App {
         reload: Option<Reload>,
     ) -> Arc<App> {
         let clients = Clients::new(connections);
-        let path = telemetry_path.to_owned();
+        let host = std::fs::read_to_string(procfs.join("sys/kernel/hostname")).unwrap_or_default();
+        let host = label(host.trim().as_bytes()).into_owned();
+        let site = page::Site { host, telemetry_path: telemetry_path.to_owned() };
         let render = move |view: &Arc<View>, made: Made| match made {
             Made::Diagnosis => {
                 serde_json::to_vec(&diagnosis::of(view)).map(Bytes::from).map_err(|error| error.to_string())
             }
-            Made::Page => Ok(page::render(view, &path).into()),
+            Made::Page => Ok(page::render(view, &site).into()),
             Made::Text => encode::text(view, &procfs).map(Bytes::from).map_err(|error| error.to_string()),
             Made::Gzip => {
                 let body = encode::text(view, &procfs).map_err(|error| error.to_string())?;
@@ -150,6 +157,8 @@ pub async fn serve(listeners: Vec<Listener>, access: Access, app: Arc<App>, stop
         .route("/-/ready", get(ready))
         .route("/-/reload", post(reload).put(reload))
         .route("/", get(root))
+        .route("/page.css", get(|| async { text("text/css; charset=utf-8", &page::STYLE) }))
+        .route("/page.js", get(|| async { text("text/javascript; charset=utf-8", page::SCRIPT) }))
         .route("/diagnosis", get(diagnose))
         .route("/runbooks", get(runbooks::list))
         .route("/runbooks/", get(runbooks::list))
@@ -196,8 +205,30 @@ async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     response
 }
 
-async fn root(State(app): State<Arc<App>>) -> Response {
-    app.respond(Made::Page, "text/html; charset=utf-8").await
+fn text(content_type: &'static str, body: &'static str) -> Response {
+    ([(header::CONTENT_TYPE, content_type)], body).into_response()
+}
+
+async fn root(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    match app.answers.get(Made::Page).await {
+        Ok(body) => unless_known(body, &headers),
+        Err(no) => no.into_response(),
+    }
+}
+
+/// The page, or 304 for who has it but for the time on it.
+fn unless_known(body: Bytes, headers: &HeaderMap) -> Response {
+    let (start, end) = (memmem::find(&body, b"<main"), memmem::rfind(&body, b"</main>"));
+    let mut hasher = SipHasher13::new();
+    hasher.write(&body[start.unwrap_or(0)..end.unwrap_or(body.len())]);
+    let tag = format!("W/\"{:016x}\"", hasher.finish());
+    let mut known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let is_known = known.any(|list| list.split(',').any(|known| known.trim() == tag));
+    let tag = [(header::ETAG, tag)];
+    if is_known {
+        return (StatusCode::NOT_MODIFIED, tag).into_response();
+    }
+    (tag, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], body).into_response()
 }
 
 async fn diagnose(State(app): State<Arc<App>>) -> Response {
@@ -208,8 +239,16 @@ impl App {
     async fn respond(&self, made: Made, content_type: &'static str) -> Response {
         match self.answers.get(made).await {
             Ok(body) => ([(header::CONTENT_TYPE, content_type)], body).into_response(),
-            Err(NoAnswer::Late) => (StatusCode::SERVICE_UNAVAILABLE, LATE).into_response(),
-            Err(NoAnswer::Failed(error)) => {
+            Err(no) => no.into_response(),
+        }
+    }
+}
+
+impl IntoResponse for NoAnswer {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Late => (StatusCode::SERVICE_UNAVAILABLE, LATE).into_response(),
+            Self::Failed(error) => {
                 tracing::error!(%error, "an answer could not be made");
                 let text = format!("this answer could not be made: {error}\n");
                 (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()

@@ -6,7 +6,7 @@ use axum::response::{Html, IntoResponse, Response};
 use maud::{Markup, PreEscaped, html};
 
 use super::markdown;
-use super::page::document;
+use super::page::{Head, document};
 use crate::runbooks::{self, Runbook};
 
 /// All of them.
@@ -67,7 +67,7 @@ fn names() -> Markup {
 fn page(title: &str, body: &Markup) -> Html<String> {
     let body = html! {
         nav { a href="/" { "Badgateway" } " · " a href="/runbooks" { "all runbooks" } }
-        (body)
+        main.guide { (body) }
     };
-    Html(document(&format!("{title} – Badgateway"), &body))
+    Html(document(&Head::fixed(&format!("{title} - Badgateway")), &body))
 }

@@ -23,6 +23,7 @@ use super::auth::Peer;
 use super::clients::{Client, Clients, Place};
 use super::config::HTTP_2;
 use super::guard::{Guard, add_headers};
+use super::headers;
 use super::listen::Listener;
 use super::sent::Sent;
 use super::stream::Stream;
@@ -263,6 +264,8 @@ async fn answer(
         Some(refused) => refused,
         None => served.router.oneshot(request.map(Body::new)).await?,
     };
+    headers::secure(&mut answer);
+    // Those of the configuration win.
     add_headers(&config, &mut answer);
     let client = asked.0.clone();
     // Made first, then sent: there is no moment in which it is neither.

@@ -32,6 +32,15 @@ pub enum AnyLog {
 }
 
 impl AnyLog {
+    /// What it is.
+    pub fn kind(&self) -> LogKind {
+        match self {
+            Self::Access(_) => LogKind::Access,
+            Self::Error(_) => LogKind::Error,
+            Self::Fpm(_) => LogKind::Fpm,
+        }
+    }
+
     /// For the log of this kind at `path`.
     pub fn new(kind: LogKind, path: &Path, settings: &Settings) -> Self {
         match kind {

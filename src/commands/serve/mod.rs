@@ -40,6 +40,7 @@ use crate::source::pooled::Pooled;
 use crate::source::{OpenError, ReadFrom};
 use crate::topology::discovery::Wanted;
 use crate::topology::loader::ConfigLimits;
+use crate::view::History;
 use crate::web::{self, Access, App, Listener, ServerError};
 
 /// Why `serve` could not start or go on.
@@ -273,12 +274,14 @@ fn engine(
 ) -> Result<Engine, ServeError> {
     let clock = Clock::start(Arc::new(SystemTimeSource), options.offset);
     let found = match &args.state_dir {
-        Some(dir) => Some(Persist::open(dir, &args.machine.procfs, clock.monotonic())?),
+        Some(dir) => Some(Persist::open(dir, &args.machine.procfs, &clock)?),
         None => None,
     };
-    let (persist, state, set_aside) = match found {
-        Some(OpenedState { persist, state, set_aside }) => (Some(persist), state, set_aside),
-        None => (None, None, Vec::new()),
+    let (persist, state, history, set_aside) = match found {
+        Some(OpenedState { persist, state, history, set_aside }) => {
+            (Some(persist), state, history, set_aside)
+        }
+        None => (None, None, History::default(), Vec::new()),
     };
     let (attributor, mut ledger, saved) = match state {
         Some(State { attribution, counters, inputs }) => {
@@ -287,6 +290,7 @@ fn engine(
         None => (Attributor::new(options), Ledger::default(), SavedInputs::default()),
     };
     ledger.compat = args.compat_phpfpm;
+    ledger.resume_history(history);
     ledger.limit(limits(args), &attributor.names);
     if persist.is_some() {
         ledger.count_rejected(&set_aside);

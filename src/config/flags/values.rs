@@ -12,11 +12,11 @@ pub(super) fn parse_mode(text: &str) -> Result<u32, String> {
 /// A path of the metrics that no other page has.
 pub(super) fn parse_path(text: &str) -> Result<String, String> {
     let path = format!("/{}", text.trim_matches('/'));
-    let is_taken = ["/", "/-", "/runbooks", "/diagnosis"].contains(&path.as_str())
+    let is_taken = ["/", "/-", "/runbooks", "/diagnosis", "/page.css", "/page.js"].contains(&path.as_str())
         || ["/-/", "/runbooks/"].iter().any(|taken| path.starts_with(taken));
     if is_taken {
         return Err(
-            "/, /-/…, /runbooks and /diagnosis are pages of Badgateway: choose another path, such as /metrics".to_owned()
+            "/, /-/…, /runbooks, /diagnosis, /page.css and /page.js are pages of Badgateway: choose another path, such as /metrics".to_owned()
         );
     }
     if path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte)) {
@@ -113,7 +113,7 @@ mod tests {
     fn the_metrics_have_a_path_of_their_own() {
         assert_eq!(parse_path("metrics"), Ok("/metrics".to_owned()));
         assert_eq!(parse_path("/a/b/"), Ok("/a/b".to_owned()));
-        for path in ["/", "", "/-/ready", "/runbooks", "/runbooks/x", "/{x}", "/a b"] {
+        for path in ["/", "", "/-/ready", "/runbooks", "/runbooks/x", "/page.js", "/{x}", "/a b"] {
             assert!(parse_path(path).is_err(), "{path}");
         }
     }

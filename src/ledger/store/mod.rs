@@ -9,6 +9,7 @@
 //! - `durable-0`, `durable-1` are the same, synced every few seconds by a thread.
 //! - `mark` is the sequence of the last commit that was published.
 //! - `lock` keeps a second process out.
+//! - `history` is apart from them: the last day for people, and no counter.
 //!
 //! Files are overwritten in place rather than replaced: once they are there, a full disk stops no commit
 //! unless the state grows. Whatever fails is tried again at the next commit, from the directory upwards.
@@ -16,6 +17,7 @@
 mod disk;
 mod durable;
 mod error;
+mod history;
 mod live;
 mod lock;
 mod mark;
@@ -32,6 +34,7 @@ use std::time::Instant;
 
 use disk::{Disk, RealDisk};
 pub use error::{Reason, StoreError};
+pub use history::HistoryFile;
 use live::Live;
 use lock::Lock;
 pub use survey::SetAside;
