@@ -3,7 +3,7 @@
 # A shell that was open while rustup ran has not got its directory in PATH yet.
 CARGO ?= $(shell command -v cargo || echo "$(HOME)/.cargo/bin/cargo")
 
-.PHONY: help alerts dashboards dashboards-keys dashboards-picture demo test unit e2e soak fuzz reproducible lint fmt docs bench setup-demo setup-test
+.PHONY: help alerts dashboards dashboards-keys dashboards-picture demo test unit e2e page page-picture soak fuzz reproducible lint fmt docs bench setup-demo setup-test
 
 help:
 	@echo 'make demo    break PHP in seven ways on this machine and watch Badgateway name each (about 5 minutes the first time, then 1)'
@@ -13,6 +13,8 @@ help:
 	@echo 'make dashboards  every query of the dashboards on a site that fails for ten minutes, scraped every 15 and every 60 s'
 	@echo 'make dashboards-keys  compares their keys with those that Grafana'\''s published types know (needs Python and PyPI)'
 	@echo 'make dashboards-picture  draws that run with Grafana'\''s published components (needs npm and chromium)'
+	@echo 'make page    the page in a real browser during 21 failures, with axe-core; pictures in target/page (about 5 minutes)'
+	@echo 'make page-picture  docs/page.png from a run of 12 minutes (MINUTES=3 for less)'
 	@echo 'make soak    the tests of bad nights in their long form: kills, rotations, random sequences, CPU of the sampler and an hour of everything at once (SOAK_SECONDS=600 for less)'
 	@echo 'make fuzz    the parsers on 10,000,000 damaged inputs each (about two hours; FUZZ_INPUTS=1000000 for less)'
 	@echo 'make reproducible  builds the last commit in two directories and compares the programs (about 15 minutes)'
@@ -60,6 +62,14 @@ dashboards-keys:
 	python3 -m venv target/dashboards/keys
 	target/dashboards/keys/bin/pip --quiet install grafana-foundation-sdk==0.0.21
 	target/dashboards/keys/bin/python tests/dashboards/keys.py dashboards/*.json
+
+page: setup-test
+	AXE="$$(sh tests/axe.sh)" PAGE=1 $(CARGO) test --locked --test page -- --nocapture --test-threads=1
+
+# Where it may, without the other processes of this machine: their PHP-FPM would be in the picture.
+page-picture: setup-test
+	$$(unshare --pid --fork --mount-proc true 2>/dev/null && echo unshare --pid --fork --mount-proc) \
+		$(CARGO) test --locked --test page -- --ignored --nocapture the_page_of
 
 # Each prints one line with what it did and found; the hour a line each minute, and at the end whether all sums agree.
 soak: setup-test

@@ -66,7 +66,7 @@ one() {
 }
 
 if [ $# -eq 0 ]; then
-    set -- format clippy build doc unit corpus source store cli discover status web forged alerts reliability lab pages
+    set -- format clippy build doc unit corpus source store cli discover status web forged alerts reliability lab pages page
     # Whatever test target is not named above.
     for file in tests/*.rs tests/*/main.rs; do
         target=${file#tests/}

@@ -71,7 +71,7 @@ fi
 
 # Measured on Debian 12 and 13 with 2 cores, from a system of 350 MiB: minutes with downloads and compilation; MiB in
 # target/ and ~/.cargo, and of packages.
-if [ "$1" = demo ]; then minutes=5 build=1100 packages=500; else minutes=15 build=2300 packages=900; fi
+if [ "$1" = demo ]; then minutes=5 build=1100 packages=500; else minutes=15 build=2300 packages=1260; fi
 say "make $1 takes about $minutes minutes the first time, with 2 cores, and $((build + packages)) MiB of disk"
 target=${CARGO_TARGET_DIR:-target}
 
@@ -95,6 +95,7 @@ if [ "$1" = test ]; then
     need openssl 'makes the certificate of the lab'\''s TLS upstream' openssl
     need logrotate 'rotates the logs of the lab while requests come' logrotate
     need curl 'asks the exporter as people do' curl
+    need chromium 'looks at the page as people do' chromium chromium-browser google-chrome
     need prometheus 'evaluates the alert rules' prometheus
     # Elsewhere the tests do without them, and say so.
     if has apt-get; then
@@ -117,7 +118,7 @@ fi
 known() {
     for package in $missing; do
         case $package in
-            promtool | libnginx-mod-*) apt-cache show "$package" >/dev/null 2>&1 || continue ;;
+            promtool | chromium | libnginx-mod-*) apt-cache show "$package" >/dev/null 2>&1 || continue ;;
         esac
         printf ' %s' "$package"
     done

@@ -2,8 +2,8 @@
 
 mod aliases;
 pub mod assemble;
-pub mod choice;
 mod changes;
+pub mod choice;
 pub mod clock;
 pub mod discovered;
 mod followed_log;
