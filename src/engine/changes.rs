@@ -68,7 +68,7 @@ mod tests {
     use crate::topology::{Fpm, FpmProcess, InstanceId};
 
     fn machine(pid: Option<u32>) -> Topology {
-        let process = pid.map(|pid| FpmProcess { pid, network: None, shares_root: true });
+        let process = pid.map(|pid| FpmProcess { pid, network: None, shares_root: true, program: None });
         let id = InstanceId { path: "/etc/php/8.2/fpm/php-fpm.conf".into(), nth: 0 };
         let fpm =
             Fpm { id, name: "8.2".into(), process, group: None, log: None, conf: None, pools: Vec::new() };
