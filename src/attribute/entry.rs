@@ -1,11 +1,12 @@
 //! An entry of the error log: what it means, what it names, and whether it waits for its access line.
 
 use super::closed;
+use super::judge::settle;
 use super::message::{self, Meaning};
 use super::names::Interner;
 use super::pending::{Evidence, WaitingEntry};
 use super::root_cause::{PendingRootCause, Target};
-use super::{Attributor, Id, Sink, settle};
+use super::{Attributor, Id, Sink};
 use crate::record::entries::Entry;
 use crate::record::error::{Context, Head, Level};
 use crate::vocabulary::{Cause, Outcome, RootCause};

@@ -149,3 +149,16 @@ impl Attributor {
 fn is_refused(entry: &WaitingEntry, status: u16) -> bool {
     entry.evidence == Evidence::Failure(Cause::NginxLimit) && status >= 400 && !entry.subrequest
 }
+
+/// Counts an entry that found no line of its own.
+pub(super) fn settle(entry: &WaitingEntry, sink: &mut impl Sink) {
+    // A shadowed entry that belongs to no response proves nothing.
+    if let (Evidence::Failure(cause), false) = (entry.evidence, entry.shadowed) {
+        let outcome = match (entry.rescued, cause) {
+            (false, _) => Outcome::Unmatched,
+            (true, Cause::ResponseTruncated) => Outcome::Truncated,
+            (true, _) => Outcome::Rescued,
+        };
+        sink.failure(entry.upstream, cause, outcome, entry.at);
+    }
+}

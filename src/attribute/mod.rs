@@ -37,7 +37,7 @@ use crate::vocabulary::{Cause, ExitReason, Outcome, Phase, RootCause, is_failed}
 use decide::Decision;
 use join::{Group, Keys};
 pub use names::{Id, Names, Renamed};
-use pending::{Evidence, Pending, WaitingEntry};
+use pending::Pending;
 use root_cause::{LogId, Peers, RootCauseSink, Roots};
 pub use saved::SavedAttribution;
 
@@ -353,7 +353,7 @@ impl Attributor {
     /// Counts what has waited long enough. To be called when everything that was there has been read.
     pub fn settle(&mut self, sink: &mut impl Sink) {
         let now = self.now;
-        self.pending.settle(now.saturating_sub(self.options.window), |entry| settle(entry, sink));
+        self.pending.settle(now.saturating_sub(self.options.window), |entry| judge::settle(entry, sink));
         self.roots.answer(now.saturating_sub(root_cause::GRACE), &self.peers, &mut SinkAdapter(sink));
     }
 
@@ -367,7 +367,7 @@ impl Attributor {
 
     /// The logs are at their end: everything that waits is counted.
     pub fn finish(&mut self, sink: &mut impl Sink) {
-        self.pending.settle(Local::MAX, |entry| settle(entry, sink));
+        self.pending.settle(Local::MAX, |entry| judge::settle(entry, sink));
         self.roots.answer(Local::MAX, &self.peers, &mut SinkAdapter(sink));
     }
 }
@@ -382,18 +382,6 @@ impl<S: Sink> RootCauseSink for SinkAdapter<'_, S> {
 
     fn killed(&mut self, fpm: Id, pool: Id, reason: ExitReason, at: Local) {
         self.0.exit(fpm, pool, reason, at);
-    }
-}
-
-fn settle(entry: &WaitingEntry, sink: &mut impl Sink) {
-    // A shadowed entry that belongs to no response proves nothing.
-    if let (Evidence::Failure(cause), false) = (entry.evidence, entry.shadowed) {
-        let outcome = match (entry.rescued, cause) {
-            (false, _) => Outcome::Unmatched,
-            (true, Cause::ResponseTruncated) => Outcome::Truncated,
-            (true, _) => Outcome::Rescued,
-        };
-        sink.failure(entry.upstream, cause, outcome, entry.at);
     }
 }
 

@@ -64,6 +64,8 @@ impl Browser {
         ]);
         command.arg(format!("--user-data-dir={}", dir.path().join("profile").display()));
         command.env("IN", &input).env("OUT", &output).env("HOME", dir.path()).env("TZ", "UTC");
+        // What it leaves there goes with the profile.
+        command.env("TMPDIR", dir.path());
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let proc = Proc::start("chromium", &mut command)?;
         let to = File::options().write(true).open(&input)?;

@@ -39,7 +39,7 @@ impl Walk<'_> {
     ) -> Result<Typed, Option<Problem>> {
         let known: &[&str] = if key.path == "access_logs" { &["path", "format"] } else { &["path"] };
         let (mut path, mut of_format) = (None, None);
-        let mut seen = Vec::new();
+        let (mut seen, mut path_is_misspelt) = (Vec::new(), false);
         for (name, node) in entries {
             if seen.contains(&name.text) {
                 let message = format!("the key `{}` stands here again", name.text);
@@ -60,6 +60,7 @@ impl Walk<'_> {
                 }
                 (typed, _) => {
                     let meant = nearest(typed, known.iter().copied());
+                    path_is_misspelt |= meant == Some("path");
                     let meant = meant.map(|meant| format!("did you mean `{meant}`?"));
                     let meant = meant.unwrap_or_else(|| format!("an entry has {}", known.join(" and ")));
                     let message = format!("unknown key `{typed}` in an entry of `{}`; {meant}", key.path);
@@ -67,18 +68,21 @@ impl Walk<'_> {
                 }
             }
         }
-        let path =
-            path.unwrap_or_else(|| Err(place.problem(format!("this entry of `{}` has no `path`", key.path))));
+        let path = match path {
+            Some(path) => path.map_err(Some),
+            None if path_is_misspelt => Err(None),
+            None => Err(Some(place.problem(format!("this entry of `{}` has no `path`", key.path)))),
+        };
         match (path, of_format.transpose()) {
             (Ok(path), Ok(format)) => {
                 let formats = format.map(|format| (Path::new(&path.text).to_owned(), format));
                 self.file.formats.extend(formats);
                 Ok(path)
             }
-            (Err(problem), Ok(_)) => Err(Some(problem)),
+            (Err(problem), Ok(_)) => Err(problem),
             (path, Err(problem)) => {
                 self.problems.push(problem);
-                Err(path.err())
+                Err(path.err().flatten())
             }
         }
     }
