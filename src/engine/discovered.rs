@@ -36,7 +36,23 @@ impl Machine for Ours {
     fn has_file(&self, path: &Path) -> bool {
         fs::metadata(path).is_ok_and(|meta| meta.is_file())
     }
+
+    fn is_stream(&self, path: &Path) -> bool {
+        let mut path = path.to_owned();
+        // As many links as the kernel follows (MAXSYMLINKS, include/linux/namei.h).
+        for _ in 0..40 {
+            if STREAMS.iter().any(|stream| path.starts_with(stream)) {
+                return true;
+            }
+            let Ok(target) = fs::read_link(&path) else { return false };
+            path = path.parent().unwrap_or(Path::new("/")).join(target);
+        }
+        false
+    }
 }
+
+/// What these are depends on the process that opens them.
+const STREAMS: [&str; 5] = ["/dev/stdout", "/dev/stderr", "/dev/fd", "/proc/self", "/proc/thread-self"];
 
 impl Discovered {
     /// Chooses the logs anew. `followed`: those that are followed.

@@ -78,7 +78,7 @@ same_findings() {
 mkdir /run/state
 chown "$user" /run/state
 serve
-until_true grep -q 'following\|access_log is off' said
+until_true grep -q 'following\|access_log is off\|log goes to' said
 echo "before: $(ask)"
 run break
 # A worker that ends a little later would still take the connection.

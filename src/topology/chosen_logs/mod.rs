@@ -79,6 +79,8 @@ pub trait Machine {
     fn is_ours(&self, nginx: &Nginx, path: &Path) -> bool;
     /// Whether there is a file at a path of ours.
     fn has_file(&self, path: &Path) -> bool;
+    /// Whether a path leads to the standard output or error of who opens it: for us to ours, and not to a server's.
+    fn is_stream(&self, path: &Path) -> bool;
 }
 
 /// Where the official images, nginx.org's packages and all distributions have them.
@@ -116,6 +118,7 @@ pub fn as_wished(
         let is_ours = of.process.as_ref().is_none_or(|process| process.shares_root);
         match &of.log {
             Some(log) if is_ours && wishes.excludes(log) => {}
+            Some(log) if machine.is_stream(log) => lists.note(Note::FpmStream, "", None),
             Some(log) if is_ours => _ = fpm.insert(LogName::File(log.clone())),
             Some(_) => {}
             None if of.pools.iter().any(|pool| pool.settings.is_some()) => {
@@ -157,7 +160,9 @@ impl Lists {
 
     /// No configuration of nginx can be read, as beside nginx in a pod: the logs that are where they usually are.
     fn usual(&mut self, machine: &dyn Machine) {
-        let [access, error] = USUAL.map(|path| machine.has_file(Path::new(path)).then(|| path.into()));
+        let [access, error] = USUAL
+            .map(Path::new)
+            .map(|path| (machine.has_file(path) && !machine.is_stream(path)).then(|| path.to_owned()));
         let list = |path: &PathBuf| List {
             candidates: vec![Candidate { name: LogName::File(path.clone()), rank: 0 }],
             server: String::new(),

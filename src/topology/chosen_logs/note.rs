@@ -34,6 +34,8 @@ pub enum Note {
     NoErrorLog(Elsewhere),
     /// PHP-FPM's log goes to syslog.
     FpmSyslog,
+    /// It goes to PHP-FPM's standard output or error.
+    FpmStream,
 }
 
 /// Where lines go that are in no file of ours.
@@ -148,6 +150,11 @@ impl fmt::Display for Noted {
                 f,
                 "PHP-FPM logs to syslog, so some root causes stay unknown: set error_log to a file, or name the file in which \
                  its lines arrive with --fpm-log"
+            )?,
+            Note::FpmStream => write!(
+                f,
+                "PHP-FPM logs to its standard output or error, so some root causes stay unknown: set error_log to a file, or \
+                 name the file in which its lines arrive with --fpm-log"
             )?,
         }
         for (at, (server, place)) in self.places.iter().enumerate() {

@@ -177,6 +177,8 @@ impl Reader<'_> {
     fn name(&self, target: &LogTarget) -> Result<Option<LogName>, Elsewhere> {
         match target {
             LogTarget::File(path) if path == Path::new("/dev/null") => Ok(None),
+            // As the official images link it.
+            LogTarget::File(path) if self.machine.is_stream(path) => Err(Elsewhere::Stream),
             LogTarget::File(path) if self.machine.is_ours(self.nginx, path) => {
                 Ok(Some(LogName::File(path.clone())))
             }

@@ -36,6 +36,10 @@ impl Machine for Paths {
     fn has_file(&self, path: &Path) -> bool {
         self.0.iter().any(|file| path == Path::new(file))
     }
+
+    fn is_stream(&self, path: &Path) -> bool {
+        path.starts_with("/stream")
+    }
 }
 
 fn found(nginx: Vec<Nginx>, followed: &[&str]) -> FoundLogs {
@@ -138,6 +142,7 @@ fn what_cannot_be_counted_is_told_with_whose_it_is() {
         (e, "server { access_log /a bytes; }", "no $status"),
         (e, "server { access_log logs/a; }", "relative"),
         (e, "server { access_log /container/a; }", "container"),
+        (e, "server { access_log /stream/a; }", "goes to nginx's standard output or error"),
         (e, "server { access_log /a combined if=$x; }", "if="),
         (e, "server { access_log /a; access_log /a rich; }", "twice"),
         (e, "server { access_log /l/$host.log; error_log /l/x.log; }", "fit it"),
